@@ -1,0 +1,89 @@
+"""Landmark layouts: a name for each set of points, and where its eyes, brows and lips are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+__all__ = ["FIVE", "IBUG68", "MIEN70", "LandmarkAnchors", "LandmarkLayout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkLayout:
+    """A landmark set: how many points, what they are, how they swap in a mirror. Sides are the subject's."""
+
+    name: str
+    count: int
+    groups: dict[str, tuple[int, ...]]
+    """Semantic name -> indices in drawing order ("lips_inner", "eye_left", ...)."""
+    mirror: tuple[int, ...]
+    """The index each point takes in the mirror image."""
+    closed: frozenset[str] = frozenset()
+    """Groups that are closed curves."""
+
+    def take(self, points: Float[np.ndarray, "*batch L D"], group: str) -> Float[np.ndarray, "*batch G D"]:
+        """The points of one group."""
+        return points[..., list(self.groups[group]), :]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkAnchors:
+    """Where a layout's points sit on a mesh: each is a weighted mean of K vertices."""
+
+    layout: LandmarkLayout
+    indices: Int[np.ndarray, "L K"]
+    """Vertex indices."""
+    weights: Float[np.ndarray, "L K"]
+    """Rows sum to 1."""
+
+    def positions(self, vertices: Float[np.ndarray, "*batch V 3"]) -> Float[np.ndarray, "*batch L 3"]:
+        """Landmark positions [mm] on a posed mesh."""
+        return np.einsum("...lkd,lk->...ld", vertices[..., self.indices, :], self.weights)
+
+
+def _mirror(count: int, pairs: list[tuple[int, int]]) -> tuple[int, ...]:
+    to = list(range(count))
+    for a, b in pairs:
+        to[a], to[b] = b, a
+    return tuple(to)
+
+
+FIVE = LandmarkLayout(
+    name="five",
+    count=5,
+    groups={"eye_right": (0,), "eye_left": (1,), "nose": (2,), "mouth_right": (3,), "mouth_left": (4,)},
+    mirror=(1, 0, 2, 4, 3),
+)
+"""MTCNN's five points; the subject's right eye comes first because it is on the image's left."""
+
+_PAIRS_68 = (
+    [(i, 16 - i) for i in range(8)]
+    + [(17 + i, 26 - i) for i in range(5)]
+    + [(31, 35), (32, 34)]
+    + [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
+    + [(48, 54), (49, 53), (50, 52), (55, 59), (56, 58), (60, 64), (61, 63), (65, 67)]
+)
+_GROUPS_68: dict[str, tuple[int, ...]] = {
+    "jaw": tuple(range(17)),
+    "brow_right": tuple(range(17, 22)),
+    "brow_left": tuple(range(22, 27)),
+    "nose_bridge": tuple(range(27, 31)),
+    "nose_base": tuple(range(31, 36)),
+    "eye_right": tuple(range(36, 42)),
+    "eye_left": tuple(range(42, 48)),
+    "lips_outer": tuple(range(48, 60)),
+    "lips_inner": tuple(range(60, 68)),
+}
+_CLOSED_68 = frozenset({"eye_right", "eye_left", "lips_outer", "lips_inner"})
+
+IBUG68 = LandmarkLayout(name="ibug68", count=68, groups=_GROUPS_68, mirror=_mirror(68, _PAIRS_68), closed=_CLOSED_68)
+"""The 68 points of the iBUG 300-W annotation (Sagonas et al. 2013), numbered from 0."""
+
+MIEN70 = LandmarkLayout(
+    name="mien70",
+    count=70,
+    groups={**_GROUPS_68, "iris_right": (68,), "iris_left": (69,)},
+    mirror=_mirror(70, [*_PAIRS_68, (68, 69)]),
+    closed=_CLOSED_68,
+)
+"""iBUG 68 and the two iris centres (right, left)."""

@@ -1,0 +1,128 @@
+"""`Rig`: a neutral mesh, its blendshapes, joints and landmarks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.core.channels import ARKIT
+from mien.core.errors import MienError
+from mien.core.landmarks import LandmarkAnchors
+from mien.core.mesh import Mesh
+
+if TYPE_CHECKING:
+    from mien.core.clip import Clip
+
+__all__ = ["Joint", "Rig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """A joint at rest; rest rotations are the identity."""
+
+    name: str
+    """"neck", "head", "jaw", "eyeLeft" or "eyeRight"."""
+    position: tuple[float, float, float]
+    """Rest position in the rig's frame [mm]."""
+    parent: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rig:
+    """A face that can perform: vertices = skin(neutral + sum_s w_s shape_s)."""
+
+    name: str
+    neutral: Mesh
+    """The face at rest [mm], +Y up, looking along +Z."""
+    shape_names: tuple[str, ...]
+    """ARKit names where a shape answers one; other shapes keep names of their own."""
+    shapes: Float[np.ndarray, "S V 3"]
+    """Displacements from neutral at weight 1 [mm]."""
+    joints: tuple[Joint, ...] = ()
+    joint_weights: Float[np.ndarray, "V J"] | None = None
+    """Linear blend skinning weights, rows sum to 1. Vertices of a rig whose eyeLook shapes already turn its eyeballs
+    are not skinned to the eye joints."""
+    landmarks: dict[str, LandmarkAnchors] = field(default_factory=dict[str, LandmarkAnchors])
+    """Layout name -> where its points sit."""
+    identity_modes: Float[np.ndarray, "M V 3"] | None = None
+    """Displacements per unit of identity coefficient [mm]; coefficients are standard normal."""
+    colors: Float[np.ndarray, "V 3"] | None = None
+    """Vertex colours, sRGB in [0, 1]."""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        vertices = len(self.neutral.vertices)
+        if self.shapes.shape != (len(self.shape_names), vertices, 3):
+            raise MienError(
+                f"rig '{self.name}': shapes are {self.shapes.shape}, not ({len(self.shape_names)}, {vertices}, 3)"
+            )
+
+    def shape(self, name: str) -> Float[np.ndarray, "V 3"]:
+        """Displacement of one shape [mm]; raises MienError when the rig lacks it."""
+        if name not in self.shape_names:
+            raise MienError(f"rig '{self.name}' has no shape '{name}'")
+        return self.shapes[self.shape_names.index(name)]
+
+    def evaluate(
+        self, weights: Float[np.ndarray, "*batch C"], channels: Sequence[str] = ARKIT
+    ) -> Float[np.ndarray, "*batch V 3"]:
+        """Vertices [mm] at channel weights, in the rig's frame, before joints; channels the rig lacks do nothing."""
+        at = {name: i for i, name in enumerate(channels)}
+        own = [s for s, name in enumerate(self.shape_names) if name in at]
+        if not own:
+            return np.broadcast_to(self.neutral.vertices, (*weights.shape[:-1], *self.neutral.vertices.shape)).copy()
+        picked = weights[..., [at[self.shape_names[s]] for s in own]].astype(np.float32)
+        basis = self.shapes if len(own) == len(self.shape_names) else self.shapes[own]
+        flat = picked.reshape(-1, len(own)) @ basis.reshape(len(own), -1)
+        return self.neutral.vertices + flat.reshape(*weights.shape[:-1], -1, 3)
+
+    def with_identity(self, coefficients: Float[np.ndarray, "M"], name: str | None = None) -> "Rig":
+        """This rig with its neutral moved along the identity modes; fewer coefficients than modes are allowed."""
+        from dataclasses import replace
+
+        if self.identity_modes is None:
+            raise MienError(f"rig '{self.name}' has no identity modes")
+        moved = self.neutral.vertices + np.tensordot(
+            coefficients.astype(np.float32), self.identity_modes[: len(coefficients)], axes=1
+        )
+        return replace(self, name=name or self.name, neutral=Mesh(vertices=moved, topology=self.neutral.topology))
+
+    def pose(
+        self, vertices: Float[np.ndarray, "V 3"], rotations: dict[str, Float[np.ndarray, "4"]]
+    ) -> Float[np.ndarray, "V 3"]:
+        """Skin evaluated vertices by local joint rotations (quaternions xyzw); joints not named stay at rest."""
+        if self.joint_weights is None or not rotations:
+            return vertices
+        from scipy.spatial.transform import Rotation
+
+        world: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        out = np.zeros_like(vertices)
+        for j, joint in enumerate(self.joints):  # parents come before children
+            turn = Rotation.from_quat(rotations.get(joint.name, np.array([0, 0, 0, 1.0]))).as_matrix()
+            rest = np.asarray(joint.position)
+            matrix, offset = turn, rest - turn @ rest
+            if joint.parent is not None:
+                parent_matrix, parent_offset = world[joint.parent]
+                matrix, offset = parent_matrix @ matrix, parent_matrix @ offset + parent_offset
+            world[joint.name] = (matrix, offset)
+            out += self.joint_weights[:, j : j + 1] * (vertices @ matrix.T + offset)
+        return out.astype(vertices.dtype)
+
+    def perform(self, clip: "Clip", frame: int) -> Float[np.ndarray, "V 3"]:
+        """Vertices [mm] of one frame of a clip: shapes, then eyes by gaze, then head rotation about the head joint."""
+        from mien.core.transforms import gaze_from_weights, quaternion_from_angles
+
+        vertices = self.evaluate(clip.weights[frame], clip.channels)
+        names = {joint.name for joint in self.joints}
+        rotations: dict[str, np.ndarray] = {}
+        gaze = (
+            clip.gaze[frame] if clip.gaze is not None else gaze_from_weights(clip.with_channels(ARKIT).weights[frame])
+        )
+        for eye, joint in enumerate(("eyeLeft", "eyeRight")):
+            if joint in names and np.isfinite(gaze).all():
+                rotations[joint] = quaternion_from_angles(np.array([gaze[eye, 0], gaze[eye, 1], 0.0]))
+        if clip.head_rotation is not None and "head" in names and np.isfinite(clip.head_rotation[frame]).all():
+            rotations["head"] = clip.head_rotation[frame]
+        return self.pose(vertices, rotations)
