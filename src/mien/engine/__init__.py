@@ -1,0 +1,1 @@
+"""What training shares between systems: functions, never a base trainer."""

@@ -1,0 +1,1 @@
+"""The six systems, one folder each, all of the same shape; `registry` lists them."""

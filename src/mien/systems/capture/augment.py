@@ -1,0 +1,89 @@
+"""Random views of stored crops: where the aligner might have put the frame, and what a camera might have made of it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.systems.capture import spec
+
+__all__ = ["View", "photometric", "sample_view"]
+
+STORED = spec.CROP + 2 * spec.MARGIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A similarity (perhaps mirrored) from a stored crop to the net's crop."""
+
+    matrix: Float[np.ndarray, "2 3"]
+    """Stored pixels to crop pixels."""
+    mirrored: bool
+
+    def crop(self, image: UInt8[np.ndarray, "S S 3"], shift: Float[np.ndarray, "2"] | None = None) -> np.ndarray:
+        """The crop this view shows; `shift` [px] moves it a little, as a tracker's jitter does from frame to frame."""
+        matrix = self.matrix if shift is None else self.matrix + np.array([[0, 0, shift[0]], [0, 0, shift[1]]])
+        return cv2.warpAffine(
+            image, matrix, (spec.CROP, spec.CROP), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    def points(self, points: Float[np.ndarray, "*batch L 2"]) -> Float[np.ndarray, "*batch L 2"]:
+        """Stored landmarks in the crop, re-numbered when the view is mirrored."""
+        moved = points @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return moved[..., list(spec.LAYOUT.mirror), :] if self.mirrored else moved
+
+
+def sample_view(rng: np.random.Generator, *, mirrored: bool | None = None) -> View:
+    """Draw a view: scale within 7 %, turn within 6 degrees, shift within 4 % (one sigma about half of each).
+
+    O-Net's own scatter is in the stored crops already; this covers faces and cameras it scatters more on.
+    """
+    mirror = bool(rng.random() < 0.5) if mirrored is None else mirrored
+    scale = np.exp(np.clip(rng.normal(0, 0.035), -0.07, 0.07))
+    angle = np.clip(rng.normal(0, 3.0), -6, 6)
+    shift = np.clip(rng.normal(0, 0.02 * spec.CROP, 2), -0.04 * spec.CROP, 0.04 * spec.CROP)
+    middle = (STORED - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), angle, scale)
+    matrix[:, 2] += (spec.CROP - 1) / 2 - middle + shift
+    if mirror:
+        flip = np.array([[-1, 0, STORED - 1], [0, 1, 0], [0, 0, 1.0]])
+        matrix = matrix @ flip
+    return View(matrix=matrix, mirrored=mirror)
+
+
+def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> list[np.ndarray]:
+    """Camera changes that all frames of a window share: gain, gamma, colour, blur, a hidden patch; noise differs."""
+    levels = np.arange(256) / 255.0
+    gamma = np.exp(rng.normal(0, 0.2))
+    gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.05, 3))
+    offset = rng.normal(0, 0.04)
+    table = np.clip((levels[:, None] ** gamma) * gain + offset, 0, 1) * 255
+    table = table.astype(np.uint8)[None]
+    grey = rng.random() < 0.08
+    blur = rng.uniform(0.4, 1.4) if rng.random() < 0.25 else 0.0
+    sigma = rng.uniform(0, 8) if rng.random() < 0.5 else 0.0
+    patch = _patch(rng) if rng.random() < 0.12 else None
+    out: list[np.ndarray] = []
+    for source in frames:
+        frame = cv2.LUT(source, table)
+        if grey:
+            frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        if blur:
+            frame = cv2.GaussianBlur(frame, (0, 0), blur)
+        if sigma:
+            noise = rng.standard_normal(frame.shape, dtype=np.float32) * sigma
+            frame = np.clip(frame + noise, 0, 255).astype(np.uint8)
+        if patch is not None:
+            y0, y1, x0, x1, color = patch
+            frame = frame.copy()
+            frame[y0:y1, x0:x1] = color
+        out.append(frame)
+    return out
+
+
+def _patch(rng: np.random.Generator) -> tuple[int, int, int, int, np.ndarray]:
+    height, width = rng.integers(spec.CROP // 10, spec.CROP // 3, 2)
+    y, x = rng.integers(-height // 2, spec.CROP - height // 2), rng.integers(-width // 2, spec.CROP - width // 2)
+    color = rng.integers(0, 256, 3)
+    return max(0, int(y)), int(y + height), max(0, int(x)), int(x + width), color

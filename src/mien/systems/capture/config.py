@@ -1,0 +1,96 @@
+"""Every number of a capture training run, and a preset per machine."""
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+__all__ = ["PRESETS", "CaptureConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureConfig:
+    """One training run. Fields without a source were chosen by us; the system's README says by which measurement."""
+
+    stills: str = "data/stills"
+    """Folder of still shards that `mien synth dataset` wrote."""
+    sequences: str = "data/sequences"
+    """Folder of sequence shards."""
+    portraits: str = "../shared/assets/faces/webmorph_canada"
+    """Folder of real portraits with .tem templates (CC BY 4.0); empty for none. Half of them are held out."""
+    out: str = "runs/capture"
+    """Folder of the checkpoint, the log and the bundle."""
+    seed: int = 1
+    """Seed of the initial weights and of every batch."""
+
+    samples: int = 1_200_000
+    """Images seen in the whole run, repeats included."""
+    landmark_share: float = 0.25
+    """First part of the run that learns landmarks alone; the source method trains them first."""
+    stills_per_batch: int = 64
+    """Single rendered frames in a batch; twice as many in the landmark part, which has no sequences."""
+    sequences_per_batch: int = 8
+    """Rendered windows in a batch."""
+    portraits_per_batch: int = 16
+    """Real images in a batch: annotated ones give the landmark loss, all give the consistency loss."""
+
+    learning_rate: float = 2e-3
+    """Peak rate of AdamW, reached after the warm-up, then a cosine to a hundredth of it."""
+    warmup: int = 300
+    """Steps of linear warm-up."""
+    weight_decay: float = 0.02
+    """AdamW's decoupled decay, on matrices only."""
+    average: float = 0.999
+    """Decay of the exponential average of weights that is exported."""
+    clip: float = 1.0
+    """Gradient norm limit."""
+
+    landmark_weight: float = 1.0
+    """Weight of the landmark RMSE in percent of the crop."""
+    facs_weight: float = 1.0
+    """Weight of the FACS error, each channel divided by its variance over the data."""
+    velocity_weight: float = 1.0
+    """Weight of the error of frame-to-frame differences (source method)."""
+    acceleration_weight: float = 0.1
+    """Weight of the error of second differences; low, as in the source method."""
+    consistency_weight: float = 0.3
+    """Weight of the equivariance of landmarks and invariance of weights on real images without annotation."""
+
+    precision: str = "bf16-mixed"
+    """Lightning Fabric precision; bf16 with channels_last is twice as fast as fp32 on CPU."""
+    accelerator: str = "cpu"
+    """Lightning Fabric accelerator."""
+    threads: int = 2
+    """CPU threads of the training process."""
+    workers: int = 1
+    """Processes that draw and augment batches."""
+    save_every: int = 200
+    """Steps between checkpoints."""
+
+    @property
+    def batch(self) -> int:
+        """Rendered images in a batch of the second part, frames of windows counted (8 frames each)."""
+        return self.stills_per_batch + 8 * self.sequences_per_batch
+
+
+_CPU = CaptureConfig()
+PRESETS = MappingProxyType(
+    {
+        "cpu": _CPU,
+        "full": replace(
+            _CPU,
+            samples=12_000_000,
+            stills_per_batch=512,
+            sequences_per_batch=64,
+            portraits_per_batch=64,
+            learning_rate=4e-3,
+            warmup=1000,
+            accelerator="cuda",
+            threads=8,
+            workers=12,
+            save_every=1000,
+        ),
+        "smoke": replace(
+            _CPU, samples=512, stills_per_batch=8, sequences_per_batch=1, portraits_per_batch=2, warmup=2, save_every=4
+        ),
+    }
+)
+"""`cpu` fits an hour or two on two cores, `full` one data-centre GPU, `smoke` a test."""

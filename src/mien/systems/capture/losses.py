@@ -1,0 +1,55 @@
+"""Losses of the capture net. Shapes as in `model`; every loss is a mean over the batch.
+
+Source: Navarro et al. 2021: landmark RMSE, FACS mean squared error, velocity, low-weight acceleration, and equivariance
+on real images without annotation.
+"""
+
+import torch
+from torch import Tensor
+
+__all__ = ["acceleration_loss", "consistency_loss", "facs_loss", "landmark_loss", "transform_points", "velocity_loss"]
+
+
+def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, crop: int) -> Tensor:
+    """Root mean square distance per image, in percent of the crop's side; `weight_NL` leaves out unknown points."""
+    square_NL = (predicted_NL2 - true_NL2).square().sum(-1) * weight_NL
+    mean_N = square_NL.sum(1) / weight_NL.sum(1).clamp_min(1e-6)
+    return (mean_N + 1e-4).sqrt().mean() * (100.0 / crop)
+
+
+def facs_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:
+    """Mean squared error with channel weights `scale_A` (inverse variance: rare and small channels count as much)."""
+    return ((predicted_BTA - true_BTA).square() * scale_A).mean()
+
+
+def velocity_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:
+    """`facs_loss` of frame-to-frame differences."""
+    return facs_loss(predicted_BTA.diff(dim=1), true_BTA.diff(dim=1), scale_A)
+
+
+def acceleration_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:
+    """`facs_loss` of second differences."""
+    return facs_loss(predicted_BTA.diff(n=2, dim=1), true_BTA.diff(n=2, dim=1), scale_A)
+
+
+def transform_points(points_NL2: Tensor, matrix_N23: Tensor) -> Tensor:
+    """Affine maps of pixels."""
+    return points_NL2 @ matrix_N23[:, :, :2].transpose(1, 2) + matrix_N23[:, None, :, 2]
+
+
+def consistency_loss(
+    landmarks_NL2: Tensor,
+    other_landmarks_NL2: Tensor,
+    other_from_one_N23: Tensor,
+    weights_NA: Tensor,
+    other_weights_NA: Tensor,
+    scale_A: Tensor,
+    crop: int,
+) -> Tensor:
+    """Two views of one real image must give landmarks that move with the view and weights that do not.
+
+    `other_from_one_N23` maps the first view's pixels to the second's. Mirrored views are un-mirrored by the caller.
+    """
+    moved_NL2 = transform_points(landmarks_NL2, other_from_one_N23)
+    one = torch.ones(moved_NL2.shape[:2], device=moved_NL2.device)
+    return landmark_loss(other_landmarks_NL2, moved_NL2, one, crop) + facs_loss(weights_NA, other_weights_NA, scale_A)

@@ -1,0 +1,107 @@
+"""Real annotated portraits: the webmorph_canada set and the map from its 189 points to mien's 70 landmarks.
+
+Source: DeBruine & Jones, webmorph (CC BY 4.0). A .tem file holds the number of points, then "x y" per line.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.core.errors import MienError
+from mien.systems.capture import spec
+
+__all__ = ["WEBMORPH_TO_MIEN70", "Portrait", "landmarks_from_template", "load_portraits", "read_template", "split"]
+
+_DIRECT = {
+    # eyes: outer corner, upper lid, inner corner, lower lid; the subject's right eye first
+    36: 18, 37: 19, 38: 21, 39: 22, 40: 30, 41: 28,
+    42: 23, 43: 24, 44: 26, 45: 27, 46: 33, 47: 31,
+    # outer lips clockwise from the subject's right corner, then the inner edge
+    48: 87, 49: 88, 50: 89, 51: 90, 52: 91, 53: 92, 54: 93, 55: 108, 56: 107, 57: 106, 58: 105, 59: 104,
+    61: 95, 62: 96, 63: 97, 65: 102, 66: 101, 67: 100,
+    33: 55, 68: 0, 69: 1,
+}  # fmt: skip
+_BETWEEN = {
+    # brows run between the upper and the lower edge that the template marks; the bridge between its two sides
+    17: (71, 71), 18: (72, 83), 19: (74, 84), 20: (75, 84), 21: (76, 76),
+    22: (77, 77), 23: (78, 85), 24: (79, 85), 25: (81, 86), 26: (82, 82),
+    27: (50, 56), 28: (52, 58), 29: (53, 59), 30: (54, 60),
+    31: (64, 64), 32: (180, 179), 34: (181, 182), 35: (69, 69),
+    60: (87, 87), 64: (93, 93),
+    6: (127, 127), 7: (128, 128), 8: (129, 129), 9: (130, 130), 10: (131, 131),
+}  # fmt: skip
+_TRUST = {**dict.fromkeys(range(17, 27), 0.25), **dict.fromkeys((27, 28, 29, 30, 31, 32, 34, 35, 60, 64), 0.25)}
+_TRUST |= dict.fromkeys((6, 7, 9, 10), 0.1)
+
+WEBMORPH_TO_MIEN70: dict[int, tuple[int, int, float]] = {
+    **{point: (source, source, 1.0) for point, source in _DIRECT.items()},
+    **{point: (a, b, _TRUST.get(point, 0.5)) for point, (a, b) in _BETWEEN.items()},
+}
+"""mien70 point -> two template points whose middle it is, and how far the two definitions agree (a loss weight)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """One real face with the points known of it."""
+
+    name: str
+    crop: UInt8[np.ndarray, "S S 3"]
+    """Aligned crop with margin, as `spec.CROP + 2 * spec.MARGIN`."""
+    landmarks: Float[np.ndarray, "L 2"]
+    """Pixels of that crop."""
+    trust: Float[np.ndarray, "L"]
+    """Weight per point; 0 where the template has no such point."""
+
+
+def read_template(path: Path) -> Float[np.ndarray, "P 2"]:
+    """The points [px] of a .tem file; raises MienError when it is not one."""
+    try:
+        lines = path.read_text().split("\n")
+        count = int(lines[0])
+        points = np.array([[float(v) for v in line.split()] for line in lines[1 : 1 + count]])
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise MienError(f"{path}: not a webmorph template (a count, then one 'x y' per line)") from error
+    if points.shape != (189, 2):
+        raise MienError(f"{path}: has {len(points)} points; only the 189-point template is known")
+    return points
+
+
+def landmarks_from_template(
+    points: Float[np.ndarray, "189 2"],
+) -> tuple[Float[np.ndarray, "L 2"], Float[np.ndarray, "L"]]:
+    """mien70 landmarks [px] and the trust in each."""
+    landmarks = np.zeros((spec.LAYOUT.count, 2))
+    trust = np.zeros(spec.LAYOUT.count)
+    for point, (a, b, weight) in WEBMORPH_TO_MIEN70.items():
+        landmarks[point] = (points[a] + points[b]) / 2
+        trust[point] = weight
+    return landmarks, trust
+
+
+def split(folder: Path, *, held_out: bool) -> list[Path]:
+    """The portraits trained on (every other by name) or those never trained on."""
+    return sorted(folder.glob("*.jpg"))[1 if held_out else 0 :: 2]
+
+
+def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
+    """Find, align and crop one half of the set, exactly as capture does at run time; faceless pictures are left out."""
+    from mien.io.video import read_image
+    from mien.track import align
+    from mien.track.cascade import Cascade
+
+    cascade = Cascade.load()
+    portraits: list[Portrait] = []
+    for path in split(folder, held_out=held_out):
+        image = read_image(path)
+        found = cascade.detect(image, min_face=min(image.shape[:2]) // 4)
+        if not found:
+            continue
+        matrix = align.align_matrix(found[0].five_points, spec.CROP, margin=spec.MARGIN)
+        crop = align.warp(image, matrix, spec.CROP + 2 * spec.MARGIN)
+        landmarks, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
+        portraits.append(
+            Portrait(name=path.stem, crop=crop, landmarks=landmarks @ matrix[:, :2].T + matrix[:, 2], trust=trust)
+        )
+    return portraits

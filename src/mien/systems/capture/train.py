@@ -1,0 +1,133 @@
+"""Training of the capture net: landmarks first, then landmarks, FACS weights, their motion and consistency together.
+
+`python -m mien train capture --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from mien.engine.checkpoint import load_checkpoint, save_checkpoint, seed_everything
+from mien.engine.optim import WeightAverage, adamw, warmup_cosine
+from mien.systems.capture import losses, spec
+from mien.systems.capture.config import CaptureConfig
+from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale
+from mien.systems.capture.model import CaptureNet
+
+__all__ = ["train"]
+
+
+def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
+    """Train to the end of the schedule (or for `stop_after` steps) and return the checkpoint's path.
+
+    Raises MienError when a dataset folder has no shards or the checkpoint is of another configuration.
+    """
+    torch.set_num_threads(config.threads)
+    fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)  # pyright: ignore
+    seed_everything(config.seed)
+    steps = config.samples // config.batch
+    landmark_steps = int(config.landmark_share * steps)
+    source = BatchSource(config, landmark_steps)
+    scale = torch.from_numpy(channel_scale(source.stills, source.sequences)).to(fabric.device)
+
+    net = CaptureNet().to(memory_format=torch.channels_last)
+    net, optimiser = fabric.setup(net, adamw(net, config.learning_rate, config.weight_decay))
+    net.mark_forward_method("encode")
+    net.mark_forward_method("weigh")
+    average = WeightAverage(net.module, config.average)
+    path = Path(config.out) / "checkpoint.pt"
+    start = _resume(path, net.module, optimiser, average, fabric.device)
+
+    end = steps if stop_after is None else min(steps, start + stop_after)
+    log = _Log(Path(config.out) / "log.jsonl", steps)
+    net.train()
+    for step, batch in enumerate(batches(source, start, end, config.workers), start):
+        rate = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=config.learning_rate)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        parts = batch_losses(net, batch.to(fabric.device), scale, config)
+        total = torch.stack(list(parts.values())).sum()
+        fabric.backward(total)
+        fabric.clip_gradients(net, optimiser, max_norm=config.clip)
+        optimiser.step()
+        optimiser.zero_grad()
+        average.update(net.module, step)
+        log.write(step, rate, parts)
+        if (step + 1) % config.save_every == 0 or step + 1 == end:
+            state = {"net": net.module.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
+            save_checkpoint(path, {**state, "step": step + 1, "config": asdict(config)})
+    return path
+
+
+def batch_losses(net: CaptureNet, batch: Batch, scale: Tensor, config: CaptureConfig) -> dict[str, Tensor]:
+    """The weighted losses of one batch, by name; one pass of the encoder serves all."""
+    crops = batch.crops.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+    features, landmarks = net.encode(crops)
+    parts = {
+        "landmarks": config.landmark_weight * losses.landmark_loss(landmarks, batch.landmarks, batch.trust, spec.CROP)
+    }
+    stills, portraits = len(batch.still_weights), len(batch.other_from_one)
+    clips, frames = batch.window_weights.shape[:2]
+    if clips:
+        windows = clips * frames
+        still = net.weigh(features[:stills, None])[:, 0]
+        window = net.weigh(features[stills : stills + windows].unflatten(0, (clips, frames)))
+        both, truth = (
+            torch.cat([still, window.flatten(0, 1)]),
+            torch.cat([batch.still_weights, batch.window_weights.flatten(0, 1)]),
+        )
+        parts["facs"] = config.facs_weight * losses.facs_loss(both, truth, scale)
+        parts["velocity"] = config.velocity_weight * losses.velocity_loss(window, batch.window_weights, scale)
+        parts["acceleration"] = config.acceleration_weight * losses.acceleration_loss(
+            window, batch.window_weights, scale
+        )
+        if portraits and config.consistency_weight:
+            one, other = features[-2 * portraits : -portraits], features[-portraits:]
+            parts["consistency"] = config.consistency_weight * losses.consistency_loss(
+                landmarks[-2 * portraits : -portraits],
+                landmarks[-portraits:],
+                batch.other_from_one,
+                net.weigh(one[:, None])[:, 0],
+                net.weigh(other[:, None])[:, 0],
+                scale,
+                spec.CROP,
+            )
+    return parts
+
+
+def _resume(
+    path: Path, net: CaptureNet, optimiser: torch.optim.Optimizer, average: WeightAverage, device: torch.device
+) -> int:
+    state = load_checkpoint(path, device)
+    if state is None:
+        return 0
+    net.load_state_dict(state["net"])
+    optimiser.load_state_dict(state["optimiser"])
+    average.state = state["average"]
+    return int(state["step"])
+
+
+class _Log:
+    """One JSON line every 20 steps: means of the losses since the last line, and images a second."""
+
+    def __init__(self, path: Path, steps: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.steps, self.sums, self.count, self.since = path, steps, {}, 0, time.monotonic()
+
+    def write(self, step: int, rate: float, parts: dict[str, Tensor]) -> None:
+        for name, value in parts.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+        if (step + 1) % 20:
+            return
+        now = time.monotonic()
+        row = {"step": step + 1, "of": self.steps, "rate": rate, "steps_per_s": self.count / (now - self.since)}
+        row |= {name: total / self.count for name, total in self.sums.items()}
+        with self.path.open("a") as file:
+            file.write(json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}) + "\n")
+        self.sums, self.count, self.since = {}, 0, now
