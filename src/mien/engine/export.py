@@ -1,0 +1,95 @@
+"""From a torch module to the files that ship: ONNX, NCNN, and the check that all three say the same."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mien.core.errors import MienError
+
+__all__ = ["OPSET", "NcnnFiles", "parity", "to_ncnn", "to_onnx"]
+
+OPSET = 17
+"""ONNX operator set: the newest that onnxruntime 1.17, the oldest we accept, runs in full."""
+
+_CONVERT = "import sys, torch, pnnx; pnnx.convert(sys.argv[1], [torch.zeros(s) for s in eval(sys.argv[2])], fp16=False)"
+
+
+def to_onnx(module: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """The module's graph at the shapes of `example`, with named inputs and outputs."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # The TorchScript exporter is announced to go; it writes the plain graph that NCNN and old runtimes want.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module.eval(),
+            tuple(example),
+            str(path),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return path.read_bytes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NcnnFiles:
+    """What pnnx writes."""
+
+    param: bytes
+    """The graph (model.ncnn.param)."""
+    bin: bytes
+    """The weights in fp32 (model.ncnn.bin)."""
+    script: str
+    """pnnx's own example of use, which tells the batch axes it dropped."""
+
+
+def to_ncnn(module: nn.Module, example: Sequence[Tensor]) -> NcnnFiles:
+    """The module for NCNN; raises MienError with pnnx's last words when it cannot convert it."""
+    with tempfile.TemporaryDirectory() as folder:
+        traced = torch.jit.trace(module.eval(), tuple(example))
+        traced.save(f"{folder}/model.pt")  # pyright: ignore
+        shapes = str([tuple(tensor.shape) for tensor in example])
+        # In a process of its own: pnnx writes into the working folder and brings an OpenMP runtime of its own.
+        done = subprocess.run(
+            [sys.executable, "-c", _CONVERT, "model.pt", shapes],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        param, binary = Path(folder) / "model.ncnn.param", Path(folder) / "model.ncnn.bin"
+        if done.returncode or not param.exists():
+            raise MienError(f"pnnx cannot convert the model to NCNN: {(done.stdout + done.stderr).strip()[-300:]}")
+        script = (Path(folder) / "model_ncnn.py").read_text()
+        return NcnnFiles(param=param.read_bytes(), bin=binary.read_bytes(), script=script)
+
+
+Step = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+"""One frame of a streaming model: inputs and states by name to outputs and next states by name."""
+
+
+def parity(
+    one: Step, other: Step, frames: Sequence[Mapping[str, np.ndarray]], states: Mapping[str, tuple[str, np.ndarray]]
+) -> float:
+    """Largest difference of any output over `frames`, each model fed back its own states.
+
+    `states` maps a state's output name to the input it becomes and its value at the start.
+    """
+    memory = [{into: start.copy() for into, start in states.values()} for _ in range(2)]
+    worst = 0.0
+    for frame in frames:
+        results = [step({**frame, **held}) for step, held in zip((one, other), memory, strict=True)]
+        worst = max(worst, *(float(np.abs(results[0][name] - results[1][name]).max()) for name in results[0]))
+        memory = [{into: np.asarray(result[out]) for out, (into, _) in states.items()} for result in results]
+    return worst

@@ -1,0 +1,142 @@
+"""From a checkpoint to the bundle that ships: ONNX and NCNN with explicit state, checked against torch.
+
+`python -m mien.systems.capture.export runs/capture/checkpoint.pt BUNDLE` exports at any time during a training run.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mien.core.errors import MienError
+from mien.engine.checkpoint import load_checkpoint
+from mien.engine.export import parity, to_ncnn, to_onnx
+from mien.engine.provenance import git_revision
+from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, TrainingData, open_session
+from mien.runtime.backend_ncnn import batch_axes
+from mien.systems.capture import spec
+from mien.systems.capture.model import CaptureNet, CaptureStep
+
+__all__ = ["TOLERANCE", "bundle_parity", "export", "load_net"]
+
+TOLERANCE = 1e-4
+"""Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
+
+_STATES = {
+    "features_next": ("features_past", np.zeros((1, spec.PAST * spec.FEATURES), np.float32)),
+    "hidden_next": ("hidden_past", np.zeros((1, spec.PAST * spec.HIDDEN), np.float32)),
+}
+
+
+def load_net(checkpoint: Path) -> tuple[CaptureNet, dict[str, Any]]:
+    """The net with the averaged weights of a checkpoint, and the checkpoint; MienError when there is none."""
+    state = load_checkpoint(checkpoint)
+    if state is None:
+        raise MienError(f"{checkpoint}: no such checkpoint; train one with 'mien train capture'")
+    net = CaptureNet()
+    net.load_state_dict({**state["net"], **state["average"]})
+    return net.eval(), state
+
+
+def export(
+    checkpoint: Path,
+    out: Path,
+    *,
+    arrays: Mapping[str, np.ndarray],
+    metrics: Mapping[str, Any] | None = None,
+    command: str = "mien train capture --preset cpu",
+    card: str | None = None,
+) -> Bundle:
+    """Write the bundle and check it; raises MienError when a runtime disagrees with torch by more than TOLERANCE.
+
+    `arrays` are the constants the runtime needs (`evaluate.landmark_rig`).
+    """
+    net, state = load_net(checkpoint)
+    step = CaptureStep(net).eval()
+    example = [torch.zeros(1, 3, spec.CROP, spec.CROP), torch.ones(1, 1)]
+    example += [torch.zeros(*start.shape) for _, start in _STATES.values()]
+    ncnn = to_ncnn(step, example)
+    manifest = _manifest(state, metrics or {}, command, batch_axes(ncnn.script))
+    model = to_onnx(step, example, step.inputs, step.outputs)
+    bundle = Bundle.write(out, manifest, model=model, ncnn=(ncnn.param, ncnn.bin), arrays=arrays, card=card)
+    for backend in ("onnx", "ncnn"):
+        worst = bundle_parity(net, open_session(bundle, backend))
+        if worst > TOLERANCE:
+            raise MienError(f"{out}: {backend} differs from torch by {worst:.1e}, more than {TOLERANCE:.0e}")
+    return bundle
+
+
+def bundle_parity(net: CaptureNet, session: Session, frames: int = 200, seed: int = 0) -> float:
+    """Largest difference between torch and a session over `frames` smoothly changing random crops, states fed back."""
+    rng = np.random.default_rng(seed)
+    ends = rng.uniform(0, 255, (2, 1, 3, spec.CROP, spec.CROP)).astype(np.float32)
+    inputs = [
+        {
+            "crop": ends[0] + (ends[1] - ends[0]) * np.float32(t / frames),
+            "fresh": np.full((1, 1), float(t in (0, frames // 2)), np.float32),
+        }
+        for t in range(frames)
+    ]
+    step = CaptureStep(net).eval()
+
+    def torch_step(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with torch.no_grad():
+            outputs = step(*(torch.from_numpy(np.ascontiguousarray(values[name])) for name in step.inputs))
+        return _scaled({name: value.numpy() for name, value in zip(step.outputs, outputs, strict=True)})
+
+    return parity(torch_step, lambda values: _scaled(session.run(values)), inputs, _STATES)
+
+
+def _scaled(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {**outputs, "landmarks": outputs["landmarks"] / spec.CROP}
+
+
+def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, axes: dict[str, int | None]) -> Manifest:
+    def keeps(i: int, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        return shape if axes.get(f"in{i}", 0) is None else None
+
+    config, crop = state["config"], (1, 3, spec.CROP, spec.CROP)
+    batch = config["stills_per_batch"] + 8 * config["sequences_per_batch"]
+    rendered, real = state["step"] * batch, 2 * state["step"] * config["portraits_per_batch"]
+    count = spec.LAYOUT.count
+    return Manifest(
+        name="capture",
+        version="1",
+        inputs=(
+            TensorSpec(name="crop", shape=crop, meaning="RGB crop, 0..255", ncnn_shape=keeps(0, crop)),
+            TensorSpec(name="fresh", shape=(1, 1), meaning="1 at a face's first frame", ncnn_shape=keeps(1, (1, 1))),
+        ),
+        outputs=(
+            TensorSpec(name="landmarks", shape=(1, 2 * count), meaning="x0, y0, x1, ... px of the crop"),
+            TensorSpec(name="weights", shape=(1, len(spec.CHANNELS)), meaning="expression weights, not clipped"),
+        ),
+        states=tuple(
+            StateSpec(input=into, output=out, shape=start.shape, ncnn_shape=keeps(2 + i, start.shape))
+            for i, (out, (into, start)) in enumerate(_STATES.items())
+        ),
+        preprocess={"crop": spec.CROP, "color": "RGB", "align": "five points, mien.track.align.TEMPLATE"},
+        channels=spec.CHANNELS,
+        landmarks=spec.LAYOUT.name,
+        licence="Apache-2.0",
+        training_data=(
+            TrainingData(
+                name="renders of ICT-FaceKit by mien synth", licence="MIT", samples=rendered, source="USC ICT"
+            ),
+            TrainingData(
+                name="webmorph_canada, 20 of 40 portraits", licence="CC-BY-4.0", samples=real, source="DeBruine"
+            ),
+        ),
+        command=command,
+        seed=config["seed"],
+        revision=git_revision(),
+        metrics=dict(metrics),
+    )
+
+
+if __name__ == "__main__":
+    from mien.systems.capture.landmark_rig import landmark_rig
+
+    export(Path(sys.argv[1]), Path(sys.argv[2]), arrays=landmark_rig())

@@ -1,0 +1,43 @@
+"""The training rig reduced to its landmarks: what head pose needs at run time, 45 kB in the bundle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.systems.capture import spec
+
+__all__ = ["LandmarkRig", "landmark_rig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkRig:
+    """Mean face landmarks and how each channel moves them [mm], head frame with its origin at the head joint."""
+
+    neutral: Float[np.ndarray, "L 3"]
+    shapes: Float[np.ndarray, "A L 3"]
+    """One displacement set per channel of `spec.CHANNELS`."""
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "LandmarkRig":
+        """From a bundle's arrays; KeyError when they are not there."""
+        return cls(neutral=arrays["landmarks_neutral"], shapes=arrays["landmarks_shapes"])
+
+    def points(self, weights: Float[np.ndarray, "A"]) -> Float[np.ndarray, "L 3"]:
+        """Landmarks [mm] of the mean face at these weights."""
+        return self.neutral + np.tensordot(weights, self.shapes, axes=1)
+
+
+def landmark_rig() -> dict[str, np.ndarray]:
+    """The arrays of a bundle, made from ICT-FaceKit (`mien.rigs.ict`)."""
+    from mien.rigs.ict import load_ict
+
+    rig = load_ict()
+    anchors = rig.landmarks[spec.LAYOUT.name]
+    head = next(np.asarray(joint.position) for joint in rig.joints if joint.name == "head")
+    shapes = np.stack([anchors.positions(rig.shape(name)) for name in spec.CHANNELS])
+    return {
+        "landmarks_neutral": (anchors.positions(rig.neutral.vertices) - head).astype(np.float32),
+        "landmarks_shapes": shapes.astype(np.float32),
+    }

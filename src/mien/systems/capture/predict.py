@@ -1,0 +1,195 @@
+"""Capturing: frames of a video in, a `Clip` out. Needs no torch.
+
+Per frame: track the face (O-Net), cut the aligned crop, run the network one step, solve head pose from its landmarks
+and a mean face that wears the captured expression.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.core import ARKIT, Camera, Clip, FaceTrack, MienError
+from mien.core.transforms import gaze_from_weights
+from mien.io.video import Frame, is_image, open_video, read_image
+from mien.runtime import Bundle, Stream, open_session
+from mien.systems.capture import spec
+from mien.systems.capture.landmark_rig import LandmarkRig
+from mien.track import FaceTracker, TrackedFace
+from mien.track.align import align_matrix, warp
+from mien.track.pose import PoseSolver
+
+__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights"]
+
+_COLUMNS = np.array([ARKIT.index(name) for name in spec.CHANNELS])
+_CLOSE, _OPEN = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CapturedFrame:
+    """One face in one frame."""
+
+    face: TrackedFace
+    weights: Float[np.ndarray, "52"]
+    """In [0, 1], ARKit order."""
+    landmarks: Float[np.ndarray, "L 2"]
+    """`spec.LAYOUT` in pixels of the image."""
+    rotation: Float[np.ndarray, "4"]
+    """`camera_from_head`, xyzw."""
+    translation: Float[np.ndarray, "3"]
+    """Head joint in the camera frame [mm], for a face of mean size and a lens as `Camera.guess` has it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CaptureResult:
+    """A captured video."""
+
+    clip: Clip
+    track: FaceTrack
+    milliseconds: Float[np.ndarray, "T"]
+    """Processing time of each frame, decoding left out."""
+
+
+class Capture:
+    """The capture system on one face. Keeps state between frames; not for two threads at once."""
+
+    def __init__(
+        self, bundle: Bundle | str | Path | None = None, *, backend: str = "onnx", face: int = 0, threads: int = 1
+    ) -> None:
+        """Load the network.
+
+        Args:
+            bundle: a bundle, its folder, or None for the weights that ship with mien.
+            backend: "onnx" or "ncnn".
+            face: which face to follow when there are several; 0 is the largest.
+            threads: CPU threads of the network.
+
+        Raises MienError when the bundle is damaged or made for another version of this system.
+        """
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle or "capture")
+        if self.bundle.manifest.name != "capture" or self.bundle.manifest.channels != spec.CHANNELS:
+            raise MienError(f"{self.bundle.path}: not a bundle of this version's capture system")
+        self._stream = Stream(open_session(self.bundle, backend, threads))
+        self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
+        self._face = face
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the face followed so far; to be called between videos."""
+        self._tracker = FaceTracker(faces=self._face + 1)
+        self._pose: PoseSolver | None = None
+        self._fresh = True
+        self._stream.reset()
+
+    def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> CapturedFrame | None:
+        """The face in the next frame, or None where there is none; `time` [s] grows from call to call."""
+        faces = [face for face in self._tracker.update(image, time) if face.id == self._face]
+        if not faces:
+            self._fresh = True
+            return None
+        return self._read(image, faces[0])
+
+    def _read(self, image: np.ndarray, face: TrackedFace) -> CapturedFrame:
+        matrix = align_matrix(face.five_points, spec.CROP)
+        crop = warp(image, matrix, spec.CROP)
+        outputs = self._stream.step(
+            {
+                "crop": np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)[None],
+                "fresh": np.full((1, 1), float(self._fresh), np.float32),
+            }
+        )
+        weights = clean_weights(outputs["weights"][0])
+        points = outputs["landmarks"][0].reshape(-1, 2).astype(np.float64)
+        landmarks = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        if self._pose is None:
+            self._pose = PoseSolver(Camera.guess(image.shape[1], image.shape[0]))
+        if self._fresh:
+            self._pose.reset()
+        self._fresh = False
+        pose = self._pose.solve(landmarks, self._rig.points(weights[_COLUMNS]))
+        return CapturedFrame(
+            face=face, weights=weights, landmarks=landmarks, rotation=pose.rotation, translation=pose.translation
+        )
+
+    def video(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> CaptureResult:
+        """Capture a whole video, or an image as a clip of one frame.
+
+        `progress(done, estimated_total)` is called after every frame. Raises MienError when the file cannot be read or
+        no frame shows a face.
+        """
+        path = Path(path)
+        self.reset()
+        if is_image(path):
+            return self._collect([Frame(index=0, time=0.0, image=read_image(path))], path, 1, progress)
+        with open_video(path) as video:
+            return self._collect(video, path, video.frames_estimate, progress)
+
+    def _collect(
+        self, frames: Iterable[Frame], path: Path, total: int, progress: Callable[[int, int], None] | None
+    ) -> CaptureResult:
+        rows = _Rows()
+        for done, frame in enumerate(frames, 1):
+            start = perf_counter()
+            captured = self.frame(frame.image, frame.time)
+            rows.add(frame.time, captured, (perf_counter() - start) * 1e3)
+            if progress is not None:
+                progress(done, max(total, done))
+        if not any(rows.confidence):
+            raise MienError(f"{path}: no face found; it must be upright, at least 40 px wide and not hidden")
+        return rows.result(path.name, self._face)
+
+
+def clean_weights(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
+    """Network output as ARKit weights: within [0, 1], mouthClose no more than jawOpen (it is jawOpen's corrective)."""
+    weights = np.zeros((*raw.shape[:-1], len(ARKIT)), np.float32)
+    weights[..., _COLUMNS] = np.clip(raw, 0.0, 1.0)
+    weights[..., _CLOSE] = np.minimum(weights[..., _CLOSE], weights[..., _OPEN])
+    return weights
+
+
+@dataclass
+class _Rows:
+    """What `CaptureResult` is made of, frame by frame."""
+
+    times: list[float] = field(default_factory=list[float])
+    confidence: list[float] = field(default_factory=list[float])
+    frames: list[CapturedFrame | None] = field(default_factory=list["CapturedFrame | None"])
+    milliseconds: list[float] = field(default_factory=list[float])
+
+    def add(self, time: float, captured: CapturedFrame | None, milliseconds: float) -> None:
+        self.times.append(time)
+        self.confidence.append(0.0 if captured is None else captured.face.confidence)
+        self.frames.append(captured)
+        self.milliseconds.append(milliseconds)
+
+    def result(self, source: str, face: int) -> CaptureResult:
+        times, confidence = np.array(self.times), np.array(self.confidence)
+        weights = self._column((len(ARKIT),), lambda f: f.weights)
+        clip = Clip(
+            times=times,
+            weights=weights.astype(np.float32),
+            head_rotation=self._column((4,), lambda f: f.rotation),
+            head_translation=self._column((3,), lambda f: f.translation),
+            gaze=gaze_from_weights(weights),
+            confidence=confidence,
+            source=source,
+        )
+        track = FaceTrack(
+            id=face,
+            times=times,
+            boxes=self._column((4,), lambda f: f.face.box),
+            five_points=self._column((5, 2), lambda f: f.face.five_points),
+            confidence=confidence,
+            landmarks=self._column((spec.LAYOUT.count, 2), lambda f: f.landmarks),
+        )
+        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds))
+
+    def _column(self, shape: tuple[int, ...], take: Callable[[CapturedFrame], np.ndarray]) -> np.ndarray:
+        column = np.full((len(self.frames), *shape), np.nan)
+        for row, captured in enumerate(self.frames):
+            if captured is not None:
+                column[row] = take(captured)
+        return column
