@@ -1,29 +1,53 @@
-"""The systems there are. Adding one is a line here and a folder of the same file names.
-
-config.PRESETS                         name -> training configuration
-train.train(config) -> Path            torch
-evaluate.bench(*, quick) -> Bench      figures and baselines of the shipped weights, computed in that run
-predict                                the torch-free entry for users
-"""
+"""The systems there are. Adding one is a line in `SYSTEMS` and a folder with the same file names as the others."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from types import MappingProxyType, ModuleType
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from mien.core.errors import MienError
 
-__all__ = ["SYSTEMS", "module"]
+__all__ = ["SYSTEMS", "System", "find"]
 
-SYSTEMS: Mapping[str, str] = MappingProxyType(
+
+@dataclass(frozen=True)
+class System:
+    """One system, its modules imported only when asked for."""
+
+    name: str
+    summary: str
+    """What it turns into what."""
+
+    def module(self, part: str) -> Any:
+        """One of its modules: "spec", "predict", "train", ..."""
+        return import_module(f"mien.systems.{self.name}.{part}")
+
+    def presets(self) -> Mapping[str, Any]:
+        """Preset name -> training configuration (`config.PRESETS`)."""
+        return self.module("config").PRESETS
+
+    def train(self, config: Any) -> Path:
+        """Train by `config` and return the checkpoint (`train.train`); ImportError without the extra mien[train]."""
+        return self.module("train").train(config)
+
+    def bench(self, *, quick: bool) -> dict[str, Any]:
+        """Figures of the shipped weights beside their baselines, computed now (`evaluate.bench`)."""
+        return self.module("evaluate").bench(quick=quick)
+
+
+SYSTEMS: Mapping[str, System] = MappingProxyType(
     {
-        "capture": "video of a face -> expression weights, head pose and gaze",
+        system.name: system
+        for system in (System("capture", "video of a face -> expression weights, head pose and gaze"),)
     }
 )
-"""Name -> what it turns into what."""
+"""Name -> system."""
 
 
-def module(system: str, part: str) -> ModuleType:
-    """One module of a system ("train", "evaluate", ...), imported now; raises MienError for an unknown system."""
-    if system not in SYSTEMS:
-        raise MienError(f"no system '{system}'; there are: {', '.join(SYSTEMS)}")
-    return import_module(f"mien.systems.{system}.{part}")
+def find(name: str) -> System:
+    """A system by name; raises MienError naming those there are."""
+    if name not in SYSTEMS:
+        raise MienError(f"no system '{name}'; there are: {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]

@@ -47,6 +47,8 @@ class CaptureConfig:
     """Weight of the landmark RMSE in percent of the crop."""
     facs_weight: float = 1.0
     """Weight of the FACS error, each channel divided by its variance over the data."""
+    vertex_weight: float = 0.2
+    """Weight of the FACS error as it shows on the face [mm^2]: |B (w_hat - w)|^2 over ICT-FaceKit's face vertices."""
     velocity_weight: float = 1.0
     """Weight of the error of frame-to-frame differences (source method)."""
     acceleration_weight: float = 0.1

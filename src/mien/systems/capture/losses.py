@@ -7,7 +7,15 @@ on real images without annotation.
 import torch
 from torch import Tensor
 
-__all__ = ["acceleration_loss", "consistency_loss", "facs_loss", "landmark_loss", "transform_points", "velocity_loss"]
+__all__ = [
+    "acceleration_loss",
+    "consistency_loss",
+    "facs_loss",
+    "landmark_loss",
+    "transform_points",
+    "velocity_loss",
+    "vertex_loss",
+]
 
 
 def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, crop: int) -> Tensor:
@@ -20,6 +28,12 @@ def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, cr
 def facs_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:
     """Mean squared error with channel weights `scale_A` (inverse variance: rare and small channels count as much)."""
     return ((predicted_BTA - true_BTA).square() * scale_A).mean()
+
+
+def vertex_loss(predicted_BTA: Tensor, true_BTA: Tensor, gram_AA: Tensor) -> Tensor:
+    """Mean squared displacement [mm^2] that the error makes on a face (`landmark_rig.vertex_gram`)."""
+    error_BTA = predicted_BTA - true_BTA
+    return (error_BTA @ gram_AA * error_BTA).sum(-1).mean()
 
 
 def velocity_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from mien.engine.optim import WeightAverage, adamw, warmup_cosine
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale
+from mien.systems.capture.landmark_rig import vertex_gram
 from mien.systems.capture.model import CaptureNet
 
 __all__ = ["train"]
@@ -34,6 +35,7 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     landmark_steps = int(config.landmark_share * steps)
     source = BatchSource(config, landmark_steps)
     scale = torch.from_numpy(channel_scale(source.stills, source.sequences)).to(fabric.device)
+    gram = torch.from_numpy(vertex_gram()).to(fabric.device)
 
     net = CaptureNet().to(memory_format=torch.channels_last)
     net, optimiser = fabric.setup(net, adamw(net, config.learning_rate, config.weight_decay))
@@ -50,7 +52,7 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
         rate = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=config.learning_rate)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        parts = batch_losses(net, batch.to(fabric.device), scale, config)
+        parts = batch_losses(net, batch.to(fabric.device), scale, gram, config)
         total = torch.stack(list(parts.values())).sum()
         fabric.backward(total)
         fabric.clip_gradients(net, optimiser, max_norm=config.clip)
@@ -64,7 +66,9 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     return path
 
 
-def batch_losses(net: CaptureNet, batch: Batch, scale: Tensor, config: CaptureConfig) -> dict[str, Tensor]:
+def batch_losses(
+    net: CaptureNet, batch: Batch, scale: Tensor, gram: Tensor, config: CaptureConfig
+) -> dict[str, Tensor]:
     """The weighted losses of one batch, by name; one pass of the encoder serves all."""
     crops = batch.crops.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
     features, landmarks = net.encode(crops)
@@ -82,6 +86,7 @@ def batch_losses(net: CaptureNet, batch: Batch, scale: Tensor, config: CaptureCo
             torch.cat([batch.still_weights, batch.window_weights.flatten(0, 1)]),
         )
         parts["facs"] = config.facs_weight * losses.facs_loss(both, truth, scale)
+        parts["vertex"] = config.vertex_weight * losses.vertex_loss(both, truth, gram)
         parts["velocity"] = config.velocity_weight * losses.velocity_loss(window, batch.window_weights, scale)
         parts["acceleration"] = config.acceleration_weight * losses.acceleration_loss(
             window, batch.window_weights, scale
