@@ -82,7 +82,7 @@ def index(channels: Sequence[str]) -> dict[str, int]:
 
 
 def mirrored(name: str) -> str:
-    """The channel of the other side (`eyeBlinkLeft` <-> `eyeBlinkRight`, `jawLeft` <-> `jawRight`); itself if central."""
+    """The channel of the other side (`jawLeft` for `jawRight` and back); a central channel is its own mirror."""
     if name.endswith("Left"):
         return name[: -len("Left")] + "Right"
     if name.endswith("Right"):

@@ -29,6 +29,8 @@ class Clip:
     """Head origin in the camera frame [mm]."""
     gaze: Float[np.ndarray, "T 2 2"] | None = None
     """(left, right) eye x (yaw, pitch) [rad] in the head frame."""
+    eye_torsion: Float[np.ndarray, "T 2"] | None = None
+    """Turn of the (left, right) eye about its own line of sight [rad]; None is none. Only recordings carry it."""
     confidence: Float[np.ndarray, "T"] | None = None
     """In [0, 1]; 0 where no face was seen. None means every frame is trusted."""
     source: str = ""
@@ -40,7 +42,7 @@ class Clip:
             raise MienError(
                 f"clip weights have shape {self.weights.shape}, not ({frames} times, {len(self.channels)} channels)"
             )
-        for name in ("head_rotation", "head_translation", "gaze", "confidence"):
+        for name in ("head_rotation", "head_translation", "gaze", "eye_torsion", "confidence"):
             value = getattr(self, name)
             if value is not None and len(value) != frames:
                 raise MienError(f"clip {name} has {len(value)} frames, not {frames}")
@@ -79,6 +81,7 @@ class Clip:
                 head_rotation=None if self.head_rotation is None else np.tile([0.0, 0, 0, 1], (count, 1)),
                 head_translation=None if self.head_translation is None else np.zeros((count, 3)),
                 gaze=None if self.gaze is None else np.zeros((count, 2, 2)),
+                eye_torsion=None if self.eye_torsion is None else np.zeros((count, 2)),
             )
         last = np.maximum.accumulate(np.where(self.seen, np.arange(len(self)), -1))
         source = np.where(last < 0, np.argmax(self.seen), last)
@@ -100,6 +103,7 @@ class Clip:
             head_rotation=take(self.head_rotation),
             head_translation=take(self.head_translation),
             gaze=take(self.gaze),
+            eye_torsion=take(self.eye_torsion),
             confidence=confidence,
         )
 

@@ -111,7 +111,7 @@ class Capture:
         self._fresh = False
         pose = self._pose.solve(landmarks, self._rig.points(weights[_COLUMNS]))
         return CapturedFrame(
-            face=face, weights=weights, landmarks=landmarks, rotation=pose.rotation, translation=pose.translation
+            face=face, weights=weights, landmarks=landmarks, rotation=pose.quaternion, translation=pose.translation
         )
 
     def video(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> CaptureResult:

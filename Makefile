@@ -1,0 +1,61 @@
+# Every target sets up what it needs. A machine needs Python 3.11+ and make, nothing else.
+#   make demo     capture the sample clip, write demo/          make test     run every test
+#   make check    format, lint, types, import rules             make format   let ruff rewrite the source
+#   make bench    speed and quality, as JSON in benchmarks/     make clean    remove what these targets made
+# PYTHON=python3.12 picks an interpreter; ARGS="-k track" goes to pytest, JOBS=4 sets its processes;
+# PIP_FLAGS="..." goes to pip (an index with CPU builds of torch, for instance).
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+JOBS ?= 2
+VALIDATOR := tools/gltf-validator
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
+
+.PHONY: demo test check format bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv/base.stamp
+	.venv/bin/mien demo
+
+# One thread per process: the networks are small, and JOBS processes share the cores already.
+test: .venv/dev.stamp $(VALIDATOR)/node_modules/stamp
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: .venv/dev.stamp
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+format: .venv/dev.stamp
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench: .venv/dev.stamp
+	.venv/bin/python -m benchmarks.run $(ARGS)
+	.venv/bin/python -m benchmarks.tables
+
+clean:
+	rm -rf .venv $(VALIDATOR)/node_modules demo
+
+.venv/python.stamp:
+	@test -n "$(PYTHON)" || { echo "mien needs Python 3.11 or newer; none was found (PYTHON=/path/to/python names one)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/base.stamp: .venv/python.stamp pyproject.toml constraints.txt
+	@echo "Installing mien into .venv (once)"
+	$(PIP) -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/python.stamp pyproject.toml constraints.txt
+	@echo "Installing mien with its training and test tools into .venv (once; torch is a large download)"
+	$(PIP) -e ".[dev]"
+	@touch $@ .venv/base.stamp
+
+# Without npm the one test that runs the Khronos validator is skipped.
+$(VALIDATOR)/node_modules/stamp: $(VALIDATOR)/package.json $(VALIDATOR)/package-lock.json
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null; then cd $(VALIDATOR) && npm ci --silent --no-fund --no-audit; \
+		else echo "npm is not installed: the glTF validator is left out"; fi
+	@mkdir -p $(@D) && touch $@

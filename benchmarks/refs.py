@@ -1,0 +1,203 @@
+"""Score captures of real videos against curves that two independent trackers measured on the same frames.
+
+    python benchmarks/refs.py CLIP.npz... --refs FOLDER [--json FILE]
+
+CLIP.npz is what `mien capture VIDEO --out VIDEO.npz` wrote; FOLDER holds a reference of the same name for each.
+
+Every figure is a Pearson correlation over the frames where a face was seen by both (blinks: precision and recall), so
+it says whether a curve moves when the face does, not by how much. A name with "/" is against one tracker; without, it
+is the median of the trackers. The un-frontalised curves decide: frontalising (MediaPipe's own depth turned back)
+lowers the agreement with the other tracker (median of the four videos: brows 0.77 -> 0.63, mouth corners 0.90 -> 0.80,
+mouth unchanged). Some of the higher figure is the head's turn, which both trackers see, so "/mediapipe_fr" figures are
+given beside for brows and corners.
+Lids are MediaPipe's alone, because OpenSeeFace's lids are rigid.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mien.core import ARKIT, Clip, MienError
+from mien.core.transforms import angles_from_quaternion, gaze_from_weights
+from mien.engine.metrics import events, match_events, pearson
+
+__all__ = ["SIDES", "TARGETS", "agreement", "load_refs", "measured", "medians", "score", "table"]
+
+TRACKERS = ("mediapipe", "openseeface")
+SIDES = {"L": "Left", "R": "Right"}
+TARGETS = {"mouth_open": 0.80, "blink": 0.80, "corner_up": 0.65, "brow": 0.55, "yaw": 0.90, "pitch": 0.80, "roll": 0.90}
+"""Median Pearson over the four videos that a release has to reach."""
+
+BLINK_TOLERANCE = 1
+"""Frames: the references' ends were set by eye."""
+
+_SHOWN = ("mouth_open", "mouth_width", "blink", "corner_up", "brow", "gaze_x", "gaze_y", "yaw", "pitch", "roll",
+          "blink_precision", "blink_recall")  # fmt: skip
+
+
+def load_refs(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of one reference file; raises MienError when it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            refs = {name: data[name] for name in data.files}
+    except (OSError, ValueError) as error:
+        raise MienError(f"cannot read the reference {path}: {error}") from error
+    if "mediapipe_mouth_open" not in refs or "blinks" not in refs:
+        raise MienError(f"{path} is no reference file: it has no mediapipe_mouth_open or no blinks")
+    return refs
+
+
+def measured(clip: Clip) -> dict[str, np.ndarray]:
+    """What a clip says about each reference curve, with the reference's sign: name -> [T].
+
+    Lids are negated (an eye aspect ratio falls in a blink), a pucker narrows the mouth, and gaze_y is positive down.
+    """
+    arkit = clip.with_channels(ARKIT)
+    curve = arkit.curve
+    curves = {"mouth_open": curve("jawOpen"), "mouth_width": -curve("mouthPucker")}
+    for short, side in SIDES.items():
+        curves[f"ear_{short}"] = -curve("eyeBlink" + side)
+        curves[f"corner_up_{short}"] = curve("mouthSmile" + side) - curve("mouthFrown" + side)
+        curves[f"brow_{short}"] = curve("browInnerUp") + curve("browOuterUp" + side) - curve("browDown" + side)
+    gaze = gaze_from_weights(arkit.weights)
+    for eye, short in enumerate(SIDES):
+        # The subject's left is image right for a face that looks at the camera, so yaw keeps its sign.
+        curves[f"gaze_x_{short}"] = gaze[:, eye, 0]
+        curves[f"gaze_y_{short}"] = -gaze[:, eye, 1]
+    if clip.head_rotation is not None:
+        angles = np.degrees(angles_from_quaternion(clip.head_rotation))
+        curves |= {name: angles[:, i] for i, name in enumerate(("yaw", "pitch", "roll"))}
+    return curves
+
+
+def _correlate(curve: np.ndarray, reference: np.ndarray, frames: np.ndarray) -> float:
+    frames = frames & np.isfinite(curve) & np.isfinite(reference)
+    if frames.sum() < 3:
+        return float("nan")
+    return float(pearson(curve[frames], reference[frames])[0])
+
+
+def _closed(refs: Mapping[str, np.ndarray], frames: int) -> np.ndarray:
+    closed = np.zeros(frames, bool)
+    for first, last, *_ in refs["blinks"]:
+        closed[first : last + 1] = True
+    return closed
+
+
+def _compared(name: str) -> tuple[str, ...]:
+    """Reference prefixes and suffixes a curve is compared with; the first ones decide, "_fr" is only shown."""
+    if name.startswith(("ear", "gaze")):
+        return ("mediapipe",)
+    return (*TRACKERS, "mediapipe_fr") if name.startswith(("brow", "corner")) else TRACKERS
+
+
+def score(clip: Clip, refs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Every figure of one video; frames correspond by index.
+
+    Names: mouth_open (jawOpen), mouth_width (mouthPucker negated), blink (mean eyeBlink against the mean eye aspect
+    ratio negated; blink_L, blink_R by side), corner_up (smile - frown), brow (inner + outer - down), gaze_x, gaze_y,
+    yaw, pitch, roll, blink_precision, blink_recall. Sides are the subject's; without a side, the mean over sides.
+    Gaze is compared outside closures, where there is an iris to see. NaN where a curve never moved in the reference.
+    Raises MienError when the numbers of frames differ.
+    """
+    frames = len(refs["mediapipe_mouth_open"])
+    if len(clip) != frames:
+        raise MienError(f"the clip has {len(clip)} frames and its reference {frames}: not the same video")
+    seen = clip.seen & refs["valid"].astype(bool)
+    looking = seen & ~_closed(refs, frames)
+    figures: dict[str, float] = {}
+    for name, curve in measured(clip).items():
+        label = name.replace("ear", "blink")
+        used = looking if name.startswith("gaze") else seen
+        for tracker in _compared(name):
+            source, _, kind = tracker.partition("_")
+            reference = refs[f"{source}_{name}" + (f"_{kind}" if kind else "")]
+            figures[f"{label}/{tracker}"] = _correlate(curve, reference, used)
+        figures[label] = float(np.median([figures[f"{label}/{t}"] for t in _compared(name) if not t.endswith("_fr")]))
+    for label in ("corner_up", "brow", "gaze_x", "gaze_y"):
+        figures[label] = float(np.mean([figures[f"{label}_{side}"] for side in SIDES]))
+    blink = np.mean([clip.curve("eyeBlink" + side) for side in SIDES.values()], axis=0)
+    opening = np.mean([refs[f"mediapipe_ear_{side}"] for side in SIDES], axis=0)
+    figures["blink"] = _correlate(-blink, opening, seen)
+    found = match_events(events(np.where(seen, blink, np.nan)), refs["blinks"][:, :2], tolerance=BLINK_TOLERANCE)
+    figures |= {"blink_precision": found.precision, "blink_recall": found.recall}
+    return figures
+
+
+def agreement(refs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Pearson between the two trackers per curve: where they disagree, a low score says little about a capture.
+
+    For gaze, which one tracker alone measures, between its two eyes outside closures.
+    """
+    valid = refs["valid"].astype(bool)
+
+    def between(name: str) -> float:
+        return _correlate(refs["mediapipe_" + name], refs["openseeface_" + name], valid)
+
+    figures = {name: between(name) for name in ("mouth_open", "mouth_width", "yaw", "pitch", "roll")}
+    for name, label in (("corner_up", "corner_up"), ("brow", "brow"), ("ear", "blink")):
+        figures[label] = float(np.mean([between(f"{name}_{side}") for side in SIDES]))
+    looking = valid & ~_closed(refs, len(valid))
+    for name in ("gaze_x", "gaze_y"):
+        figures[name] = _correlate(refs[f"mediapipe_{name}_L"], refs[f"mediapipe_{name}_R"], looking)
+    return figures
+
+
+def medians(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Median over videos of every figure, NaN left out."""
+    names = dict.fromkeys(name for figures in scores.values() for name in figures)
+    result: dict[str, float] = {}
+    for name in names:
+        values = np.array([figures.get(name, np.nan) for figures in scores.values()])
+        finite = values[np.isfinite(values)]
+        result[name] = float(np.median(finite)) if len(finite) else float("nan")
+    return result
+
+
+def table(
+    scores: Mapping[str, Mapping[str, float]], agreements: Mapping[str, Mapping[str, float]] | None = None
+) -> str:
+    """Markdown: a row per figure, a column per video, the median and the target; agreements in brackets if given."""
+
+    def cell(video: str, name: str) -> str:
+        value = f"{scores[video].get(name, float('nan')):.2f}"
+        between = (agreements or {}).get(video, {}).get(name)
+        return value if between is None else f"{value} ({between:.2f})"
+
+    middle = medians(scores)
+    lines = ["| figure | " + " | ".join(scores) + " | median | target |", "|---" * (len(scores) + 3) + "|"]
+    for name in _SHOWN:
+        target = f">= {TARGETS[name]:.2f}" if name in TARGETS else ""
+        cells = [name, *(cell(video, name) for video in scores), f"{middle.get(name, float('nan')):.2f}", target]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line: print the table of the given clips, write all figures as JSON if asked."""
+    parser = argparse.ArgumentParser(description="Score captures against reference curves of the same videos.")
+    parser.add_argument("clips", nargs="+", type=Path, help="captured clips, named like their references")
+    parser.add_argument("--refs", type=Path, required=True, help="folder of reference files")
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    chosen = parser.parse_args(arguments)
+    try:
+        references = {clip.stem: load_refs(chosen.refs / f"{clip.stem}.npz") for clip in chosen.clips}
+        scores = {clip.stem: score(Clip.load(clip), references[clip.stem]) for clip in chosen.clips}
+    except MienError as error:
+        parser.error(str(error))
+    agreements = {name: agreement(refs) for name, refs in references.items()}
+    print(table(scores, agreements))
+    print("\nPearson against the references; in brackets, how far the two trackers agree with each other.")
+    if chosen.json:
+        from mien.io.atomic import write_whole
+
+        report = {"scores": scores, "medians": medians(scores), "agreement": agreements, "targets": TARGETS}
+        with write_whole(chosen.json) as temporary:
+            temporary.write_text(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""`python -m mien` is `mien`."""
+
+import sys
+
+from mien.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,91 @@
+"""`mien demo`: capture the sample clip, compare it with the truth it was rendered from, write everything."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from mien.core import Clip, MienError
+
+__all__ = ["compare", "main", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Capture the sample clip that ships with mien and compare it with its truth.
+
+    Writes take.csv, take.glb and preview.mp4.
+    """
+
+    out: Path = Path("demo")
+    """Folder to write to."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse the command line and run the demo."""
+    run(tyro.cli(Options, prog="mien demo", args=arguments))
+
+
+def run(options: Options) -> None:
+    """Run the demo; raises MienError when the sample is not installed or the folder cannot be made."""
+    from mien import rigs
+    from mien.cli import capture as command
+    from mien.cli.outputs import check_writable
+    from mien.systems.capture.predict import Capture
+
+    sample = Path(str(resources.files("mien"))) / "systems" / "capture" / "sample"
+    video, truth = sample / "sample.mp4", sample / "sample_truth.npz"
+    if not (video.is_file() and truth.is_file()):
+        raise MienError(f"{sample}: the sample clip is not in this installation; install mien again")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MienError(f"{options.out}: cannot make this folder ({error.strerror}); choose another --out") from None
+    paths = [options.out / name for name in ("take.csv", "take.glb", "preview.mp4")]
+    for path in paths:
+        check_writable(path)
+    rig = rigs.load("mo")
+    result = command.capture_one(Capture(), video)
+    for path in paths[:2]:
+        command.save(result.clip, path, rig)
+    command.preview(video, result, paths[2], rig)
+    show(compare(result.clip, Clip.load(truth)))
+    command.summarise(video, result, paths)
+    print(f"Play {paths[2]}; drop {paths[1]} into Blender or any glTF viewer.")
+
+
+def compare(clip: Clip, truth: Clip) -> list[tuple[str, float, float]]:
+    """(channel, range of the truth, Pearson correlation) of the channels that move in the truth, widest first.
+
+    The truth is read at the clip's own times, on the frames where a face was seen. A channel that the capture left
+    constant has no correlation (NaN) and counts as 0 in the median.
+    """
+    from mien.cli.capture import MOVED
+
+    times = clip.times[clip.seen]
+    rows: list[tuple[str, float, float]] = []
+    for channel in truth.channels:
+        if channel not in clip.channels:
+            continue
+        real = np.interp(times, truth.times, truth.curve(channel))
+        seen = clip.curve(channel)[clip.seen]
+        if np.ptp(real) >= MOVED:
+            flat = np.ptp(seen) == 0
+            rows.append((channel, float(np.ptp(real)), np.nan if flat else float(np.corrcoef(real, seen)[0, 1])))
+    return sorted(rows, key=lambda row: -row[1])
+
+
+def show(rows: list[tuple[str, float, float]]) -> None:
+    """Print the comparison."""
+    from mien.cli.display import bar, console, table
+
+    out = table("Captured against the truth the sample was rendered from", "channel", "range", "Pearson r", "")
+    out.columns[-1].justify = "left"
+    for name, span, r in rows:
+        out.add_row(name, f"{span:.2f}", f"{r:.2f}", bar(float(np.nan_to_num(r))))
+    out.add_section()
+    median = float(np.median(np.nan_to_num([r for _, _, r in rows]))) if rows else float("nan")
+    out.add_row(f"median of {len(rows)} channels", "", f"{median:.2f}", bar(median))
+    console().print(out)

@@ -1,0 +1,95 @@
+"""`mien COMMAND ...`: picks the command, and turns what a user can do about an error into one line.
+
+Exit codes: 0 done, 2 something the user gave cannot be used, 130 interrupted. A traceback is a bug of mien.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import MappingProxyType
+
+from mien.core.errors import MienError
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = MappingProxyType(
+    {
+        "capture": "a video or a picture of a face into curves, a moving head, a preview",
+        "demo": "capture the sample clip that ships with mien and compare it with its truth",
+        "rig": "what is in a rig: shapes, joints, landmarks",
+        "train": "train a system",
+        "bench": "measure a system beside its baselines",
+        "synth": "render training images with their annotations",
+        "assets": "third-party material: list it, download it",
+    }
+)
+"""Command -> what it does. The file of the same name beside this one has `main(arguments)`."""
+
+_EXTRAS = {
+    "ncnn": "ncnn",
+    "moderngl": "synth",
+    "torch": "train",
+    "lightning_fabric": "train",
+    "pnnx": "train",
+}
+"""Optional module -> the extra of mien that installs it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(words)
+        sys.stdout.flush()
+    except MienError as error:
+        return _complain(f"error: {error}", 2)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return _complain(f"error: this command needs {error.name}; run: pip install 'mien[{extra}]'", 2)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of a pipe left (`mien rig info x.glb | head`). Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print("mien: " + " ".join(message.splitlines()), file=sys.stderr)
+    return code
+
+
+def _run(words: list[str]) -> None:
+    match words:
+        case [] | ["-h" | "--help" | "help", *_]:
+            print(_usage())
+        case ["--version" | "-V", *_]:
+            from mien import __version__
+
+            print(f"mien {__version__}")
+        case [command, *rest] if command in COMMANDS:
+            import_module(f"mien.cli.{command}").main(rest)
+        case [command, *_]:
+            raise MienError(f"there is no command '{command}'; use one of: {', '.join(COMMANDS)}")
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "mien: video of a face into animation, and animation into any face.",
+            "",
+            "usage: mien COMMAND ...      (mien COMMAND --help explains one; mien --version)",
+            "",
+            *lines,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

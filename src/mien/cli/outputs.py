@@ -1,0 +1,49 @@
+"""Where a command writes: one path per input and output, refused before any work when it cannot be written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mien.core import Clip, MienError, formats
+from mien.io.atomic import write_whole
+
+__all__ = ["check_clip_format", "check_writable", "expand"]
+
+
+def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
+    """The output paths of each input: `{name}` stands for the input's file name without extension.
+
+    Raises MienError when two inputs would write one file, or an output is an input.
+    """
+    paths = [[Path(out.replace("{name}", source.stem)) for out in outs] for source in inputs]
+    seen: dict[Path, Path] = {source.resolve(): source for source in inputs}
+    for source, own in zip(inputs, paths, strict=True):
+        for path in own:
+            other = seen.setdefault(path.resolve(), source)
+            if path.resolve() in {p.resolve() for p in inputs}:
+                raise MienError(f"{path} is an input and would be overwritten; choose another --out")
+            if other != source:
+                raise MienError(
+                    f"{path} would be written for both {other} and {source}; put {{name}} in it: --out '{{name}}.csv'"
+                )
+    return paths
+
+
+def check_clip_format(path: Path) -> None:
+    """Raise MienError when a clip cannot be written under this extension."""
+    known = formats.extensions(Clip, writable=True)
+    if path.suffix.lower() not in known:
+        raise MienError(f"{path}: a clip cannot be written as '{path.suffix}'; use one of: {', '.join(sorted(known))}")
+
+
+class _Abandon(Exception):  # noqa: N818 - not an error
+    pass
+
+
+def check_writable(path: Path) -> None:
+    """Raise MienError when `path` cannot be written, leaving nothing there: minutes of work must not end in that."""
+    try:
+        with write_whole(path) as temporary:
+            temporary.touch()  # some folders claim to be writable and are not
+            raise _Abandon
+    except _Abandon:
+        pass

@@ -1,0 +1,76 @@
+"""MeshSequence as .npz: times, vertices [mm] and the whole topology, bit-exact."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.core.errors import MienError
+from mien.core.mesh import MeshSequence, Part, Topology
+from mien.io import npz
+
+__all__ = ["VERSION", "read", "write"]
+
+VERSION = 1
+_KIND = "mien.mesh_sequence"
+
+
+def write(sequence: MeshSequence, path: Path) -> None:
+    """Write `sequence`; raises MienError when the path cannot be written."""
+    topology = sequence.topology
+    arrays = {
+        "times": np.asarray(sequence.times, np.float64),
+        "vertices": sequence.vertices,
+        "triangles": topology.triangles,
+    }
+    if topology.uv is not None:
+        arrays["uv"] = topology.uv
+    if topology.uv_triangles is not None:
+        arrays["uv_triangles"] = topology.uv_triangles
+    # Group names are free text, so they live in the JSON and not in the names of archive members.
+    arrays |= {f"group_{i}": np.asarray(members) for i, members in enumerate(topology.groups.values())}
+    parts = [[p.name, p.start, p.stop, list(p.color), p.roughness] for p in topology.parts]
+    npz.save(path, _KIND, VERSION, {"groups": list(topology.groups), "parts": parts}, arrays)
+
+
+def read(path: Path) -> MeshSequence:
+    """Read what `write` wrote; raises MienError when the file is missing, damaged or something else."""
+    meta, arrays = npz.load(path, _KIND, VERSION, "mesh sequence")
+    try:
+        sequence = _sequence(meta, arrays)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise MienError(f"{path} is damaged: {error or 'an entry is missing'}") from error
+    return sequence
+
+
+def _sequence(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> MeshSequence:
+    times, vertices, triangles = arrays["times"], arrays["vertices"], arrays["triangles"]
+    if times.ndim != 1 or times.dtype.kind != "f" or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise ValueError("times must be finite and grow")
+    if vertices.ndim != 3 or vertices.shape[0] != len(times) or vertices.shape[2] != 3 or vertices.dtype.kind != "f":
+        raise ValueError(f"vertices have shape {vertices.shape}")
+    count = vertices.shape[1]
+    uv, uv_triangles = arrays.get("uv"), arrays.get("uv_triangles")
+    if uv is not None and (uv.ndim != 2 or uv.shape[1] != 2 or uv.dtype.kind != "f"):
+        raise ValueError(f"uv has shape {uv.shape}")
+    _check_indices("triangles", triangles, (len(triangles), 3), count)
+    if uv_triangles is not None:
+        _check_indices("uv_triangles", uv_triangles, triangles.shape, 0 if uv is None else len(uv))
+    groups = {str(name): arrays[f"group_{i}"] for i, name in enumerate(meta["groups"])}
+    for name, members in groups.items():
+        _check_indices(f"group '{name}'", members, (len(members),), count)
+    parts = tuple(_part(*entry) for entry in meta["parts"])
+    topology = Topology(triangles=triangles, uv=uv, uv_triangles=uv_triangles, parts=parts, groups=groups)
+    return MeshSequence(times=times, vertices=vertices, topology=topology)
+
+
+def _part(name: str, start: int, stop: int, color: list[float], roughness: float) -> Part:
+    red, green, blue = (float(value) for value in color)
+    return Part(name=str(name), start=int(start), stop=int(stop), color=(red, green, blue), roughness=float(roughness))
+
+
+def _check_indices(name: str, indices: np.ndarray, shape: tuple[int, ...], count: int) -> None:
+    if indices.shape != shape or indices.dtype.kind not in "iu":
+        raise ValueError(f"{name} have shape {indices.shape} and type {indices.dtype}")
+    if indices.size and (indices.min() < 0 or indices.max() >= count):
+        raise ValueError(f"{name} point outside of 0..{count - 1}")

@@ -1,0 +1,343 @@
+"""Video and images in, video out, with the container's own time stamps (PyAV, the FFmpeg libraries)."""
+
+# pyright: reportUnknownMemberType=false
+# PyAV's own annotations leave the stream kind of packets and the keyword arguments of add_stream unknown.
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from jaxtyping import UInt8
+
+from mien.core.errors import MienError
+from mien.io.atomic import write_whole
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+    from av.container import InputContainer
+
+__all__ = ["Frame", "Video", "VideoWriter", "is_image", "open_video", "read_image"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """One picture of a video."""
+
+    index: int
+    """Counts the frames given out, from 0."""
+    time: float
+    """Presentation time [s] as the container states it; strictly increasing, steps may differ."""
+    image: UInt8[np.ndarray, "H W 3"]
+    """RGB, upright (the container's rotation is applied), C-contiguous."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """A video that can be read from its start any number of times; made by `open_video`."""
+
+    path: Path
+    width: int
+    """Of the upright picture [px]."""
+    height: int
+    """Of the upright picture [px]."""
+    fps_nominal: float
+    """The rate the container states, for progress bars only: time comes from the frames. 0 when unknown."""
+    frames_estimate: int
+    """How many frames the container states, for progress bars only; 0 when unknown."""
+    duration: float
+    """What the container states [s]; 0 when unknown."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held between iterations; the context form marks where the video is used."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in order.
+
+        A frame whose stamp is not later than the one before is never shown by a player and is left out. Packets that
+        cannot be decoded are skipped, as players do.
+
+        Raises:
+            MienError: no frame can be decoded, or the pictures end long before the stated end (a file cut short).
+        """
+        with _opened(self.path) as container:
+            stream = _video_stream(container, self.path)
+            last = -np.inf
+            index = 0
+            for picture in _pictures(container, stream):
+                time = _time(picture, last, self.fps_nominal)
+                if time <= last:
+                    continue
+                last = time
+                yield Frame(index=index, time=time, image=_upright(picture))
+                index += 1
+            _check_end(self.path, index, last, _stream_end(stream))
+
+
+def open_video(path: str | Path) -> Video:
+    """Look at a video and decode its first frame, so that a bad file fails here and not half way.
+
+    Raises:
+        MienError: the file is missing, not a video, cut short, has sound only or no frame.
+    """
+    path = Path(path)
+    _check_whole(path)
+    with _opened(path) as container:
+        stream = _video_stream(container, path)
+        picture = next(_pictures(container, stream), None)
+        if picture is None:
+            raise MienError(f"{path} has no frame that can be decoded; check that it plays in a video player")
+        height, width = _upright(picture).shape[:2]
+        rate = stream.average_rate or stream.guessed_rate
+        fps = float(rate) if rate else 0.0
+        seconds = _seconds(stream, container)
+        frames = stream.frames or round(seconds * fps)
+    return Video(path=path, width=width, height=height, fps_nominal=fps, frames_estimate=frames, duration=seconds)
+
+
+def _check_whole(path: Path) -> None:
+    if path.is_dir():
+        raise MienError(f"{path} is a folder, not a video; name a file")
+    if not path.exists():
+        raise MienError(f"{path} does not exist; check the name")
+    if not os.access(path, os.R_OK):
+        raise MienError(f"{path} cannot be read; check its permissions")
+    if path.stat().st_size == 0:
+        raise MienError(f"{path} is empty; copy or download it again")
+    if _cut_short(path):
+        raise MienError(f"{path} is cut short: it ends before its contents do; copy or download it again")
+
+
+def _cut_short(path: Path) -> bool:
+    """Whether an MP4 or QuickTime file ends inside one of its boxes (ISO/IEC 14496-12, 4.2). Decoders read such a file
+    without a word up to the cut.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        while at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if at == 0 and kind not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+                return False  # not of this family
+            if length == 1:  # a 64-bit length follows
+                length = int.from_bytes(head[8:16], "big")
+            if length == 0 or not kind.isalnum():  # the last box runs to the end; or foreign bytes after the last box
+                return False
+            if length < 8:
+                return False
+            at += length
+    return at > size
+
+
+def _opened(path: Path) -> "InputContainer":
+    import av
+    from av.error import FFmpegError
+
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except (FFmpegError, OSError, ValueError) as error:
+        raise MienError(f"{path} is not a video that can be read, or it is cut short; convert it to MP4") from error
+
+
+def _video_stream(container: "InputContainer", path: Path) -> "VideoStream":
+    from av.stream import Disposition
+
+    # A song's cover is a video stream of one frame.
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        what = "only sound" if container.streams.audio else "no pictures"
+        raise MienError(f"{path} holds {what}; give a file with video")
+    stream = streams[0]
+    # PyAV annotates it as always there; it is None for a codec that its FFmpeg has no decoder for.
+    if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise MienError(f"{path} uses a video codec that cannot be decoded here; convert it to H.264 MP4")
+    stream.thread_type = "AUTO"
+    # Each decoding thread holds whole frames: 50 MB each at 8K.
+    stream.codec_context.thread_count = min(4, os.cpu_count() or 1)
+    return stream
+
+
+def _pictures(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
+    from av.error import FFmpegError
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except FFmpegError:  # the container itself breaks off; `_check_end` judges what was read
+            return
+        try:
+            # The last packet is empty and flushes the decoder.
+            yield from packet.decode()  # type: ignore[misc]  # of a video stream: only video frames
+        except FFmpegError:
+            continue
+
+
+def _time(picture: "VideoFrame", last: float, fps: float) -> float:
+    if picture.pts is not None and picture.time_base is not None:
+        return float(picture.pts * picture.time_base)
+    # Raw streams (.h264) carry no stamps at all: their nominal rate is the only time there is.
+    return 0.0 if last == -np.inf else last + 1.0 / (fps or 25.0)
+
+
+def _upright(picture: "VideoFrame") -> np.ndarray:
+    image = picture.to_ndarray(format="rgb24")
+    turns = round(picture.rotation / 90) % 4  # degrees anticlockwise that bring it upright
+    return np.ascontiguousarray(np.rot90(image, turns))  # rows of some widths come padded, too
+
+
+def _seconds(stream: "VideoStream", container: "InputContainer") -> float:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / 1e6
+
+
+def _stream_end(stream: "VideoStream") -> float | None:
+    """When the pictures should end [s], or None when the container does not say (its sound may be longer)."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    parts = stream.metadata.get("DURATION", "").split(":")  # Matroska: "00:00:05.120000000"
+    try:
+        return sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
+    except ValueError:
+        return None
+
+
+def _check_end(path: Path, count: int, last: float, end: float | None) -> None:
+    if count == 0:
+        raise MienError(f"{path} has no frame that can be decoded; check that it plays in a video player")
+    # A tenth and a second: edit lists, dropped tails and rounded headers stay far below both.
+    if end is not None and end - last > max(1.0, 0.1 * end):
+        raise MienError(f"{path} is cut short: pictures end at {last:.1f} s of {end:.1f} s; copy or download it again")
+
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether a file begins as a JPEG, PNG, BMP, TIFF or WebP does; False when it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def read_image(path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
+    """Read a still image as RGB, turned upright by its EXIF tag; transparency is dropped.
+
+    Raises:
+        MienError: the file is missing, not an image, or damaged.
+    """
+    import cv2
+
+    path = Path(path)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise MienError(f"{path} cannot be read: {error.strerror}; check the name") from error
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+    except cv2.error as error:
+        raise MienError(f"{path} is too large or damaged; save it again as PNG or JPEG") from error
+    if image is None:
+        raise MienError(f"{path} is not an image that can be read; save it as PNG or JPEG")
+    return np.asarray(image, np.uint8)
+
+
+class VideoWriter:
+    """Writes H.264 (yuv420p, BT.709) with true time stamps; the file appears whole when the context ends, or never.
+
+    The container is chosen by the extension: .mp4, .mov (stamps of 1/90000 s) or .mkv (1/1000 s). Odd sizes gain one
+    row or column, because 4:2:0 chroma needs even ones.
+    """
+
+    _CLOCK = 90_000
+    """Ticks per second: the usual MPEG clock; 24, 25, 30, 60 and 30000/1001 fps are whole ticks."""
+
+    def __init__(self, path: str | Path, width: int, height: int, fps: float) -> None:
+        """Prepare to write.
+
+        Args:
+            path: the file to write.
+            width: of the images [px].
+            height: of the images [px].
+            fps: nominal rate for players that ask for one, and the duration of the last frame.
+
+        Raises:
+            MienError: another extension, or a size or rate that is not positive.
+        """
+        self._path = Path(path)
+        if self._path.suffix.lower() not in (".mp4", ".mov", ".mkv"):
+            raise MienError(f"cannot write a video as '{self._path.suffix}'; use .mp4, .mov or .mkv")
+        if width < 1 or height < 1 or not fps > 0:
+            raise MienError(f"a video of {width}x{height} px at {fps} fps cannot be written; all must be positive")
+        self._width, self._height, self._fps = width, height, fps
+        self._last = -1
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        import av
+
+        with ExitStack() as stack:
+            temporary = stack.enter_context(write_whole(self._path))
+            # MP4 keeps the first frame's time in the movie's own clock, which is 1/1000 s unless told otherwise.
+            clock = {} if self._path.suffix.lower() == ".mkv" else {"movie_timescale": str(self._CLOCK)}
+            self._container = stack.enter_context(av.open(str(temporary), "w", options=clock))
+            rate = Fraction(self._fps).limit_denominator(1001)
+            stream = self._container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
+            stream.width, stream.height = self._width + self._width % 2, self._height + self._height % 2
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.time_base = Fraction(1, self._CLOCK)
+            stream.codec_context.colorspace = stream.codec_context.color_primaries = 1
+            stream.codec_context.color_trc = stream.codec_context.color_range = 1
+            self._stream = stream
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> None:
+        """Append an RGB image shown from `time` [s] on; times must grow and start at 0 or later.
+
+        Raises:
+            MienError: another size, or a time that does not grow.
+        """
+        from av import VideoFrame
+        from av.video.reformatter import ColorRange, Colorspace
+
+        if image.shape != (self._height, self._width, 3):
+            raise MienError(f"an image of shape {image.shape} does not fit a video of {self._width}x{self._height} px")
+        stamp = round(time * self._CLOCK)
+        if stamp <= self._last:
+            raise MienError(f"a frame at {time} s cannot follow one at {self._last / self._CLOCK} s; times must grow")
+        self._last = stamp
+        if self._width % 2 or self._height % 2:
+            image = np.pad(image, ((0, self._height % 2), (0, self._width % 2), (0, 0)), mode="edge")
+        picture = VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        picture.pts, picture.time_base = stamp, Fraction(1, self._CLOCK)
+        self._container.mux(self._stream.encode(picture))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)  # deletes the unfinished file
+            return
+        with self._stack:
+            if self._last < 0:
+                raise MienError(f"no frame was given to write to {self._path}")
+            self._container.mux(self._stream.encode(None))

@@ -1,0 +1,315 @@
+"""ICT-FaceKit (USC ICT 2020, MIT) as a `Rig`: the head every synthetic performer wears.
+
+The archive holds one Wavefront OBJ per shape and identity mode, all of one topology, in centimetres. They are parsed
+once, as displacements in millimetres, into one npz in the user's cache.
+"""
+
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
+from mien.core.channels import ARKIT
+
+__all__ = ["EYE_AXES", "GROUPS", "find_ict", "load_ict"]
+
+VERTICES = 26719
+MM_PER_UNIT = 10.0  # the OBJ files are in centimetres
+CACHE_VERSION = 2  # a cache of another version is parsed again
+
+GROUPS: dict[str, tuple[int, int]] = {
+    "face": (0, 9409),
+    "face_narrow": (0, 6706),
+    "head_neck": (9409, 11248),
+    "mouth_socket": (11248, 13294),
+    "eye_sockets": (13294, 14062),
+    "gums_tongue": (14062, 17039),
+    "teeth": (17039, 21451),
+    "eyeball_left": (21451, 23021),
+    "sclera_left": (21451, 22221),
+    "iris_left": (22221, 23021),
+    "eyeball_right": (23021, 24591),
+    "sclera_right": (23021, 23791),
+    "iris_right": (23791, 24591),
+    "lacrimal": (24591, 24999),
+    "eye_blend": (24999, 25047),
+    "eye_occlusion": (25047, 25351),
+    "lashes": (25351, 26719),
+    "lashes_left": (25351, 26035),
+    "lashes_right": (26035, 26719),
+}
+"""Vertex ranges [start, stop) of the parts (table "Face Model Topology" of the upstream README)."""
+
+_PARTS: tuple[tuple[str, int, tuple[float, float, float], float], ...] = (
+    ("face", 9230, (0.80, 0.62, 0.54), 0.5),
+    ("head_neck", 11144, (0.80, 0.62, 0.54), 0.5),
+    ("mouth_socket", 13226, (0.45, 0.20, 0.19), 0.5),
+    ("eye_sockets", 14034, (0.60, 0.35, 0.32), 0.5),
+    ("gums_tongue", 17006, (0.62, 0.33, 0.33), 0.4),
+    ("teeth", 21496, (0.90, 0.87, 0.80), 0.2),
+    ("eyeball_left", 23094, (0.90, 0.89, 0.87), 0.1),
+    ("eyeball_right", 24692, (0.90, 0.89, 0.87), 0.1),
+    ("lacrimal", 25018, (0.90, 0.80, 0.78), 0.1),
+    ("eye_blend", 25048, (0.70, 0.50, 0.45), 0.4),
+    ("eye_occlusion", 25304, (0.30, 0.20, 0.18), 0.6),
+    ("lashes", 26384, (0.08, 0.06, 0.05), 0.8),
+)
+"""Part, one past its last polygon in the file (same table), base colour, roughness."""
+
+_IBUG68 = (
+    1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914,
+    2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537,
+    1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518,
+    5957, 5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966,
+)  # fmt: skip
+"""Vertices of the Multi-PIE 68 points (upstream README, "Facial Landmarks"; also `vertex_indices.json`)."""
+
+_NECK = (0.0, -130.0, -45.0)
+_HEAD = (0.0, -15.0, 0.0)
+"""Rest pivots [mm]: the base of the neck (C7) and the atlanto-occipital joint, just under and inside the ear canals."""
+
+EYE_AXES = {"left": (0.0723, 0.0055, 0.9974), "right": (-0.0723, 0.0055, 0.9974)}
+"""Unit optical axis of each resting eyeball: from the sclera's centre to its corneal pole, turned out by 4 degrees."""
+
+_WHERE = "run `mien assets get ict`, or set MIEN_ICT to the archive (or its extracted folder)"
+
+
+def find_ict() -> Path:
+    """The ICT-FaceKit archive or folder: env MIEN_ICT, the user's cache, then `../shared/assets` beside the checkout.
+
+    Raises MienError when there is none.
+    """
+    if named := os.environ.get("MIEN_ICT"):
+        if not Path(named).exists():
+            raise MienError(f"MIEN_ICT names '{named}', which does not exist; correct it or unset it")
+        return Path(named)
+    shared = Path(__file__).resolve().parents[4] / "shared" / "assets"
+    for folder in (_cache_folder(), shared):
+        found = sorted(folder.glob("ICT-FaceKit*.zip")) if folder.is_dir() else []
+        if found:
+            return found[-1]
+    raise MienError(f"ICT-FaceKit is not on this machine; {_WHERE}")
+
+
+def load_ict(source: Path | None = None) -> Rig:
+    """The rig "ict": 51 ARKit shapes (no tongueOut) and four of its own, 100 identity modes, 26,719 vertices [mm].
+
+    `source` is the upstream zip or its extracted folder; by default it is looked for (`find_ict`). The first load
+    parses 154 OBJ files (seconds) and writes a cache. Raises MienError when the archive is missing or not ICT-FaceKit.
+    """
+    explicit = source is not None
+    cache = _cache_folder() / f"ict-rig-{CACHE_VERSION}.npz"
+    if not explicit and not os.environ.get("MIEN_ICT") and cache.is_file():
+        arrays = _read_cache(cache)
+        if arrays is not None:
+            return _build(arrays)
+    source = Path(source) if source is not None else find_ict()
+    stamp = _stamp(source)
+    arrays = _read_cache(cache)
+    if arrays is None or str(arrays["stamp"]) != stamp:
+        arrays = {**_parse(source), "stamp": np.array(stamp)}
+        _write_cache(cache, arrays)
+    return _build(arrays)
+
+
+def _cache_folder() -> Path:
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("mien"))
+
+
+def _stamp(source: Path) -> str:
+    """What tells one archive from another without reading it: name and size."""
+    if not source.exists():
+        raise MienError(f"'{source}' does not exist; {_WHERE}")
+    return f"{CACHE_VERSION}:{source.name}:{source.stat().st_size if source.is_file() else 0}"
+
+
+def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
+    if not cache.is_file():
+        return None
+    try:
+        with np.load(cache, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, zipfile.BadZipFile, KeyError):
+        return None  # a damaged cache is rebuilt from the archive
+
+
+def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
+    from mien.io.atomic import write_whole
+
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(cache) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+    """Names of the OBJ files in a folder or zip (without extension), and a function that reads one."""
+    if source.is_dir():
+        paths = {p.stem: p for p in source.rglob("*.obj")}
+        yield list(paths), lambda name: paths[name].read_bytes()
+        return
+    try:
+        with zipfile.ZipFile(source) as archive:
+            entries = {Path(n).stem: n for n in archive.namelist() if n.endswith(".obj")}
+            yield list(entries), lambda name: archive.read(entries[name])
+    except zipfile.BadZipFile:
+        raise MienError(f"'{source}' is not a zip archive; download it again with `mien assets get ict`") from None
+
+
+def _rows(data: bytes, key: bytes) -> np.ndarray:
+    """The numbers of the one contiguous block of lines that start with `key`."""
+    start = data.find(b"\n" + key + b" ")
+    last = data.rfind(b"\n" + key + b" ")
+    stop = data.find(b"\n", last + 1)
+    block = data[start : stop if stop >= 0 else None]
+    width = 3 if key == b"v" else 2
+    return np.fromstring(block.replace(b"\n" + key, b" ").decode("ascii"), sep=" ").reshape(-1, width)
+
+
+def _positions(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
+    rows = _rows(data, b"v")
+    if len(rows) != VERTICES:
+        raise MienError(f"'{name}.obj' has {len(rows)} vertices, not ICT-FaceKit's {VERTICES}; {_WHERE}")
+    return rows * MM_PER_UNIT
+
+
+def _parse(source: Path) -> dict[str, np.ndarray]:
+    """Everything of the archive as arrays."""
+    with _opened(source) as (names, read):
+        if "generic_neutral_mesh" not in names:
+            raise MienError(f"'{source}' holds no generic_neutral_mesh.obj: not ICT-FaceKit; {_WHERE}")
+        base = read("generic_neutral_mesh")
+        neutral = _positions(base, "generic_neutral_mesh")
+        modes = sorted(n for n in names if re.fullmatch(r"identity\d+", n))
+        shapes: dict[str, np.ndarray] = {}
+        for name in sorted(set(names) - set(modes) - {"generic_neutral_mesh"}):
+            ours = _our_name(name)
+            moved = (_positions(read(name), name) - neutral).astype(np.float32)
+            # browInnerUp and cheekPuff come in halves, each the displacement of its own side: together they are one.
+            shapes[ours] = shapes[ours] + moved if ours in shapes else moved
+        identity = [(_positions(read(n), n) - neutral).astype(np.float32) for n in modes]
+    order = [c for c in ARKIT if c in shapes] + sorted(set(shapes) - set(ARKIT))
+    return {
+        "neutral": neutral.astype(np.float32),
+        "shape_names": np.array(order),
+        "shapes": np.stack([shapes[n] for n in order]),
+        "identity_modes": np.stack(identity),
+        **_faces(base),
+    }
+
+
+def _our_name(name: str) -> str:
+    name = name[0].lower() + name[1:]  # PupilDilate_L
+    if name.startswith(("browInnerUp", "cheekPuff")):
+        return name[:-2]
+    return re.sub("_R$", "Right", re.sub("_L$", "Left", name))
+
+
+def _faces(base: bytes) -> dict[str, np.ndarray]:
+    """Triangles, their corners in uv, and per part the number of triangles, from the quads and n-gons of the file."""
+    lines = [line.split()[1:] for line in base.decode("ascii").splitlines() if line.startswith("f ")]
+    triangles: list[list[int]] = []
+    corners: list[list[int]] = []
+    stops: list[int] = []
+    part_stops = [stop for _, stop, _, _ in _PARTS]
+    for number, line in enumerate(lines, start=1):
+        pairs = [[int(x) - 1 for x in corner.split("/")[:2]] for corner in line]
+        for k in range(1, len(pairs) - 1):
+            fan = (pairs[0], pairs[k], pairs[k + 1])
+            triangles.append([p[0] for p in fan])
+            corners.append([p[1] for p in fan])
+        if number in part_stops:
+            stops.append(len(triangles))
+    return {
+        "triangles": np.array(triangles, np.int32),
+        "uv": _rows(base, b"vt").astype(np.float32),
+        "uv_triangles": np.array(corners, np.int32),
+        "part_stops": np.array(stops, np.int32),
+    }
+
+
+def _anchors(sclera: dict[str, Float[np.ndarray, "P 3"]], count: int = 4) -> dict[str, LandmarkAnchors]:
+    """Both layouts. An iris centre is its sclera's corneal pole: where the visible iris is painted, not behind it."""
+    first = np.array(_IBUG68)[:, None]
+    anchors = {"ibug68": LandmarkAnchors(layout=IBUG68, indices=first, weights=np.ones((68, 1)))}
+    indices = np.repeat(first, count, axis=1)
+    weights = np.zeros((68, count))
+    weights[:, 0] = 1
+    for side in ("right", "left"):
+        points = sclera[side]
+        nearest = np.argsort(-(points - points.mean(0)) @ np.array(EYE_AXES[side]))[:count]
+        indices = np.vstack([indices, nearest + GROUPS[f"sclera_{side}"][0]])
+        weights = np.vstack([weights, np.full(count, 1 / count)])
+    anchors["mien70"] = LandmarkAnchors(layout=MIEN70, indices=indices, weights=weights)
+    return anchors
+
+
+def _sphere(points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "3"]:
+    """Centre of the sphere that fits points best (linear least squares)."""
+    system = np.column_stack([2 * points, np.ones(len(points))])
+    return np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0][:3]
+
+
+def _skin(vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 4"]:
+    """Weights of (neck, head, eyeLeft, eyeRight): the head lets go of the neck between the jaw line and the collar."""
+    y, z = vertices[:, 1], vertices[:, 2]
+    # The skull ends higher behind (nape, y = -45 mm) than in front (under the chin, y = -95 mm).
+    top = np.interp(z, [-40.0, 60.0], [-45.0, -95.0])
+    t = np.clip((y - (top - 75.0)) / 75.0, 0.0, 1.0)
+    head = t * t * (3 - 2 * t)
+    head[GROUPS["mouth_socket"][0] :] = 1.0  # everything inside the head goes with it
+    weights = np.stack([1 - head, head, np.zeros_like(head), np.zeros_like(head)], axis=1)
+    for column, side in ((2, "left"), (3, "right")):
+        start, stop = GROUPS[f"eyeball_{side}"]
+        weights[start:stop] = 0
+        weights[start:stop, column] = 1
+    return weights.astype(np.float32)
+
+
+def _parts(stops: Int[np.ndarray, "P"]) -> tuple[Part, ...]:
+    starts = [0, *stops[:-1].tolist()]
+    return tuple(
+        Part(name=name, start=start, stop=stop, color=color, roughness=roughness)
+        for (name, _, color, roughness), start, stop in zip(_PARTS, starts, stops.tolist(), strict=True)
+    )
+
+
+def _build(arrays: dict[str, np.ndarray]) -> Rig:
+    neutral = arrays["neutral"]
+    topology = Topology(
+        triangles=arrays["triangles"],
+        uv=arrays["uv"],
+        uv_triangles=arrays["uv_triangles"],
+        parts=_parts(arrays["part_stops"]),
+        groups={name: np.arange(*span) for name, span in GROUPS.items()},
+    )
+    sclera = {side: neutral[slice(*GROUPS[f"sclera_{side}"])].astype(np.float64) for side in ("left", "right")}
+
+    def eye(side: str) -> tuple[float, float, float]:
+        x, y, z = _sphere(sclera[side]).tolist()
+        return (x, y, z)
+
+    return Rig(
+        name="ict",
+        neutral=Mesh(vertices=neutral, topology=topology),
+        shape_names=tuple(arrays["shape_names"].tolist()),
+        shapes=arrays["shapes"],
+        joints=(
+            Joint(name="neck", position=_NECK),
+            Joint(name="head", position=_HEAD, parent="neck"),
+            Joint(name="eyeLeft", position=eye("left"), parent="head"),
+            Joint(name="eyeRight", position=eye("right"), parent="head"),
+        ),
+        joint_weights=_skin(neutral),
+        landmarks=_anchors(sclera),
+        identity_modes=arrays["identity_modes"],
+        licence="MIT, (c) 2020 USC Institute for Creative Technologies (ICT-FaceKit)",
+    )

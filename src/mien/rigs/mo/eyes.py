@@ -1,0 +1,81 @@
+"""Shapes of the left eye's lids: they turn about the eye's axis, so they ride on the ball."""
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.rigs.mo.deform import Skin, hump, ramp
+from mien.rigs.mo.rings import closing_line, ring_parameter
+from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, LID
+
+__all__ = ["eye_shapes"]
+
+_UPPER_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.96, 0.86, 0.70, 0.50)
+_LOWER_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.92, 0.75, 0.5, 0.25)
+"""Share of the margin's turn per row of `rings.eye_rings` (0-3 behind the lid, 4 its edge, 5-8 skin)."""
+
+
+def _turn(points: np.ndarray, angle: np.ndarray, onto: np.ndarray) -> np.ndarray:
+    """Displacement by a turn up of `angle` [rad] about the eye's x axis; `onto` pulls towards the lid's sphere."""
+    q = points - EYE_CENTRE
+    c, s = np.cos(angle), np.sin(angle)
+    turned = np.stack([q[:, 0], c * q[:, 1] + s * q[:, 2], c * q[:, 2] - s * q[:, 1]], axis=1)
+    arm = np.hypot(turned[:, 1], turned[:, 2])
+    wanted = np.sqrt(np.maximum((EYE_RADIUS + LID) ** 2 - q[:, 0] ** 2, 1.0))
+    turned[:, 1:] *= (1 + onto * (np.minimum(wanted / arm, 1) - 1))[:, None]
+    return turned - q
+
+
+def _lids(skin: Skin, upper: np.ndarray, lower: np.ndarray, extra: list | None = None) -> Float[np.ndarray, "V 3"]:
+    """The field of a turn of the upper and lower margin [rad per margin vertex, + up]."""
+    handles = []
+    for name, angle, follow in (("eye_upper", upper, _UPPER_FOLLOW), ("eye_lower", lower, _LOWER_FOLLOW)):
+        for row, share in enumerate(follow):
+            at = skin.labels[name][row]
+            onto = np.full(len(at), 0.0 if row < 5 else 0.8 * share) * np.minimum(np.abs(angle) / 0.3, 1)
+            handles.append((at, _turn(skin.v[at], share * angle, onto)))
+    corners = skin.labels["eye_upper"][:, [0, -1]].ravel()
+    handles.append((corners, np.zeros((len(corners), 3))))
+    handles += extra or []
+    reach = skin.near((EYE_CENTRE + [0, 2, 20], 30.0)) if not extra else skin.near(((36, -14, 60), 44.0))
+    hold = ~reach | (skin.v[:, 0] < 5)
+    return skin.drag(handles, hold)
+
+
+def eye_shapes(skin: Skin) -> dict[str, np.ndarray]:
+    """Fields of the seven lid channels of the left eye."""
+    s = ring_parameter()
+    q = {side: skin.v[skin.labels[f"eye_{side}"][4]] - EYE_CENTRE for side in ("upper", "lower")}
+    angle = {side: np.arctan2(p[:, 1], p[:, 2]) for side, p in q.items()}
+    arch = np.sin(np.pi * s) ** 0.7
+    to_close = {side: closing_line(s) - angle[side] for side in angle}
+
+    def degrees(value: float) -> np.ndarray:
+        return np.radians(value) * arch
+
+    pouch = np.flatnonzero(skin.near(((35, -26, 62), 7.0)) & ~skin.hidden)
+    lift = np.array([0.0, 2.4, 1.0]) * hump(np.linalg.norm(skin.v[pouch] - [35, -26, 62], axis=1), 0, 7)[:, None]
+    shapes = {
+        "eyeBlinkLeft": _lids(skin, to_close["upper"], to_close["lower"]),
+        "eyeWideLeft": _lids(skin, degrees(11), degrees(-4)),
+        "eyeSquintLeft": _lids(skin, degrees(-9), degrees(14), [(pouch, lift)]),
+        "eyeLookUpLeft": _lids(skin, degrees(8), degrees(5)),
+        "eyeLookDownLeft": _lids(skin, degrees(-17), degrees(-6)),
+    }
+    for name, way in (("eyeLookOutLeft", 1.0), ("eyeLookInLeft", -1.0)):
+        shapes[name] = _sideways(skin, way * np.radians(5.0))
+    return shapes
+
+
+def _sideways(skin: Skin, angle: float) -> np.ndarray:
+    """The lids are taken along a little, about the vertical axis, by the bulge of the cornea."""
+    field = np.zeros_like(skin.v)
+    for name in ("eye_upper", "eye_lower"):
+        for row, share in enumerate((1, 1, 1, 1, 1, 0.8, 0.5, 0.25, 0.1)):
+            at = skin.labels[name][row]
+            q = skin.v[at] - EYE_CENTRE
+            a = angle * share * ramp(np.abs(np.linspace(-1, 1, len(at))), 1.0, 0.55)
+            turned = np.stack(
+                [np.cos(a) * q[:, 0] + np.sin(a) * q[:, 2], q[:, 1], np.cos(a) * q[:, 2] - np.sin(a) * q[:, 0]], axis=1
+            )
+            field[at] = turned - q
+    return field

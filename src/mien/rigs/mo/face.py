@@ -1,0 +1,184 @@
+"""Shapes of jaw, brows, cheeks, nose and tongue."""
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.rigs.mo.deform import Handles, Skin, hump, ramp
+from mien.rigs.mo.mouth import lip_field
+
+__all__ = ["JAW_HINGE", "brow_shapes", "cheek_shapes", "jaw_motion", "jaw_shapes", "mouth_close", "parted_lips"]
+
+JAW_HINGE = np.array([0.0, -28.0, -16.0])
+"""The axis of the jaw's joints, in front of and below the ear canals [mm]."""
+JAW_ANGLE = np.radians(16.5)
+"""Turn of the jaw at jawOpen = 1; people reach about 25 degrees, films stay below."""
+_CORNER_SHARE = 0.40
+"""The mouth's corners take this share of the jaw's motion."""
+
+
+def jaw_motion(name: str, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
+    """Displacement [mm] of points fixed to the jawbone at a jaw channel of 1."""
+    q = points - JAW_HINGE
+    if name == "jawOpen":
+        c, s = np.cos(JAW_ANGLE), np.sin(JAW_ANGLE)
+        turned = np.stack([q[:, 0], c * q[:, 1] - s * q[:, 2], c * q[:, 2] + s * q[:, 1]], axis=1)
+        # the condyles glide forward on their sockets as the mouth opens (Gray's Anatomy: translation with rotation)
+        return turned - q + [0.0, -1.0, 7.0]
+    if name == "jawForward":
+        return np.broadcast_to([0.0, -1.2, 7.0], q.shape).copy()
+    swing = np.radians(5.0)
+    c, s = np.cos(swing), np.sin(swing)
+    turned = np.stack([c * q[:, 0] + s * q[:, 2], q[:, 1], c * q[:, 2] - s * q[:, 0]], axis=1)
+    return turned - q + [1.8, -0.5, 0.0]
+
+
+def jaw_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
+    """jawOpen, jawForward and jawLeft."""
+    shares = {"jawOpen": (_CORNER_SHARE, 0.03), "jawForward": (0.45, 0.12), "jawLeft": (0.5, 0.22)}
+    return {name: _jaw(skin, name, *share) for name, share in shares.items()}
+
+
+def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarray:
+    v = skin.v
+    handles: Handles = []
+    bone = (v[:, 1] < -74 - 0.10 * (v[:, 2] - 60)) & (v[:, 1] > -99) & (v[:, 2] > 34) & ~skin.hidden
+    bone &= np.abs(v[:, 0]) < 26
+    for side in ("upper", "lower"):
+        for row in range(9):
+            at = skin.lips(side, row)
+            t = np.abs(skin.along(at))
+            if side == "lower":
+                share = corner + (1 - corner) * np.clip(1 - t**2.2, 0, 1)
+            else:
+                share = upper_middle + (corner - upper_middle) * t**2.4
+            if row <= 2:  # the cavity: its floor goes with the bone, its roof stays
+                share = np.where(t > 0.99, corner, 0.95 if side == "lower" else 0.0) * (0.3 + 0.35 * row)
+            moves = jaw_motion(name, v[at]) * share[:, None]
+            if name == "jawOpen":  # opening narrows the mouth
+                narrow = 0.11 * np.clip(row / 4, 0, 1)
+                moves[:, 0] -= narrow * v[at, 0] * t**0.5
+            handles.append((at, moves))
+    bones = np.setdiff1d(np.flatnonzero(bone), np.concatenate([at for at, _ in handles]))
+    handles.append((bones, jaw_motion(name, v[bones])))
+    hold = (v[:, 1] > -27) | (v[:, 1] < -112) | (v[:, 2] < -38) | ((v[:, 2] < -5) & (v[:, 1] > -40))
+    hold |= skin.near(((0, -28, 80), 14.0))
+    return skin.drag(handles, hold)
+
+
+def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
+    """The corrective that brings the lips together over a dropped jaw: lips of jawOpen + mouthClose meet again."""
+    rows = range(3, 9)
+    handles: Handles = []
+    for row in rows:
+        up, down = skin.lips("upper", row), skin.lips("lower", row)
+        t = np.abs(skin.along(up))
+        share = 0.45 + 0 * t  # they meet a little below the middle of the gap
+        for at, side in ((up, 1.0), (down, -1.0)):
+            meet = (1 - share)[:, None] * jaw_open[up] + share[:, None] * jaw_open[down]
+            moves = meet - jaw_open[at]
+            moves[:, 2] += 0.6 * np.clip(1 - t**2, 0, 1) * (row >= 6)
+            moves[:, 1] += side * 0.0
+            handles.append((at, moves * np.clip((row - 1) / 3, 0, 1)))
+    v = skin.v
+    hold = (v[:, 1] > -36) | (v[:, 1] < -84) | (np.abs(v[:, 0]) > 40) | (v[:, 2] < 20)
+    hold |= skin.near(((0, -28, 80), 12.0))
+    for side in ("upper", "lower"):
+        for row in (0, 1, 2):
+            hold[skin.lips(side, row)] = True
+    return skin.drag(handles, hold)
+
+
+def parted_lips(skin: Skin, up: float, down: float, out: float) -> Float[np.ndarray, "V 3"]:
+    """Lips that make way for the tongue."""
+
+    def move(amount: float):  # noqa: ANN202
+        def one(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            full = np.clip(1 - np.abs(u) ** 2.5, 0, 1)
+            return np.stack([-1.5 * u, amount * full, out * full * np.ones_like(u)], axis=1)
+
+        return one
+
+    return lip_field(skin, move(up), move(-down))
+
+
+def _patch(skin: Skin, centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    return np.flatnonzero(skin.near((centre, radius)) & ~skin.hidden)
+
+
+def brow_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
+    """browDownLeft, browOuterUpLeft (left halves) and browInnerUp (both sides)."""
+    v = skin.v
+    x_all = np.abs(v[:, 0])
+    band = (v[:, 1] > 16) & (v[:, 1] < 33) & (v[:, 2] > 30) & (x_all < 54) & ~skin.hidden
+    hold = (v[:, 1] < 7) | (v[:, 1] > 86) | (v[:, 2] < -2)
+    for name in ("eye_upper", "eye_lower"):
+        rings = skin.labels[name][:8].ravel()
+        hold[rings] = hold[skin.mirror[rings]] = True
+
+    def field(at: np.ndarray, dx: np.ndarray, dy: np.ndarray, out: np.ndarray) -> np.ndarray:
+        moves = skin.slide(at, np.stack([dx, dy, 0 * dx], axis=1)) + out[:, None] * skin.normals[at]
+        return skin.drag([(at, moves)], hold)
+
+    sided = np.flatnonzero(band)
+    x = v[sided, 0]
+    inner, outer = ramp(x, 48, 12) * ramp(x, -9, 9), ramp(x, 16, 42)
+    down = field(sided, -3.0 * inner, -7.5 * ramp(x, -8, 10) * ramp(x, 62, 36), 1.5 * inner)
+    raised = field(sided, 0.6 * outer, 8.5 * outer * ramp(x, 74, 48), 0.6 * outer)
+    near = ramp(x_all[sided], 46, 10)
+    middle = field(sided, 0.2 * near * np.sign(x), 9.0 * near, 0.7 * near)
+    return {"browDownLeft": down, "browOuterUpLeft": raised, "browInnerUp": middle}
+
+
+def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Float[np.ndarray, "V 3"]]:
+    """cheekPuff (both), cheekSquintLeft and noseSneerLeft; `squint` lends the lower lid's lift."""
+    v, n = skin.v, skin.normals
+    puff = np.zeros_like(v)
+    for sign in (1.0, -1.0):
+        swell = skin.bell((sign * 40, -55, 44), 21.0) * ramp(v[:, 2], 0, 30)
+        puff += 10.5 * swell[:, None] * (0.75 * n + 0.25 * np.array([sign, 0, 0.4]))
+    puff += 2.2 * (skin.bell((0, -44, 74), 12.0) + 0.8 * skin.bell((0, -70, 70), 12.0))[:, None] * n
+    for side in ("upper", "lower"):  # lips stay shut: they follow their common line
+        for row in range(3, 9):
+            at = skin.lips(side, row)
+            u = skin.along(at)
+            puff[at] = np.stack([-0.8 * u, 0 * u, 1.2 + 1.8 * u**2], axis=1) * min(1.0, (row - 1) / 3)
+    apple = _patch(skin, (37, -30, 60), 11.0)
+    weight = hump(np.linalg.norm(v[apple] - [37, -30, 60], axis=1), 0, 14)
+    moves = skin.slide(apple, weight[:, None] * [0.8, 6.0, 0.0]) + 2.6 * weight[:, None] * n[apple]
+    hold = (v[:, 1] < -54) | (v[:, 0] < 12) | (v[:, 0] > 66) | (v[:, 1] > 4)
+    for name in ("eye_upper", "eye_lower"):
+        hold[skin.labels[name].ravel()] = True
+    lower = np.zeros_like(v)
+    for row in range(9):
+        at = skin.labels["eye_lower"][row]
+        hold[at] = False
+        lower[at] = 0.45 * squint[at]
+    at = skin.labels["eye_lower"].ravel()
+    cheek = skin.drag([(apple, moves), (np.setdiff1d(at, apple), lower[np.setdiff1d(at, apple)])], hold)
+    return {"cheekPuff": puff, "cheekSquintLeft": cheek, "noseSneerLeft": _sneer(skin)}
+
+
+def _sneer(skin: Skin) -> np.ndarray:
+    v, n = skin.v, skin.normals
+    wing = _patch(skin, (11, -30, 76), 6.5)
+    fold = _patch(skin, (19, -36, 67), 7.0)
+    root = _patch(skin, (8, 6, 68), 5.0)
+    lip = skin.lips("upper", 8)
+    u = skin.along(lip)
+    weight = hump(np.linalg.norm(v[wing] - [11, -30, 76], axis=1), 0, 8)
+    handles: Handles = [
+        (wing, weight[:, None] * [1.6, 5.0, -0.6]),
+        (np.setdiff1d(fold, wing), np.tile([0.8, 4.0, 1.6], (len(np.setdiff1d(fold, wing)), 1))),
+        (root, np.tile([-0.6, -1.6, 0.0], (len(root), 1)) + 1.6 * n[root]),
+    ]
+    for row in range(4, 9):
+        at = skin.lips("upper", row)
+        lift = 3.2 * hump(u, 0.5, 0.32) * (1 - ramp(u, 0.75, 1.0))
+        handles.append((at, np.stack([0 * u, lift, 0.2 * lift], axis=1)))
+    hold = (v[:, 0] < 1.5) & (v[:, 1] > -42) | (v[:, 1] < -62) | (v[:, 1] > 24) | (v[:, 0] > 42) | (v[:, 2] < 30)
+    for side in ("upper", "lower"):
+        for row in range(4 if side == "upper" else 12):
+            hold[skin.lips(side, row)] = True
+    for name in ("eye_upper", "eye_lower"):
+        hold[skin.labels[name].ravel()] = True
+    return skin.drag(handles, hold)

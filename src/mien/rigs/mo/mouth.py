@@ -1,0 +1,165 @@
+"""Shapes of the lips. Sided ones are made for the left; the right ones are their mirror images."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.rigs.mo.deform import Handles, Skin, hump, ramp
+
+__all__ = ["lip_field", "mouth_shapes"]
+
+Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(position along the lip in [-1, 1], row offset: 0 where the lips meet, 1 the red's middle, 2 its border) -> [N, 3]."""
+
+
+def lip_field(skin: Skin, upper: Move, lower: Move, *, extra: Handles | None = None, slide: float = 1.0) -> np.ndarray:
+    """The skin's field when the lips' rows move as told; cavity at rest, cheeks and chin follow."""
+    handles: Handles = []
+    for side, move in (("upper", upper), ("lower", lower)):
+        for row, share in ((3, 0.35), (4, 0.85), (5, 1.0), (6, 1.0), (7, 1.0), (8, 1.0)):
+            at = skin.lips(side, row)
+            u = skin.along(at)
+            d = move(u, np.full(len(at), max(row - 6.0, 0.0))) * share
+            rest = skin.lips(side, 6)  # what is behind the lips goes where they go
+            base = at if row >= 6 else rest
+            handles.append((at, skin.slide(base, d) * slide + d * (1 - slide)))
+    handles += extra or []
+    v = skin.v
+    hold = (v[:, 1] > -20) | (v[:, 1] < -96) | (v[:, 2] < -5) | skin.near(((0, -25, 82), 13.0))
+    for side in ("upper", "lower"):
+        for row in (0, 1, 2):
+            hold[skin.lips(side, row)] = True
+    return skin.drag(handles, hold)
+
+
+def _vector(*parts: np.ndarray | float) -> np.ndarray:
+    return np.stack(np.broadcast_arrays(*[np.asarray(p, float) for p in parts]), axis=-1)
+
+
+def _left(u: np.ndarray, power: float = 1.5) -> np.ndarray:
+    """0 on the right, 1 at the left corner."""
+    return np.clip((u + 0.25) / 1.25, 0, 1) ** power
+
+
+def _toward_line(skin: Skin, side: str, row: np.ndarray) -> np.ndarray:
+    """From the lip's row to where the lips meet, per vertex."""
+    r = int(row[0])
+    return skin.v[skin.lips(side, 6)] - skin.v[skin.lips(side, 6 + r)]
+
+
+def _bump(skin: Skin, centre: tuple[float, float, float], width: float, move: tuple[float, float, float]) -> Handles:
+    """A patch of skin as a handle: full move in the middle, less around."""
+    at = np.flatnonzero(skin.near((centre, 0.55 * width)) & ~skin.hidden)
+    weight = hump(np.linalg.norm(skin.v[at] - np.asarray(centre), axis=1), 0, width)
+    return [(at, weight[:, None] * np.asarray(move))]
+
+
+def mouth_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
+    """Fields of the lip channels (the left one of each pair) but for those of the jaw."""
+    shapes = {**_sided(skin), **_central(skin)}
+    return shapes
+
+
+def _sided(skin: Skin) -> dict[str, np.ndarray]:
+    def same(move: Move, **options: object) -> np.ndarray:
+        return lip_field(skin, move, move, **options)  # type: ignore[arg-type]
+
+    apple = _bump(skin, (40, -33, 57), 15, (2.0, 4.2, 1.8))
+    smile = same(
+        lambda u, r: _vector(7.5, 8.0, 0.0) * _left(u, 1.7)[:, None] + _vector(0, -0.5 * hump(u, 0.2, 0.4), 0),
+        extra=apple,
+    )
+    frown = same(
+        lambda u, r: (
+            _vector(1.5, -7.5, 0.0) * _left(u, 2.0)[:, None]
+            + _vector(0, 1.2 * hump(u, 0.25, 0.35), 0.3) * np.clip(u + 0.5, 0, 1)[:, None]
+        ),
+        extra=_bump(skin, (24, -72, 58), 9, (0.6, -2.5, 0.8)),
+    )
+    dimple = same(lambda u, r: _vector(5.0, 1.5, -1.0) * _left(u, 2.2)[:, None])
+    dimple -= 2.6 * skin.bell((27, -53, 62), 6.0)[:, None] * skin.normals
+    stretch = same(
+        lambda u, r: _vector(7.5, -3.5, 0.0) * _left(u, 1.6)[:, None],
+        extra=_bump(skin, (34, -68, 46), 10, (2.5, -2.0, 0.5)),
+    )
+
+    def press(side: str) -> Move:
+        way = 1.0 if side == "upper" else -1.0
+
+        def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            weight = ramp(u, -0.35, 0.35)[:, None]
+            return weight * (0.5 * _toward_line(skin, side, r) + _vector(0.8 * np.abs(u), 0.15 * way, -1.3))
+
+        return move
+
+    def lower_down(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+        weight = hump(u, 0.42, 0.38) * (1 - ramp(u, 0.7, 1.0))
+        return _vector(0.8, -8.0, 0.5) * weight[:, None]
+
+    def upper_up(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+        weight = hump(u, 0.45, 0.36) * (1 - ramp(u, 0.75, 1.0))
+        return _vector(0.6, 7.0, 0.0) * weight[:, None]
+
+    def still(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+        return np.zeros((len(u), 3))
+
+    fold = _bump(skin, (22, -40, 64), 8, (1.0, 3.5, 0.8))
+    return {
+        "mouthSmileLeft": smile,
+        "mouthFrownLeft": frown,
+        "mouthDimpleLeft": dimple,
+        "mouthStretchLeft": stretch,
+        "mouthPressLeft": lip_field(skin, press("upper"), press("lower"), slide=0.0),
+        "mouthLowerDownLeft": lip_field(skin, still, lower_down),
+        "mouthUpperUpLeft": lip_field(skin, upper_up, still, extra=fold),
+        "mouthLeft": same(lambda u, r: _vector(9.0 - 1.5 * np.abs(u), 0.6 * u, 0.0)),
+    }
+
+
+def _central(skin: Skin) -> dict[str, np.ndarray]:
+    def funnel(way: float) -> Move:
+        def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            open_by = way * (4.8 if way > 0 else 6.0) * np.clip(1 - u**2, 0, 1) ** 0.6
+            out = 6.5 * np.clip(1 - 0.65 * u**2, 0, 1) + 0.8 * (1 - r)
+            return _vector(-6.0 * u, open_by + way * 0.6 * (r - 1) * (1 - u**2), out)
+
+        return move
+
+    def pucker(way: float) -> Move:
+        def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            full = np.clip(1 - u**2, 0, 1)
+            return _vector(-9.5 * np.sin(np.pi / 2 * u), way * 0.9 * r * full, 8.0 * (1 - 0.5 * u**2) - 0.7 * r * full)
+
+        return move
+
+    def roll(side: str) -> Move:
+        way = 1.0 if side == "upper" else -1.0
+
+        def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            full = np.clip(1 - u**4, 0, 1)[:, None]
+            into = _vector(0.0, -way * 0.3 * r, -3.4 + 0.7 * r)
+            return full * (0.82 * _toward_line(skin, side, r) + into)
+
+        return move
+
+    def follow(share: float) -> Move:
+        return lambda u, r: _vector(0.0, 0.0, -1.2 * share * np.clip(1 - u**2, 0, 1))
+
+    def shrug(lift: float, out: float, turn: float = 0.0) -> Move:
+        def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            full = np.clip(1 - u**2, 0, 1)
+            return _vector(0.0, lift * (full * 0.85 + 0.15) + turn * r * full, out * full * (0.4 + 0.3 * r))
+
+        return move
+
+    chin = _bump(skin, (0, -80, 68), 14, (0.0, 4.5, 1.6))
+    philtrum = _bump(skin, (0, -42, 74), 9, (0.0, 1.5, 1.0))
+    return {
+        "mouthFunnel": lip_field(skin, funnel(1.0), funnel(-1.0), slide=0.0),
+        "mouthPucker": lip_field(skin, pucker(1.0), pucker(-1.0), slide=0.0),
+        "mouthRollUpper": lip_field(skin, roll("upper"), follow(0.3), slide=0.0),
+        "mouthRollLower": lip_field(skin, follow(0.3), roll("lower"), slide=0.0),
+        "mouthShrugUpper": lip_field(skin, shrug(3.4, 2.6, 0.5), shrug(3.2, 0.8), extra=philtrum, slide=0.4),
+        "mouthShrugLower": lip_field(skin, shrug(3.8, 0.6), shrug(4.2, 3.2, -0.3), extra=chin, slide=0.4),
+    }

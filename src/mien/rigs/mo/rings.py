@@ -1,0 +1,171 @@
+"""The rings of vertices around the left eye's opening and the left half of the mouth."""
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, LID, gradient, march
+
+__all__ = [
+    "EYE_STEPS",
+    "MOUTH_STEPS",
+    "MOUTH_WIDTH",
+    "closing_line",
+    "eye_rings",
+    "lip_line",
+    "mouth_rings",
+    "on_lid",
+    "ring_parameter",
+]
+
+EYE_STEPS = 18
+"""Intervals of a lid's margin, corner to corner."""
+MOUTH_STEPS = 13
+"""Intervals of half a lip, midline to corner."""
+MOUTH_WIDTH = 22.0
+"""Half width of the mouth [mm]."""
+_INNER, _OUTER = -15.5, 16.5
+"""x of the lids' corners from the eye's centre [mm]."""
+
+
+def _corner_line(s: np.ndarray) -> np.ndarray:
+    """Elevation [rad] of the line between the corners of the eye; the outer one is higher."""
+    return np.radians(-4.0 + 6.5 * s)
+
+
+def _skew(s: np.ndarray, peak: float) -> np.ndarray:
+    """A hump over [0, 1], 0 at the ends, 1 at `peak`."""
+    warped = s ** (np.log(0.5) / np.log(peak))
+    return np.sin(np.pi * warped)
+
+
+def on_lid(x: np.ndarray, angle: np.ndarray, radius: float) -> Float[np.ndarray, "N 3"]:
+    """Points about the eye's centre: `x` along the lids' axis, turned up by `angle` [rad] on a sphere of `radius`."""
+    arm = np.sqrt(np.maximum(radius**2 - x**2, 1e-9))
+    return np.stack([x, arm * np.sin(angle), arm * np.cos(angle)], axis=-1)
+
+
+def closing_line(s: np.ndarray) -> np.ndarray:
+    """Elevation [rad] where the lids meet: low, since the upper lid does most of the way."""
+    return _corner_line(s) - np.radians(14.0) * _skew(s, 0.5)
+
+
+def ring_parameter() -> Float[np.ndarray, "N"]:
+    """Position of a lid's vertices from the inner corner (0) to the outer (1), denser at the corners."""
+    s = 0.5 - 0.5 * np.cos(np.pi * (0.12 + 0.76 * np.linspace(0, 1, EYE_STEPS + 1)))
+    return (s - s[0]) / (s[-1] - s[0])
+
+
+def eye_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(upper, lower) rows of the left eye's rings, each [EYE_STEPS + 1, 3], inner to outer corner.
+
+    Rows 0-2 lie under the lid (deepest first), row 3 is the margin's inner edge, row 4 the outer edge, the rest skin.
+    """
+    s = ring_parameter()
+    x = _INNER + (_OUTER - _INNER) * s
+    margins = (
+        _corner_line(s) + np.radians(30.0) * _skew(s, 0.47) ** 0.72,
+        _corner_line(s) - np.radians(25.0) * _skew(s, 0.54) ** 0.85,
+    )
+    radius = EYE_RADIUS + LID
+    out: list[list[np.ndarray]] = []
+    for side, angle in zip((1.0, -1.0), margins, strict=True):
+        edge = on_lid(x, angle, radius)
+        flat = _unroll(edge)
+        away = np.stack([flat[:, 0] / 17.0**2, (flat[:, 1]) / 12.0**2], axis=1)
+        away[:, 1] = np.where(np.abs(away[:, 1]) < 1e-9, 0, away[:, 1])
+        away /= np.linalg.norm(away, axis=1, keepdims=True)
+        nasal = 1 - 0.7 * np.clip(-away[:, 0], 0, 1) ** 1.3
+        rows = [_roll(flat + 9.0 * away) * (EYE_RADIUS + 0.5), _roll(flat + 5.5 * away) * (EYE_RADIUS + 0.5)]
+        rows += [_roll(flat + 2.0 * away) * (EYE_RADIUS + 0.4), _roll(flat + 0.15 * away) * (EYE_RADIUS + 0.35), edge]
+        for offset in (1.1, 2.4, 4.0, 5.8) if side > 0 else (1.1, 2.6, 4.8, 7.5):
+            ray = _roll(flat + offset * nasal[:, None] * away)
+            skin = march(np.tile(EYE_CENTRE, (len(ray), 1)), ray) - EYE_CENTRE
+            if offset < 3:  # the margin itself keeps to the lid's sphere
+                skin += (ray * radius - skin) * (1 - offset / 3.5)
+            rows.append(skin)
+        out.append([row + EYE_CENTRE for row in rows])
+    for upper, lower in zip(*out, strict=True):  # corners are shared
+        upper[[0, -1]] = lower[[0, -1]] = (upper[[0, -1]] + lower[[0, -1]]) / 2
+    return out[0], out[1]
+
+
+def _unroll(points: np.ndarray) -> np.ndarray:
+    """Azimuthal equidistant map of directions about +z, in mm at the lid's radius."""
+    d = points / np.linalg.norm(points, axis=1, keepdims=True)
+    flat = np.hypot(d[:, 0], d[:, 1])
+    angle = np.arctan2(flat, d[:, 2])
+    return d[:, :2] / np.maximum(flat, 1e-12)[:, None] * angle[:, None] * (EYE_RADIUS + LID)
+
+
+def _roll(flat: np.ndarray) -> np.ndarray:
+    """Directions of the map's points; the inverse of `_unroll`."""
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    angle = length / (EYE_RADIUS + LID)
+    return np.concatenate([flat / np.maximum(length, 1e-12) * np.sin(angle), np.cos(angle)], axis=1)
+
+
+def lip_line(x: np.ndarray) -> np.ndarray:
+    """Height [mm] where the lips meet: a slight bow, corners turned up for a friendly rest."""
+    t = np.abs(x) / MOUTH_WIDTH
+    return -57.5 - 0.9 * np.cos(np.pi * np.clip(t * 1.6, 0, 1)) + 1.9 * t**3
+
+
+def _borders(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Height of the upper and lower lip's red over the lip line [mm] at t = |x| / half width."""
+    taper = np.clip(1 - t**2.2, 0, 1) ** 0.75
+    bow = 1 + 0.16 * np.exp(-(((t - 0.2) / 0.14) ** 2)) - 0.10 * np.exp(-((t / 0.09) ** 2))
+    return 5.4 * taper * bow, 7.4 * np.clip(1 - t**2.6, 0, 1) ** 0.8
+
+
+def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(upper, lower) rows of half the mouth's rings, each [MOUTH_STEPS + 1, 3], midline to left corner.
+
+    Rows 0-5 go from the throat to the inside of the lips, row 6 is where the lips meet, rows 7-8 the red of the lips
+    up to its border, the rest skin.
+    """
+    t = np.sin(0.5 * np.pi * np.linspace(0, 1, MOUTH_STEPS + 1)) ** 0.92
+    x = MOUTH_WIDTH * t
+    line = lip_line(x)
+    corner = t**6  # how far a row is pushed sideways at the corner
+    both: list[list[np.ndarray]] = []
+    for side, height in zip((1.0, -1.0), _borders(t), strict=True):
+        swell = np.clip(1 - t**2, 0, 1) ** 0.6
+        full = 1.7 if side > 0 else 2.5
+        contact = _front(np.stack([x, line], 1), -2.0 + 0.2 * t)
+        rows = [contact]
+        for share, level, push in ((0.52, full * swell, 0.5), (1.0, 0.25 * swell, 1.3)):
+            rows.append(_front(np.stack([x + push * corner, line + side * share * height], 1), level))
+        away = _outward(x, side * (height + 2.0))
+        for offset, level in ((2.4, -0.5), (5.2, -0.5 if side < 0 else -0.2), (9.0, 0.0)):
+            at = rows[2][:, :2] + away * offset
+            rows.append(_front(at, level * swell))
+        both.append([*_inside(contact, side, t), *rows])
+    for upper, lower in zip(*both, strict=True):
+        upper[-1] = lower[-1] = (upper[-1] + lower[-1]) / 2
+        upper[0, 0] = lower[0, 0] = 0.0
+    return both[0], both[1]
+
+
+def _outward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    away = np.stack([x / 30.0**2, y / 16.0**2], axis=1)
+    away[-1] = (1.0, 0.0)
+    return away / np.linalg.norm(away, axis=1, keepdims=True)
+
+
+def _inside(contact: np.ndarray, side: float, t: np.ndarray) -> list[np.ndarray]:
+    """Rows behind the lips, throat first: (x scale, lift [mm], depth [mm], or an absolute depth for the cavity)."""
+    rows = []
+    flat = np.clip(1 - t**4, 0, 1)
+    for scale, lift, back in ((1.0, 0.15, 3.0), (0.99, 2.2, 6.5), (1.0, 7.5, 8.0)):
+        rows.append(contact * [scale, 1, 1] + np.stack([0 * t, side * lift * flat, -back * (1 - 0.4 * t)], 1))
+    for width, lift, depth in ((24.0, 13.0, 46.0), (22.0, 13.0, 26.0), (9.0, 5.0, 12.0)):
+        y = (-59.0 if depth > 15 else -62.0) + side * lift * np.clip(1 - t**3, 0, 1)
+        rows.append(np.stack([width * t, y, np.full_like(t, depth)], 1))
+    return rows[::-1]
+
+
+def _front(xy: np.ndarray, level: np.ndarray | float) -> np.ndarray:
+    """The skin's points seen from the front at (x, y), raised by `level` [mm] along the field's gradient."""
+    start = np.concatenate([xy, np.full((len(xy), 1), 160.0)], axis=1)
+    points = march(start, np.tile([0.0, 0.0, -1.0], (len(xy), 1)), outward=False)
+    return points + gradient(points) * np.broadcast_to(np.asarray(level, float), len(xy))[:, None]

@@ -1,0 +1,51 @@
+"""Vertex colours of mo's skin: red of the lips, blush, shadows where light does not reach."""
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.rigs.mo.deform import Skin
+from mien.rigs.mo.sculpt import EYE_CENTRE
+
+__all__ = ["skin_tint"]
+
+
+def skin_tint(skin: Skin) -> Float[np.ndarray, "V 3"]:
+    """Multiplies the skin's base colour; 1 is bare skin."""
+    v = skin.v
+    p = v * [1, 1, 1]
+    p[:, 0] = np.abs(p[:, 0])
+    tint = np.ones((len(v), 3))
+
+    def stain(weight: np.ndarray, color: tuple[float, float, float]) -> None:
+        tint[:] = tint * (1 - weight[:, None] * (1 - np.asarray(color)))
+
+    def spot(centre: tuple[float, float, float], radius: float, power: float = 2.0) -> np.ndarray:
+        return np.exp(-((np.linalg.norm(p - centre, axis=1) / radius) ** power))
+
+    stain(0.75 * spot((40, -34, 56), 17), (1.0, 0.80, 0.78))  # cheeks
+    stain(0.55 * spot((0, -27, 90), 9), (1.0, 0.80, 0.77))  # tip of the nose
+    stain(0.35 * spot((0, -84, 68), 12), (1.0, 0.85, 0.83))  # chin
+    stain(0.40 * spot((34, 18, 62), 12), (0.95, 0.85, 0.83))  # under the brow
+    stain(0.95 * spot((4.8, -36.5, 78.5), 3.6, 4.0), (0.42, 0.27, 0.25))  # nostrils
+    stain(0.45 * (1 - np.clip((v[:, 1] + 128) / 34, 0, 1)) * (v[:, 1] < -94), (0.94, 0.86, 0.84))  # neck
+    for side in ("upper", "lower"):
+        red = (0.86, 0.60, 0.60) if side == "upper" else (0.93, 0.66, 0.66)
+        for row, weight in ((6, 1.0), (7, 1.0), (8, 0.55)):
+            at = skin.lips(side, row)
+            t = np.abs(skin.along(at))
+            amount = weight * (1 - 0.5 * t**4)
+            deep = 0.72 if row == 6 else 1.0
+            tint[at] = tint[at] * (1 - amount[:, None] * (1 - np.asarray(red) * deep))
+        for row, level in ((5, 0.55), (4, 0.42), (3, 0.32), (2, 0.20), (1, 0.12), (0, 0.07)):
+            tint[skin.lips(side, row)] = np.array([1.0, 0.52, 0.52]) * level
+    for side in ("upper", "lower"):
+        rows = skin.labels[f"eye_{side}"]
+        for row, color in ((4, (0.80, 0.60, 0.57)), (5, (0.95, 0.84, 0.81)), (3, (0.80, 0.52, 0.50))):
+            for at in (rows[row], skin.mirror[rows[row]]):
+                tint[at] = color
+        for row in (0, 1, 2):
+            for at in (rows[row], skin.mirror[rows[row]]):
+                tint[at] = (0.55, 0.36, 0.34)
+    near_lid = np.linalg.norm(p - EYE_CENTRE, axis=1)
+    stain(0.25 * np.exp(-(((near_lid - 23.5) / 3.0) ** 2)) * (v[:, 1] < -6), (0.92, 0.82, 0.82))
+    return np.clip(tint, 0, 1)

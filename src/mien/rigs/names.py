@@ -1,0 +1,167 @@
+"""Shape names of other people's rigs -> mien's names. Never a guess: what is not certain is reported, not mapped.
+
+The rules, in order, for one name:
+
+1. Exact: one of the 52 ARKit names in lowerCamel (`jawOpen`) or PascalCase (`JawOpen`).
+2. Vocabulary tag: letters, a number and an underscore in front (`AK_25_JawOpen`, `AU_26_JawDrop`, `AA_VI_01_PP`).
+   `AK` and `ARKit` name ARKit shapes. `AU` names FACS units and becomes `AU26_JawDrop`, `VI` names visemes and becomes
+   `viseme_PP`; these and every other tag keep a name of their own (`SR21_JawOpen`): another vocabulary's "jaw open"
+   is another shape.
+3. Decoration without a number: a namespace (`Face.`, `head|`, `mixamorig:`), a leading number (`25_jawOpen`), or a
+   leading word of `DECORATIONS` (`ARKit_jawOpen`, `bs_JawOpen`).
+4. Words: case and separators do not matter (`jaw_open`, `JAW OPEN`), one side word may stand anywhere and be written
+   `Left`, `L`, `Right` or `R` (`L_eyeBlink`, `EyeBlink.R`, `leftEyeBlink`). The words must then be exactly those of
+   one ARKit name.
+5. Halves: `browInnerUp` and `cheekPuff` with a side are halves of the shape; both together make it.
+
+Two different names that come out as the same ARKit shape: the lower rule number wins; with equal rules neither is
+used and both are reported as ambiguous.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mien.core.channels import ARKIT, VISEMES
+
+__all__ = ["DECORATIONS", "NameReport", "normalise", "words"]
+
+DECORATIONS = frozenset({"ak", "arkit", "bs", "blendshape", "shape", "morph", "target", "face", "exp", "expression"})
+"""Leading words that say nothing about the shape."""
+
+_TAG = re.compile(r"(?P<tag>[A-Za-z]+(?:_[A-Za-z]+)?)_?(?P<number>\d{1,3})_(?P<rest>.+)")
+_ARKIT_TAGS = frozenset({"ak", "arkit"})
+_VISEMES = {name.lower(): name for name in VISEMES} | {"i": "ih", "o": "oh", "u": "ou"}
+"""Oculus names; its documentation writes the last three both ways (ih/I, oh/O, ou/U)."""
+_SIDES = {"left": "Left", "l": "Left", "right": "Right", "r": "Right"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_HALVED = frozenset({"browInnerUp", "cheekPuff"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameReport:
+    """What became of a rig's shape names."""
+
+    names: dict[str, str]
+    """Raw name -> mien's name; ambiguous ones keep their raw name."""
+    arkit: tuple[str, ...]
+    """ARKit shapes the rig answers, in ARKIT order."""
+    missing: tuple[str, ...]
+    """ARKit shapes it lacks."""
+    ambiguous: dict[str, tuple[str, ...]]
+    """ARKit name -> the raw names that claim it equally well; none of them is used."""
+    other: tuple[str, ...]
+    """Names of shapes outside of ARKit, as they are kept."""
+
+
+def words(name: str) -> tuple[str, str | None]:
+    """(lower-case words joined, side) of a name: `Eye_Blink.L` -> ("eyeblink", "Left"); the side is None if central.
+
+    Two side words give no side, because which of them is meant cannot be known.
+    """
+    found = [word.lower() for word in _WORD.findall(name)]
+    sides = [word for word in found if word in _SIDES]
+    if len(sides) == 1:
+        return "".join(word for word in found if word not in _SIDES), _SIDES[sides[0]]
+    joined = "".join(found)
+    if not sides:  # all lower case: "eyeblinkleft"
+        for word, side in (("left", "Left"), ("right", "Right")):
+            if joined.endswith(word) and len(joined) > len(word):
+                return joined.removesuffix(word), side
+    return joined, None
+
+
+_KEYS = {words(name): name for name in ARKIT}
+_EXACT = {name: name for name in ARKIT} | {name[0].upper() + name[1:]: name for name in ARKIT}
+
+
+def normalise(raw: Sequence[str]) -> NameReport:
+    """Map every name of a rig; equal raw names (one shape in several meshes) count once."""
+    unique = list(dict.fromkeys(raw))
+    claims: dict[str, list[tuple[int, str]]] = {}
+    names: dict[str, str] = {}
+    for name in unique:
+        rule, arkit, own = _classify(name)
+        if arkit is None:
+            names[name] = own
+        else:
+            claims.setdefault(arkit, []).append((rule, name))
+    ambiguous: dict[str, tuple[str, ...]] = {}
+    for arkit, claimants in claims.items():
+        best = min(rule for rule, _ in claimants)
+        winners = [name for rule, name in claimants if rule == best]
+        for _, name in claimants:
+            names[name] = arkit if winners == [name] else name
+        if len(winners) > 1:
+            ambiguous[arkit] = tuple(winners)
+    _join_halves(names, ambiguous)
+    _keep_apart(unique, names)
+    found = set(names.values())
+    return NameReport(
+        names={name: names[name] for name in unique},
+        arkit=tuple(name for name in ARKIT if name in found),
+        missing=tuple(name for name in ARKIT if name not in found),
+        ambiguous=ambiguous,
+        other=tuple(dict.fromkeys(names[name] for name in unique if names[name] not in ARKIT)),
+    )
+
+
+def _classify(name: str) -> tuple[int, str | None, str]:
+    """(rule, ARKit name or None, the name to keep when it is none)."""
+    if name in _EXACT:
+        return 1, _EXACT[name], name
+    tagged = _TAG.fullmatch(name)
+    if tagged is not None:
+        tag, rest = tagged["tag"].split("_")[-1], tagged["rest"]
+        if tag.lower() in _ARKIT_TAGS:
+            return 2, _EXACT.get(rest) or _by_words(rest), name
+        if tag.lower() == "vi" and rest.lower() in _VISEMES:
+            return 2, None, f"viseme_{_VISEMES[rest.lower()]}"
+        return 2, None, f"{tag.upper()}{int(tagged['number'])}_{_pascal(rest)}"
+    bare = _undecorated(name)
+    if bare in _EXACT:
+        return 3, _EXACT[bare], name
+    return 4, _by_words(bare), name
+
+
+def _undecorated(name: str) -> str:
+    # A namespace ends before the last separator, unless what follows is only a side ("EyeBlink.L").
+    parts = re.split(r"[:|]|\.(?![LRlr]$)", name)
+    bare = re.sub(r"^\d{1,3}[_ .-]+", "", parts[-1])
+    head, separator, rest = bare.partition("_")
+    return rest if separator and head.lower() in DECORATIONS else bare
+
+
+def _by_words(name: str) -> str | None:
+    return _KEYS.get(words(name))
+
+
+def _pascal(name: str) -> str:
+    """`L_OuterBrowRaiser` -> `OuterBrowRaiserLeft`, `Cheek_Puff_Left` -> `CheekPuffLeft`."""
+    found = _WORD.findall(name)
+    sides = [word for word in found if word.lower() in _SIDES]
+    if len(sides) == 1:
+        found = [word for word in found if word.lower() not in _SIDES] + [_SIDES[sides[0].lower()]]
+    return "".join(word[0].upper() + word[1:] for word in found)
+
+
+def _join_halves(names: dict[str, str], ambiguous: dict[str, tuple[str, ...]]) -> None:
+    """Both halves of a central shape become that shape, unless the rig has the shape itself."""
+    taken = set(names.values()) | set(ambiguous)
+    for whole in _HALVED - taken:
+        base, _ = words(whole)
+        halves = {name: words(_undecorated(name)) for name in names if names[name] == name}
+        left, right = ([n for n, key in halves.items() if key == (base, side)] for side in ("Left", "Right"))
+        if len(left) == 1 and len(right) == 1:
+            names[left[0]] = names[right[0]] = whole
+
+
+def _keep_apart(unique: list[str], names: dict[str, str]) -> None:
+    """Two raw names outside of ARKit that come out alike keep their raw names."""
+    owners: dict[str, list[str]] = {}
+    for name in unique:
+        owners.setdefault(names[name], []).append(name)
+    for kept, raws in owners.items():
+        if len(raws) > 1 and kept not in ARKIT:
+            for name in raws:
+                names[name] = name

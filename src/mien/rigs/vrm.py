@@ -1,0 +1,86 @@
+"""VRM expressions with ARKit names (Perfect Sync) as shapes.
+
+In most Perfect Sync avatars the morph targets carry the names and nothing is to do. Where only the expressions do
+(`blendShapeMaster` of VRM 0.x, `expressions.custom` of VRM 1.0), each becomes the weighted sum of the targets it binds.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mien.io.gltf.document import GltfDocument
+from mien.rigs.names import normalise
+
+__all__ = ["expressions", "named_binds"]
+
+Bind = tuple[int, int, float]
+"""Mesh index, target index, weight in [0, 1]."""
+
+
+def expressions(
+    document: GltfDocument, names: tuple[str, ...], shapes: np.ndarray, renamed: dict[str, str]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """`names` and `shapes` with the ARKit expressions that no morph target answers; `renamed` maps raw target names."""
+    binds = named_binds(document)
+    report = normalise(list(binds))
+    new: dict[str, np.ndarray] = {}
+    for raw, name in report.names.items():
+        if name not in report.arkit or name in names:
+            continue
+        total = np.zeros(shapes.shape[1:], np.float32)
+        for mesh, target, weight in binds[raw]:
+            bound = _target_name(document, mesh, target)
+            if bound in renamed:
+                total += np.float32(weight) * shapes[names.index(renamed[bound])]
+        if total.any():
+            new[name] = total + new.get(name, np.float32(0))
+    if not new:
+        return names, shapes
+    return (*names, *new), np.concatenate([shapes, np.stack(list(new.values()))])
+
+
+def named_binds(document: GltfDocument) -> dict[str, list[Bind]]:
+    """Expression name -> what it binds, of either VRM version; empty for other files."""
+    extensions = _dict(document.json.get("extensions"))
+    out: dict[str, list[Bind]] = {}
+    for group in _list(_dict(_dict(extensions.get("VRM")).get("blendShapeMaster")).get("blendShapeGroups")):
+        entries = [
+            (_dict(bind).get("mesh"), _dict(bind).get("index"), _dict(bind).get("weight"), 100.0)
+            for bind in _list(_dict(group).get("binds"))
+        ]
+        out.setdefault(str(_dict(group).get("name")), []).extend(_valid(entries))
+    nodes = document.items("nodes")
+    for name, expression in _dict(_dict(_dict(extensions.get("VRMC_vrm")).get("expressions")).get("custom")).items():
+        entries: list[tuple[Any, Any, Any, float]] = []
+        for bind in map(_dict, _list(_dict(expression).get("morphTargetBinds"))):
+            node = bind.get("node")
+            mesh = nodes[node].get("mesh") if isinstance(node, int) and 0 <= node < len(nodes) else None
+            entries.append((mesh, bind.get("index"), bind.get("weight"), 1.0))
+        out.setdefault(name, []).extend(_valid(entries))
+    return out
+
+
+def _valid(entries: list[tuple[Any, Any, Any, float]]) -> list[Bind]:
+    return [
+        (mesh, target, float(weight) / full)
+        for mesh, target, weight, full in entries
+        if isinstance(mesh, int) and isinstance(target, int) and isinstance(weight, int | float) and abs(weight) <= full
+    ]
+
+
+def _target_name(document: GltfDocument, mesh: int, target: int) -> str | None:
+    meshes = document.items("meshes")
+    if not 0 <= mesh < len(meshes):
+        return None
+    primitives = _list(meshes[mesh].get("primitives"))
+    count = len(_list(_dict(primitives[0]).get("targets"))) if primitives else 0
+    names = document.target_names(meshes[mesh], count) or [f"morph_{i}" for i in range(count)]
+    return names[target] if 0 <= target < len(names) else None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,1 @@
+"""Synthetic performers filmed by synthetic webcams: training data whose truth is known."""

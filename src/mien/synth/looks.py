@@ -1,0 +1,236 @@
+"""How a performer looks: skin, brows, lips, eyes, hair, beard, make-up. Sampled once per identity."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+__all__ = ["Brows", "HairStyle", "Look", "linear", "sample_look", "skin_color"]
+
+Color = Float[np.ndarray, "3"]
+"""Linear reflectance in [0, 1]."""
+
+
+def linear(r: float, g: float, b: float) -> Color:
+    """Linear reflectance from 8-bit sRGB."""
+    s = np.array([r, g, b]) / 255
+    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
+
+
+_SKIN = np.log(
+    np.stack([linear(238, 205, 187), linear(214, 170, 143), linear(181, 134, 104), linear(133, 90, 65), linear(86, 58, 44)])
+)
+"""Log reflectance of cheeks from little to much melanin, after the range of the Monk scale photographs; the steps are
+near even in perceived lightness."""
+_HAEMOGLOBIN = np.array([0.10, 0.62, 0.42])
+"""Extra absorbance per unit of blood: haemoglobin takes green and blue, hardly red (Tsumura et al. 1999, Fig. 2)."""
+_HAIR = {
+    "black": linear(28, 23, 21), "dark brown": linear(52, 37, 28), "brown": linear(84, 58, 39),
+    "light brown": linear(122, 90, 60), "blonde": linear(176, 140, 92), "red": linear(128, 66, 34),
+    "grey": linear(128, 126, 124), "white": linear(196, 194, 190),
+}  # fmt: skip
+_IRIS = {
+    "dark": linear(54, 33, 22), "brown": linear(92, 58, 34), "hazel": linear(112, 88, 48), "green": linear(98, 108, 72),
+    "blue": linear(98, 128, 156), "grey": linear(118, 128, 134),
+}  # fmt: skip
+
+
+def skin_color(melanin: float, blood: float = 0.0, yellow: float = 0.0) -> Color:
+    """Linear skin reflectance; melanin in [0, 1], blood about 0 (pale -0.3, flushed 0.5), yellow about 0 (+-0.3)."""
+    place = np.clip(melanin, 0, 1) * (len(_SKIN) - 1)
+    low = min(int(place), len(_SKIN) - 2)
+    log = _SKIN[low] + (_SKIN[low + 1] - _SKIN[low]) * (place - low)
+    return np.exp(log - blood * _HAEMOGLOBIN - yellow * np.array([0.0, 0.05, 0.35]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Brows:
+    """Eyebrow hair, in pixels of the face chart (1 px is about 0.35 mm)."""
+
+    color: Color
+    density: float
+    """In [0, 1]; 0 is nearly hairless."""
+    thickness: float
+    """Height of the hairy band [px]."""
+    taper: float
+    arch: float
+    """Lift of the outer third [px]."""
+    lift: float
+    """Shift of the whole brow [px]; + up."""
+    gap: float
+    """Inner ends drawn apart (+) or towards a monobrow (-) [px]."""
+    tail: float
+    """Length of the outer end, 0.8 to 1.1 of the landmarks' span."""
+    made_up: float
+    """Share of flat pencil under the hairs."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HairStyle:
+    """Hair of the head."""
+
+    kind: str
+    """"bald", "buzz", "short", "quiff", "fringe", "medium", "long", "curly", "back"."""
+    color: Color
+    hairline: float
+    """Shift of the front hairline [rad]; + recedes."""
+    volume: float
+    """Height of the hair over the scalp [mm]."""
+    length: float
+    """How low it hangs, in mm below the eyes (medium and long)."""
+    part: float
+    """Azimuth of the parting [rad]."""
+    rough: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """Everything that stays with a person."""
+
+    melanin: float
+    skin: Color
+    mottling: float
+    redness: float
+    """Blood in cheeks, nose and ears beyond the rest of the skin."""
+    shadows: float
+    """Darkness under the eyes."""
+    freckles: float
+    moles: int
+    pores: float
+    lines: float
+    """Depth of the lines that expressions draw (forehead, glabella, crow's feet, nasolabial)."""
+    oil: float
+    """Strength of the skin's highlight."""
+    lips: Color
+    lip_gloss: float
+    lip_edge: float
+    """Shift of the painted lip border outwards [chart px]."""
+    liner: float
+    shadow_color: Color
+    eye_shadow: float
+    lashes: float
+    brows: Brows
+    hair: HairStyle
+    stubble: float
+    beard: str
+    """"none", "moustache", "goatee", "full", "chin"."""
+    beard_length: float
+    """mm."""
+    beard_color: Color
+    iris: Color
+    iris_ring: Color
+    iris_radius: float
+    """mm."""
+    pupil: float
+    """mm."""
+    sclera: Color
+    teeth: Color
+
+
+def sample_look(rng: np.random.Generator) -> Look:
+    """A look drawn from broad, independent ranges: variety serves learning more than census shares."""
+    melanin = float(rng.uniform(0, 1) ** 1.15)
+    blood, yellow = float(rng.normal(0.05, 0.12)), float(rng.normal(0.0, 0.14))
+    skin = skin_color(melanin, blood, yellow)
+    hair_color = _hair_color(rng, melanin)
+    feminine = rng.random() < 0.5
+    bearded = not feminine and rng.random() < 0.55
+    beard = str(rng.choice(["none", "moustache", "goatee", "full", "chin"], p=[0.35, 0.12, 0.15, 0.30, 0.08]))
+    make_up = feminine and rng.random() < 0.5
+    return Look(
+        melanin=melanin,
+        skin=skin,
+        mottling=float(rng.uniform(0.01, 0.05)),
+        redness=float(rng.gamma(2.0, 0.09)),
+        shadows=float(rng.uniform(0, 0.35)),
+        freckles=float(rng.uniform(0.2, 1)) if rng.random() < 0.18 else 0.0,
+        moles=int(rng.poisson(1.0)),
+        pores=float(rng.uniform(0.0, 0.06)),
+        lines=float(rng.uniform(0.1, 1.0)),
+        oil=float(rng.uniform(0.15, 1.0)),
+        lips=_lip_color(rng, melanin, blood, yellow, make_up),
+        lip_gloss=float(rng.uniform(0.1, 1.0) if make_up else rng.uniform(0.05, 0.4)),
+        lip_edge=float(rng.normal(0, 1.2)),
+        liner=float(rng.uniform(0.3, 1.0)) if make_up and rng.random() < 0.7 else float(rng.uniform(0, 0.2)),
+        shadow_color=skin * rng.uniform(0.35, 0.8, 3),
+        eye_shadow=float(rng.uniform(0.2, 0.8)) if make_up and rng.random() < 0.5 else 0.0,
+        lashes=float(rng.uniform(0.45, 1.0) if make_up else rng.uniform(0.1, 0.6)),
+        brows=_brows(rng, hair_color, melanin, feminine, make_up),
+        hair=_hair(rng, hair_color, feminine),
+        stubble=float(rng.uniform(0.1, 0.8)) if not feminine and rng.random() < 0.6 else 0.0,
+        beard=beard if bearded else "none",
+        beard_length=float(rng.uniform(2, 14) if rng.random() < 0.8 else rng.uniform(14, 35)),
+        beard_color=hair_color * rng.uniform(0.7, 1.15),
+        **_eyes(rng, melanin),
+    )
+
+
+def _hair_color(rng: np.random.Generator, melanin: float) -> Color:
+    names = list(_HAIR)
+    light = np.clip(1 - 1.6 * melanin, 0.03, 1)
+    shares = np.array([1.2, 1.2, 0.9 * light + 0.1, 0.7 * light, 0.8 * light, 0.25 * light, 0.35, 0.2])
+    color = _HAIR[names[rng.choice(len(names), p=shares / shares.sum())]]
+    if rng.random() < 0.03:  # dyed
+        color = rng.uniform(0.02, 0.4, 3)
+    return np.clip(color * rng.uniform(0.75, 1.3) * rng.normal(1, 0.04, 3), 0.006, 0.8)
+
+
+def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: float, make_up: bool) -> Color:
+    natural = skin_color(min(melanin + rng.uniform(0.02, 0.16), 1), blood + rng.uniform(0.35, 1.0), yellow) * 0.95
+    if not make_up or rng.random() < 0.35:
+        return natural
+    stick = linear(*rng.choice([(170, 40, 50), (190, 80, 90), (120, 30, 50), (200, 110, 105), (150, 70, 60), (90, 30, 45)]))
+    strength = rng.uniform(0.3, 0.95)
+    return natural * (1 - strength) + stick * rng.uniform(0.7, 1.2) * strength
+
+
+def _brows(rng: np.random.Generator, hair: Color, melanin: float, feminine: bool, make_up: bool) -> Brows:
+    dark = _HAIR["dark brown"]
+    share = rng.uniform(0.1, 0.9)
+    return Brows(
+        color=np.clip((hair * share + dark * (1 - share)) * rng.uniform(0.6, 1.2), 0.006, 0.5),
+        density=float(rng.beta(2.2, 1.3)),
+        thickness=float(rng.uniform(5, 11) if feminine else rng.uniform(7, 16)),
+        taper=float(rng.uniform(0.3, 0.8)),
+        arch=float(rng.normal(3.0 if feminine else 1.0, 2.5)),
+        lift=float(rng.normal(0, 3.0)),
+        gap=float(rng.normal(0, 4.0)),
+        tail=float(rng.uniform(0.82, 1.12)),
+        made_up=float(rng.uniform(0.2, 0.7)) if make_up else float(rng.uniform(0, 0.25)),
+    )
+
+
+def _hair(rng: np.random.Generator, color: Color, feminine: bool) -> HairStyle:
+    kinds = ["bald", "buzz", "short", "quiff", "fringe", "medium", "long", "curly", "back"]
+    shares = (
+        [0.01, 0.03, 0.10, 0.04, 0.14, 0.18, 0.28, 0.10, 0.12]
+        if feminine
+        else [0.10, 0.17, 0.26, 0.15, 0.10, 0.05, 0.04, 0.08, 0.05]
+    )
+    kind = str(rng.choice(kinds, p=shares))
+    volume = {"short": (4, 18), "quiff": (10, 35), "curly": (15, 55), "buzz": (1, 3)}.get(kind, (6, 22))
+    return HairStyle(
+        kind=kind,
+        color=color,
+        hairline=float(np.clip(rng.normal(0.0 if feminine else 0.06, 0.09), -0.18, 0.45)),
+        volume=float(rng.uniform(*volume)),
+        length=float(rng.uniform(40, 110) if kind == "medium" else rng.uniform(110, 260)),
+        part=float(rng.normal(0, 0.35)),
+        rough=float(rng.uniform(0.2, 1.0)),
+    )
+
+
+def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, np.ndarray | float]:
+    names = list(_IRIS)
+    light = np.clip(1 - 1.7 * melanin, 0.02, 1)
+    shares = np.array([0.6 + melanin, 0.9, 0.45 * light, 0.35 * light, 0.7 * light, 0.35 * light])
+    iris = _IRIS[names[rng.choice(len(names), p=shares / shares.sum())]] * rng.uniform(0.7, 1.35)
+    red = rng.uniform(0, 0.12)
+    return {
+        "iris": np.clip(iris, 0.008, 0.6),
+        "iris_ring": np.clip(iris * rng.uniform(0.25, 0.6), 0.005, 0.4),
+        "iris_radius": float(rng.normal(5.85, 0.22)),
+        "pupil": float(rng.uniform(1.1, 2.9)),
+        "sclera": np.array([0.74, 0.74 - red, 0.72 - 1.1 * red]) * rng.uniform(0.8, 1.05),
+        "teeth": linear(226, 218, 200) * rng.uniform(0.65, 1.05) * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.82, 1)]),
+    }

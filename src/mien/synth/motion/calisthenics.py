@@ -1,0 +1,52 @@
+"""Face calisthenics: one channel or action unit after another, alone, up to its full range."""
+
+import numpy as np
+
+from mien.synth.motion.groups import AT, COUNT, UNITS
+from mien.synth.motion.ramps import pulse
+
+__all__ = ["calisthenics_track", "draw_units", "unit_weights"]
+
+_PREFERRED = {"jawOpen": 1.6, "jawLeft": 3.6, "jawRight": 3.6, "mouthLeft": 2.8, "mouthRight": 2.8, "jawForward": 1.8, "cheekPuff": 2.2,
+              "mouthClose": 2.6, "mouthFunnel": 1.5, "mouthPucker": 1.5, "mouthRollUpper": 1.6, "mouthRollLower": 1.6,
+              "mouthShrugUpper": 1.6, "mouthPressLeft": 1.6, "mouthPressRight": 1.6, "eyeWideLeft": 1.8,
+              "eyeWideRight": 1.8, "eyeLookUpLeft": 1.5, "eyeLookUpRight": 1.5, "mouthFrownLeft": 1.3,
+              "mouthFrownRight": 1.3, "noseSneerLeft": 1.2, "noseSneerRight": 1.2}  # fmt: skip
+"""Preference for channels that constraints often remove or that expressions rarely use, set so that each is active in
+at least 8 % of stills."""
+
+_SHARES = np.array([np.mean([_PREFERRED.get(name, 1.0) for name in unit]) for unit in UNITS])
+_SHARES /= _SHARES.sum()
+
+
+def draw_units(rng: np.random.Generator, count: int) -> np.ndarray:
+    """`count` different positions in `UNITS`, seldom-seen channels preferred."""
+    return rng.choice(len(UNITS), size=count, replace=False, p=_SHARES)
+
+
+def unit_weights(rng: np.random.Generator, unit: int, amplitude: float) -> np.ndarray:
+    """[52] with one of `UNITS` on at `amplitude`; paired channels differ by a few percent."""
+    weights = np.zeros(COUNT)
+    names = UNITS[unit]
+    for name in names:
+        even = 1.0 if len(names) == 1 or name.startswith("eye") else 1.0 - 0.1 * rng.random()
+        weights[AT[name]] = amplitude * even
+    # Sealed lips over a wide open jaw are rare: mouthClose reaches 0.65 in the recorded takes.
+    weights[AT["mouthClose"]] *= rng.uniform(0.4, 1.0)
+    return weights
+
+
+def calisthenics_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+    """Single units one after another over `times` [T], [T, 52]; sometimes the next starts before the last is over."""
+    weights = np.zeros((len(times), COUNT))
+    clock = float(times[0]) - rng.uniform(0.0, 1.2)
+    while clock < times[-1]:
+        onset, offset = rng.uniform(0.15, 0.6), rng.uniform(0.15, 0.6)
+        apex = 0.0 if rng.random() < 0.3 else rng.uniform(0.0, 0.8)
+        amplitude = 1.0 if rng.random() < 0.4 else rng.uniform(0.25, 1.0)
+        target = unit_weights(rng, int(draw_units(rng, 1)[0]), amplitude)
+        on = np.flatnonzero(target)
+        shape = pulse(times, clock, onset, apex, offset)
+        weights[:, on] = np.maximum(weights[:, on], shape[:, None] * target[on])
+        clock += onset + apex + offset * rng.uniform(0.5, 1.3)
+    return weights

@@ -1,0 +1,130 @@
+"""`sample_motion`: one window of a performance, mixed from all motion sources and made plausible."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.core import MienError
+from mien.synth.motion.calisthenics import calisthenics_track
+from mien.synth.motion.expressions import expression_track
+from mien.synth.motion.eyes import NATURAL_BLINK_INTERVAL, blink_track, gaze_track, lids_follow_gaze, set_gaze
+from mien.synth.motion.groups import AT, COUNT, REGIONS
+from mien.synth.motion.head import head_track
+from mien.synth.motion.plausible import plausible
+from mien.synth.motion.recorded import Take, rom_track, take_track
+from mien.synth.motion.speech import close_lips, speech_track
+
+__all__ = ["Motion", "sample_motion"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Motion:
+    """A performance without a performer: what the face and the head do over time."""
+
+    times: Float[np.ndarray, "T"]
+    """Seconds from the window's start, float64, steps of 1 / fps."""
+    weights: Float[np.ndarray, "T 52"]
+    """ARKit weights in `core.channels.ARKIT` order, float32 in [0, 1], plausible."""
+    angles: Float[np.ndarray, "T 3"]
+    """Head (yaw, pitch, roll) [rad] in the sense of `core.transforms.quaternion_from_angles`."""
+    translation: Float[np.ndarray, "T 3"]
+    """Offset of the head from its place in the scene, in the camera frame [mm]."""
+
+
+_SOURCES = ("expression", "speech", "calisthenics", "rom", "take")
+_SHARES = {False: (0.34, 0.22, 0.24, 0.20, 0.0), True: (0.26, 0.19, 0.20, 0.08, 0.27)}
+"""Shares of the sources without and with recorded takes."""
+
+_LID_KINDS = ((NATURAL_BLINK_INTERVAL, 0.45), (0.8, 0.40), (np.inf, 0.15))
+"""(median blink interval [s], share of windows). Training windows last 0.3 s: at the natural rate one in twelve would
+show a blink, so flurries are over-represented on purpose; some windows have none (a stare)."""
+
+
+def sample_motion(rng: np.random.Generator, frames: int, fps: float, *, takes: Sequence[Take] = ()) -> Motion:
+    """A random window of `frames` frames at `fps` Hz; the same generator state gives the same motion.
+
+    `takes` are recordings made ready by `prepare_takes`; without them the packaged statistics stand in.
+    Raises MienError when frames < 1 or fps is not positive.
+    """
+    if frames < 1 or not (fps > 0 and np.isfinite(fps)):
+        raise MienError(f"a motion needs at least one frame and a positive rate, not {frames} frames at {fps} fps")
+    times = np.arange(frames) / fps
+    sources = _choose_sources(rng, bool(takes))
+    angles, translation = head_track(rng, times, speaking=sources["mouth"] == "speech")
+    weights, closure = _face(rng, times, sources, takes)
+    if rng.random() < 0.4:
+        # Something else moves as well: any unit may join any expression, or a net learns only habitual pairs.
+        extra = calisthenics_track(rng, times) * rng.uniform(0.4, 1.0)
+        weights = np.maximum(weights, extra)
+    _eyes(rng, times, weights, angles, recorded=sources["eyes"] == "take")
+    weights += _resting_tone(rng)
+    weights = close_lips(np.clip(weights, 0.0, 1.0), closure)
+    return Motion(times=times, weights=plausible(weights), angles=angles, translation=translation)
+
+
+def _choose_sources(rng: np.random.Generator, with_takes: bool) -> dict[str, str]:
+    """Region -> source: often one for the whole face, else each region its own (their combinations are endless)."""
+    shares = _SHARES[with_takes]
+    if rng.random() < 0.55:
+        return dict.fromkeys(REGIONS, _SOURCES[rng.choice(len(_SOURCES), p=shares)])
+    return {region: _SOURCES[rng.choice(len(_SOURCES), p=shares)] for region in REGIONS}
+
+
+def _face(
+    rng: np.random.Generator, times: np.ndarray, sources: dict[str, str], takes: Sequence[Take]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(weights [T, 52], lip closure [T]) of the chosen sources; speech carries emotion half the time."""
+    weights = np.zeros((len(times), COUNT))
+    closure = np.zeros(len(times))
+    drawn: dict[str, np.ndarray] = {}
+    for region, source in sources.items():
+        # Speech moves only the mouth, so brows and eyes of a speaker take an expression.
+        name = "expression" if source == "speech" and region != "mouth" else source
+        if name not in drawn:
+            if name == "speech":
+                drawn[name], closure = speech_track(rng, times)
+            elif name == "take":
+                drawn[name] = take_track(rng, times, takes)
+            else:
+                drawn[name] = _TRACKS[name](rng, times)
+        weights[:, REGIONS[region]] = drawn[name][:, REGIONS[region]]
+    if sources["mouth"] == "speech" and rng.random() < 0.5:
+        mouth = REGIONS["mouth"]
+        emotion = drawn.get("expression", expression_track(rng, times))[:, mouth] * rng.uniform(0.2, 0.7)
+        weights[:, mouth] = 1.0 - (1.0 - weights[:, mouth]) * (1.0 - emotion)
+    return weights, closure
+
+
+_TRACKS = {"expression": expression_track, "calisthenics": calisthenics_track, "rom": rom_track}
+
+
+def _eyes(
+    rng: np.random.Generator, times: np.ndarray, weights: np.ndarray, angles: np.ndarray, *, recorded: bool
+) -> None:
+    """Gaze and blinks over what the sources did, in place; a recorded eye region keeps its own gaze."""
+    gaze_columns = [AT[name] for name in AT if name.startswith("eyeLook")]
+    if not recorded and (rng.random() < 0.8 or not weights[:, gaze_columns].any()):
+        set_gaze(weights, gaze_track(rng, times, angles), vergence=rng.uniform(0.0, 0.15))
+        lids_follow_gaze(rng, weights)
+    medians, shares = zip(*_LID_KINDS, strict=True)
+    median = float(medians[rng.choice(len(medians), p=shares)])
+    if np.isfinite(median) and (not recorded or rng.random() < 0.4):
+        lids = blink_track(rng, times, median)
+        columns = [AT["eyeBlinkLeft"], AT["eyeBlinkRight"]]
+        weights[:, columns] = np.maximum(weights[:, columns], lids)
+        # A blink pulls the brow down a little and squeezes: orbicularis is one ring.
+        both = lids.min(axis=1)
+        weights[:, [AT["eyeSquintLeft"], AT["eyeSquintRight"]]] += (rng.uniform(0.0, 0.3) * both)[:, None]
+        weights[:, [AT["browDownLeft"], AT["browDownRight"]]] += (rng.uniform(0.0, 0.12) * both)[:, None]
+
+
+def _resting_tone(rng: np.random.Generator) -> np.ndarray:
+    """Small constant weights [52] in some windows: living faces are never exactly neutral."""
+    tone = np.zeros(COUNT)
+    if rng.random() < 0.4:
+        columns = np.concatenate([REGIONS["brows"], REGIONS["mouth"]])
+        chosen = rng.choice(columns, size=int(rng.integers(2, 9)), replace=False)
+        tone[chosen] = rng.uniform(0.0, 0.12, len(chosen))
+    return tone

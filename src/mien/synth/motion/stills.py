@@ -1,0 +1,74 @@
+"""`sample_still`: one expression for a still picture, drawn so that every channel is seen often and fully."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.synth.motion.calisthenics import draw_units, unit_weights
+from mien.synth.motion.expressions import expression_apex
+from mien.synth.motion.eyes import lids_follow_gaze, set_gaze
+from mien.synth.motion.groups import ACTIVE, AT, COUNT, REGIONS, UNITS
+from mien.synth.motion.head import resting_angles
+from mien.synth.motion.performance import sample_motion
+from mien.synth.motion.plausible import plausible
+from mien.synth.motion.recorded import Take, rom_track, take_track
+
+__all__ = ["sample_still"]
+
+_KINDS = ("neutral", "single", "pair", "sparse", "expression", "real", "moving")
+_KIND_SHARES = (0.10, 0.10, 0.10, 0.40, 0.14, 0.10, 0.06)
+
+_INSTANT = np.zeros(1)
+_GAZE = [AT[name] for name in ACTIVE if name.startswith("eyeLook")]
+
+
+def sample_still(
+    rng: np.random.Generator, *, takes: Sequence[Take] = ()
+) -> tuple[Float[np.ndarray, "52"], Float[np.ndarray, "3"]]:
+    """(weights [52] float32, head angles [3] yaw/pitch/roll rad) of a random still; see `sample_motion` for `takes`.
+
+    10 % are exactly neutral; the rest are single units, pairs, sparse sets of 3-9 units, expressions, frames of real
+    (or real-like) range of motion and of whole performances. tongueOut is always 0: the training rig has none.
+    """
+    kind = _KINDS[rng.choice(len(_KINDS), p=_KIND_SHARES)]
+    angles = resting_angles(rng)
+    if kind == "neutral":
+        return np.zeros(COUNT, np.float32), angles
+    if kind == "moving":
+        return sample_motion(rng, 1, 30.0, takes=takes).weights[0], angles
+    weights = _expression(rng, kind, takes)
+    if kind in ("expression", "real", "sparse") and rng.random() < 0.75:
+        _look(rng, weights)
+    return plausible(weights), angles
+
+
+def _expression(rng: np.random.Generator, kind: str, takes: Sequence[Take]) -> np.ndarray:
+    if kind == "expression":
+        return expression_apex(rng, emotions_only=rng.random() < 0.4)
+    if kind == "real":
+        weights = take_track(rng, _INSTANT, takes)[0] if takes and rng.random() < 0.7 else rom_track(rng, _INSTANT)[0]
+        if rng.random() < 0.5:  # One region from elsewhere: brows that go with any mouth.
+            region = REGIONS[("brows", "eyes", "mouth")[rng.integers(3)]]
+            weights[region] = expression_apex(rng)[region]
+        return weights
+    count = {"single": 1, "pair": 2}.get(kind) or int(rng.integers(3, 10))
+    weights = np.zeros(COUNT)
+    for unit in draw_units(rng, count):
+        weights = np.maximum(weights, unit_weights(rng, int(unit), _amplitude(rng)))
+        if "mouthClose" in UNITS[unit]:  # Behind closed lips the jaw is at least as open as mouthClose.
+            weights[AT["jawOpen"]] = max(weights[AT["jawOpen"]], weights[AT["mouthClose"]])
+    return weights
+
+
+def _amplitude(rng: np.random.Generator) -> float:
+    """Spread over (0.05, 1], with a fifth exactly at 1, where the end of the range is learnt."""
+    return 1.0 if rng.random() < 0.2 else float(rng.uniform(0.06, 1.0))
+
+
+def _look(rng: np.random.Generator, weights: np.ndarray) -> None:
+    """A random gaze in place, over the whole range; lids follow."""
+    if weights[_GAZE].any() and rng.random() < 0.5:
+        return
+    set_gaze(weights, np.clip(rng.uniform(-1.1, 1.1, 2), -1, 1), vergence=rng.uniform(0.0, 0.2))
+    lids_follow_gaze(rng, weights)

@@ -1,0 +1,247 @@
+"""Skin textures in the rig's uv space: painted on the neutral face, so that they move with it.
+
+Texels are the square root of linear reflectance in RGB; alpha is gloss (skin's oil below 128, lips from 160 up).
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.synth.body import smoothstep
+from mien.synth.looks import Brows, Look, skin_color
+from mien.synth.noise import fractal, streaks
+from mien.synth.uvmaps import FACE_SIZE, HEAD_SIZE, FaceChart, face_chart, head_positions, open_curve
+
+__all__ = ["LINES", "paint_face", "paint_head", "paint_lines", "scalp_mask"]
+
+LINES = ("forehead", "glabella", "crow", "nasolabial")
+"""Channels of the line texture, in RGBA order."""
+
+
+def paint_face(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "N N 4"]:
+    """The face chart's texture."""
+    chart = face_chart()
+    log = np.repeat(np.log(look.skin)[None, None].astype(np.float32), FACE_SIZE, 0).repeat(FACE_SIZE, 1)
+    _tone(rng, look, chart, log)
+    _spots(rng, look, chart, log)
+    color = np.exp(log, out=log)
+    _stubble(rng, look, chart, color)
+    _scalp(rng, look, chart.positions, color)
+    _lips(rng, look, chart, color)
+    _eye_make_up(look, chart, color)
+    for side in (0, 1):
+        _brow(rng, look.brows, chart, color, side)
+    color *= (1 - 0.75 * chart.nostrils)[..., None]
+    gloss = np.full((FACE_SIZE, FACE_SIZE), 70 * look.oil, np.float32)
+    gloss += 40 * look.oil * _oily(chart)
+    gloss = gloss * (1 - chart.lips) + (165 + 85 * look.lip_gloss) * chart.lips
+    return _packed(color, gloss)
+
+
+def paint_head(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "M M 4"]:
+    """The head-and-neck chart's texture."""
+    field = fractal(rng, 2.2, 2)[::2, ::2]
+    color = look.skin[None, None] * np.exp(look.mottling * field)[..., None] * (0.97, 0.95, 0.95)
+    color = color.astype(np.float32)
+    _scalp(rng, look, head_positions(), color)
+    return _packed(color, np.full((HEAD_SIZE, HEAD_SIZE), 40 * look.oil, np.float32))
+
+
+def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
+    """Expression lines as darkness; how much of each channel shows depends on the expression (`LINES`)."""
+    chart = face_chart()
+    points = chart.points
+    out = np.zeros((4, FACE_SIZE, FACE_SIZE), np.uint8)
+    brow = points[17:27, 1].mean()
+    middle = points[27, 0]
+    for k in range(int(rng.integers(3, 6))):
+        y = brow + 22 + 15 * k + rng.normal(0, 3)
+        x = np.linspace(-95, 95, 9) * rng.uniform(0.7, 1.05)
+        curve = np.stack([middle + x, y - 6 * np.cos(x / 40) + rng.normal(0, 1.5, 9)], axis=1)
+        _stroke(out[0], open_curve(curve), 255, rng.uniform(1.2, 2.6))
+    for side in (-1, 1):
+        for k in range(int(rng.integers(1, 3))):
+            x0 = middle + side * (5 + 7 * k + rng.normal(0, 1))
+            _stroke(out[1], np.array([[x0, brow - 14], [x0 + side * rng.normal(1, 1), brow + 14]]), 230, 2.4)
+        corner = points[36 if side < 0 else 45]
+        for angle in np.radians(rng.uniform(-32, 28, int(rng.integers(2, 5)))):
+            start = corner + side * np.array([12, 0]) + (0, 14 * np.sin(angle))
+            end = start + side * np.array([rng.uniform(18, 34), 0]) + (0, 26 * np.sin(angle))
+            _stroke(out[2], np.stack([start, end]), 230, rng.uniform(1.0, 2.0))
+        nose, mouth = points[31 if side < 0 else 35], points[48 if side < 0 else 54]
+        curve = np.stack([nose + (side * 6, 6), (nose + mouth) / 2 + (side * 14, 2), mouth + (side * 17, -8)])
+        _stroke(out[3], open_curve(curve), 230, rng.uniform(2.0, 4.0))
+    return np.ascontiguousarray(np.moveaxis(cv2.GaussianBlur(np.moveaxis(out, 0, -1), (0, 0), 1.1), -1, -1))
+
+
+def scalp_mask(positions: Float[np.ndarray, "*n 3"], hairline: float) -> Float[np.ndarray, "*n"]:
+    """1 where hair grows on the scalp, fading over the hairline; by direction from the middle of the head."""
+    from mien.synth.hair import hairline_elevation
+
+    d = positions - np.array([0.0, 40.0, 0.0])
+    azimuth = np.arctan2(d[..., 0], d[..., 2])
+    elevation = np.arctan2(d[..., 1], np.hypot(d[..., 0], d[..., 2]))
+    edge = hairline_elevation(azimuth, hairline)
+    return smoothstep(-0.05, 0.07, elevation - edge)
+
+
+def _packed(color: np.ndarray, gloss: np.ndarray) -> np.ndarray:
+    out = np.empty((*gloss.shape, 4), np.uint8)
+    out[..., :3] = cv2.convertScaleAbs(np.sqrt(np.maximum(color, 0)), alpha=255).reshape(color.shape)
+    out[..., 3] = np.clip(gloss, 0, 255)
+    return out
+
+
+def _blob(chart: FaceChart, centre: np.ndarray, radius: float | tuple[float, float]) -> np.ndarray:
+    """A soft disc in the chart, centre and radius in px."""
+    rx, ry = (radius, radius) if np.isscalar(radius) else radius
+    x = np.arange(FACE_SIZE, dtype=np.float32)
+    return np.exp(-(((x - centre[1]) / ry) ** 2))[:, None] * np.exp(-(((x - centre[0]) / rx) ** 2))[None]
+
+
+def _cheeks(chart: FaceChart) -> np.ndarray:
+    p = chart.points
+    left, right = (p[36] + p[48]) / 2 + (-26, 8), (p[45] + p[54]) / 2 + (26, 8)
+    return _blob(chart, left, 42) + _blob(chart, right, 42)
+
+
+def _oily(chart: FaceChart) -> np.ndarray:
+    p = chart.points
+    return _blob(chart, p[29], (22, 55)) + 0.8 * _blob(chart, p[27] + (0, 90), (90, 45)) + 0.5 * _blob(chart, p[57] - (0, 30), 30)
+
+
+def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
+    """Blood and melanin that vary over the face, in log reflectance."""
+    p = chart.points
+    blood = look.redness * (_cheeks(chart) + 0.9 * _blob(chart, p[30], (34, 30)) + 0.7 * chart.ears)
+    blood += 0.10 * fractal(rng, 2.6, 2) * (0.4 + look.redness)
+    blood += 0.25 * chart.eyes
+    melanin = look.mottling * fractal(rng, 1.8, 3) + look.pores * fractal(rng, 0.4, 60)
+    under = _blob(chart, p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(chart, p[[46, 47]].mean(0) - (0, 13), (24, 10))
+    melanin = melanin - look.shadows * under
+    log -= blood[..., None] * np.array([0.10, 0.62, 0.42], np.float32)
+    log += melanin[..., None] * np.array([0.75, 1.0, 1.15], np.float32)
+
+
+def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
+    if look.freckles > 0:
+        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * np.clip(_cheeks(chart) + _blob(chart, chart.points[29], 60), 0, 1)
+        log -= (look.freckles * 0.6 * dots)[..., None] * np.array([0.5, 0.9, 1.2], np.float32)
+    for _ in range(look.moles):
+        centre = rng.uniform(90, FACE_SIZE - 90, 2)
+        log -= (1.4 * _blob(chart, centre, float(rng.uniform(1.5, 4.0))))[..., None].astype(np.float32)
+
+
+def beard_region(chart: FaceChart, kind: str = "full") -> Float[np.ndarray, "N N"]:
+    """Where a beard of some kind grows, in [0, 1]."""
+    p = chart.points
+    rows = np.arange(FACE_SIZE, dtype=np.float32)[:, None]
+    columns = np.arange(FACE_SIZE, dtype=np.float32)[None]
+    off = np.abs(columns - p[8, 0])
+    lip_y, nose_y, chin_y = p[48, 1], p[33, 1], p[8, 1]
+    # Cheek border: from the sideburn (high, far out) sinking towards the mouth's corner.
+    border = lip_y + np.interp(off[0], [40, 70, 120, 165], [2, 6, 30, 150])[None]
+    low = smoothstep(chin_y - 75, chin_y - 35, rows)
+    full = smoothstep(8, -6, rows - border) * low * smoothstep(188, 172, off)
+    moustache = smoothstep(nose_y - 1, nose_y - 9, rows) * smoothstep(lip_y - 14, lip_y, rows) * smoothstep(66, 48, off)
+    chin = smoothstep(62, 44, off) * smoothstep(lip_y - 18, lip_y - 30, rows) * low
+    shape = {
+        "full": np.maximum(full, moustache),
+        "moustache": moustache,
+        "goatee": np.maximum(moustache * smoothstep(60, 50, off), np.maximum(chin, full * smoothstep(72, 56, off))),
+        "chin": chin,
+    }[kind]
+    soul = smoothstep(16, 6, off) * (rows < p[57, 1])
+    shape = np.maximum(shape, soul * chin) if kind != "moustache" else shape
+    return (shape * (1 - np.clip(chart.lips * 1.6, 0, 1))).astype(np.float32)
+
+
+def _stubble(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
+    amount = np.zeros((FACE_SIZE, FACE_SIZE), np.float32)
+    if look.stubble > 0:
+        grain = 0.45 + 0.35 * fractal(rng, 0.1, 40)
+        amount = np.clip(look.stubble * 0.75 * beard_region(chart) * grain, 0, 0.8)
+    if look.beard != "none":
+        under = beard_region(chart, look.beard) * np.clip(0.75 + 0.25 * streaks(rng, 5), 0.2, 1)
+        amount = np.maximum(amount, 0.85 * under)
+    if amount.any():
+        color += amount[..., None] * (look.beard_color.astype(np.float32) * 0.8 - color)
+
+
+def _scalp(rng: np.random.Generator, look: Look, positions: np.ndarray, color: np.ndarray) -> None:
+    if look.hair.kind == "bald":
+        return
+    mask = scalp_mask(positions, look.hair.hairline)
+    grain = fractal(rng, 0.3, 30)
+    grain = grain if mask.shape[0] == FACE_SIZE else grain[::2, ::2]
+    strength = 0.65 if look.hair.kind == "buzz" else 0.9
+    amount = np.clip(mask * (strength + 0.2 * grain), 0, 0.95)[..., None]
+    color += amount * (look.hair.color.astype(np.float32) * 0.8 - color)
+
+
+def _lips(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
+    mask = chart.lips
+    if abs(look.lip_edge) > 0.5:
+        size = 2 * int(abs(look.lip_edge) + 0.5) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+        mask = cv2.dilate(mask, kernel) if look.lip_edge > 0 else cv2.erode(mask, kernel)
+    fine = 1 + 0.06 * streaks(rng, 4)
+    red = look.lips[None, None] * fine[..., None] * (1 - 0.25 * chart.mouth_line[..., None])
+    color += mask[..., None] * (red.astype(np.float32) - color)
+
+
+def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
+    p = chart.points
+    for upper, outer in ((p[36:40], p[36]), (p[42:46][::-1], p[45])):
+        line = np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
+        _stroke(line, open_curve(upper), 255, 3.0)
+        near = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), 1.6)
+        color *= (1 - np.clip((0.25 + look.liner) * near, 0, 0.9))[..., None]
+        if look.eye_shadow > 0:
+            soft = _blob(chart, upper.mean(0) + (0, 12), (26, 12)) * look.eye_shadow
+            color += soft[..., None] * (look.shadow_color.astype(np.float32) - color)
+        del outer
+    color *= (1 - 0.25 * cv2.GaussianBlur(chart.eyes, (0, 0), 1.5))[..., None]
+
+
+def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.ndarray, side: int) -> None:
+    """Hairs along the brow's landmarks: upright at the inner end, lying towards the outer end."""
+    out = 1 if side else -1  # towards the outer end in the chart
+    line = chart.points[22:27] if side else chart.points[17:22][::-1]  # inner to outer
+    line = line + np.array([[out * brows.gap, 0], *[[0, 0]] * 3, [out * 26 * (brows.tail - 1), -14 * (brows.tail - 1)]])
+    line = line + (0, brows.lift - 6)
+    line[2:4, 1] += brows.arch * np.array([0.7, 1.0])
+    curve = open_curve(line, 12)
+    count = int(60 + 240 * brows.density)
+    along = rng.uniform(0, 1, count)
+    across = rng.uniform(-1, 1, count)
+    width = brows.thickness * (1 - brows.taper * smoothstep(0.35, 1.0, along)) * smoothstep(-0.15, 0.12, along) / 2
+    place = along * (len(curve) - 1)
+    low = np.minimum(place.astype(int), len(curve) - 2)
+    base = curve[low] + (curve[low + 1] - curve[low]) * (place - low)[:, None]
+    base[:, 1] += across * width
+    angle = np.interp(along, [0, 0.25, 1], [1.25, 0.65, 0.05]) - 0.5 * across * along + rng.normal(0, 0.18, count)
+    length = rng.uniform(4.5, 9.5, count)
+    tip = base + np.stack([out * np.cos(angle), np.sin(angle)], axis=1) * length[:, None]
+    image = np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
+    segments = np.round(np.stack([base, tip], axis=1) * 16).astype(np.int32)
+    cv2.polylines(image, list(segments), False, 255, 1, cv2.LINE_AA, shift=4)
+    hairs = cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 0.7)
+    if brows.made_up > 0.02:
+        band = np.zeros_like(image)
+        edge = np.interp(np.linspace(0, 1, len(curve)), [0, 0.1, 0.5, 1], [0.7, 1, 0.9, 0.3])[:, None]
+        half = np.array([[0, brows.thickness * 0.42]]) * edge
+        ring = np.vstack([curve + half, (curve - half)[::-1]])
+        cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
+        hairs = np.maximum(hairs, brows.made_up * cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.0))
+    strength = np.clip(hairs * (0.45 + 0.75 * brows.density), 0, 0.96)[..., None]
+    color += strength * (brows.color.astype(np.float32) - color)
+
+
+def _stroke(image: np.ndarray, curve: np.ndarray, value: int, width: float) -> None:
+    cv2.polylines(
+        image, [np.round(curve * 16).astype(np.int32)], False, value, max(int(round(width)), 1), cv2.LINE_AA, shift=4
+    )
+
+
+_ = skin_color

@@ -1,0 +1,211 @@
+"""A performer: one identity's head that takes ARKit weights and gives vertices, with lids and lips that touch.
+
+Linear shapes alone neither meet nor stop: a blink leaves a slit on one face and passes through the lower lid on
+another, and with eyeSquint it overshoots. Contact is therefore solved here, per column of the lids and lips.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.core import ARKIT
+from mien.core.transforms import gaze_from_weights
+from mien.rigs.ict import EYE_AXES
+from mien.synth.body import LID_COLUMNS, Body, Lids, body
+
+__all__ = ["Performance", "Performer", "identity_coefficients"]
+
+_LID_OVERLAP = np.radians(1.6)
+"""How far closed lids pass each other [rad], about 0.4 mm: more than a lid column sags between two vertices."""
+_LID_CLEARANCE = 0.25
+"""Lids stay this far outside the eyeball [mm]."""
+_LIPS_AT_REST = 0.6
+"""Height between the marked lip lines when the lips touch behind them [mm]; 0.8 on ICT's own closed neutral."""
+_ROLLS = tuple(ARKIT.index(c) for c in ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mouthPressRight"))
+_LIP_COLUMNS = np.linspace(-0.92, 0.92, 13)
+
+
+def identity_coefficients(seed: int, number: int, modes: int = 100) -> Float[np.ndarray, "M"]:
+    """Identity coefficients of performer `number`: standard normal as upstream documents, cut at 2.5 sigma."""
+    rng = np.random.default_rng([0x1D, seed, number])
+    return np.clip(rng.normal(size=modes), -2.5, 2.5).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Performance:
+    """What a performer does in T frames, in the head frame."""
+
+    vertices: Float[np.ndarray, "T V 3"]
+    gaze: Float[np.ndarray, "T 2 2"]
+    """(left, right) x (yaw, pitch) [rad]."""
+    axes: Float[np.ndarray, "T 2 3"]
+    """Unit optical axis of each eyeball."""
+    mouth_gap: Float[np.ndarray, "T"]
+    """Largest height between the lip lines beyond rest [mm]."""
+
+
+class Performer:
+    """One identity. `perform(weights)` is pure."""
+
+    def __init__(self, coefficients: Float[np.ndarray, "M"]) -> None:
+        self.body: Body = body()
+        flat = coefficients.astype(np.float32) @ self.body.modes[: len(coefficients)]
+        self.neutral: Float[np.ndarray, "V 3"] = self.body.neutral + flat.reshape(-1, 3)
+        self.eyes = np.stack([_sphere_centre(self.neutral[lids.sclera]) for lids in self.body.lids])
+        """Eyeball centres (left, right) [mm]."""
+        self._profiles = [self._profile(k) for k in range(2)]
+        lips = self.body.lips
+        self._half_mouth = float(np.abs(self.neutral[lips.upper, 0] - self.neutral[lips.upper, 0].mean()).max())
+
+    @property
+    def eye_distance(self) -> float:
+        """Distance of the eyeball centres [mm]."""
+        return float(np.linalg.norm(self.eyes[0] - self.eyes[1]))
+
+    def landmarks(self, vertices: Float[np.ndarray, "*batch V 3"]) -> Float[np.ndarray, "*batch 70 3"]:
+        """mien70 on given vertices."""
+        return np.einsum("...lkd,lk->...ld", vertices[..., self.body.landmarks, :], self.body.landmark_weights)
+
+    def perform(self, weights: Float[np.ndarray, "T 52"]) -> Performance:
+        """Vertices for each row of weights in [0, 1]; eyes turn by the gaze that the eyeLook channels mean."""
+        weights = np.asarray(weights, np.float32)
+        open_eyed = weights.copy()
+        open_eyed[:, [lids.blink for lids in self.body.lids]] = 0
+        out = self.neutral + (open_eyed @ self.body.basis).reshape(len(weights), -1, 3)
+        gaze = gaze_from_weights(weights.astype(np.float64))
+        axes = np.empty((len(weights), 2, 3))
+        for k, lids in enumerate(self.body.lids):
+            turns = _gaze_matrices(gaze[:, k])
+            axes[:, k] = turns @ np.array(EYE_AXES[lids.side])
+            out[:, lids.sclera] = (
+                np.einsum("tij,vj->tvi", turns, self.neutral[lids.sclera] - self.eyes[k]) + self.eyes[k]
+            )
+            self._close_lids(out, lids, k, weights[:, lids.blink])
+            self._clear_eyeball(out, lids, k, axes[:, k])
+        gap = self._seal_lips(out, weights)
+        return Performance(vertices=out.astype(np.float32), gaze=gaze, axes=axes, mouth_gap=gap)
+
+    def _close_lids(self, out: np.ndarray, lids: Lids, eye: int, blink: np.ndarray) -> None:
+        """Add the blink, scaled per column so that 1 closes exactly whatever the other shapes do, and never beyond."""
+        shape = self.body.basis[lids.blink].reshape(-1, 3)
+        centre = self.eyes[eye]
+        upper, lower = out[:, lids.upper] - centre, out[:, lids.lower] - centre
+        azimuth = np.arctan2(*(self.neutral[lids.upper] - centre)[:, [0, 2]].T)
+        order = np.argsort(azimuth)
+        # Corners are left out: there the lids are one.
+        columns = np.linspace(*np.quantile(azimuth, [0.06, 0.94]), LID_COLUMNS)
+
+        def gap(scale: float | np.ndarray) -> np.ndarray:
+            heights = []
+            for points, index in ((upper, lids.upper), (lower, lids.lower)):
+                s = (
+                    scale
+                    if np.isscalar(scale)
+                    else _columns_at(columns, scale, _azimuth(self.neutral[index] - centre))[..., None]
+                )
+                moved = points + s * shape[index]
+                heights.append(_resample(moved, columns))
+            return heights[0] - heights[1]
+
+        rest, full = gap(0.0), gap(1.0)
+        closing = (rest + _LID_OVERLAP) / np.maximum(rest - full, 1e-3)
+        closing = np.clip(closing, -0.5, 1.8)
+        left = gap(closing) + _LID_OVERLAP  # the arc is not straight: one secant step more
+        closing = np.clip(closing + left / np.maximum(rest - full, 1e-3), -0.5, 2.0)
+        amount = np.where(rest < 0, closing, blink[:, None] * np.maximum(closing, 0))
+        del order
+        at = _columns_at(columns, amount, _azimuth(self.neutral[lids.skin] - centre))
+        out[:, lids.skin] += at[..., None] * shape[lids.skin]
+
+    def _profile(self, eye: int) -> tuple[np.ndarray, np.ndarray]:
+        """Eyeball radius against the cosine of the angle from its axis."""
+        points = self.neutral[self.body.lids[eye].sclera] - self.eyes[eye]
+        radius = np.linalg.norm(points, axis=1)
+        cosine = points @ np.array(EYE_AXES[self.body.lids[eye].side]) / radius
+        edges = np.cos(np.radians([180, 60, 50, 40, 32, 26, 20, 14, 8, 0]))
+        bins = np.digitize(cosine, edges[1:-1])
+        values = np.array([radius[bins == b].max() if (bins == b).any() else radius.max() for b in range(len(edges) - 1)])
+        return (edges[1:] + edges[:-1]) / 2, values
+
+    def _clear_eyeball(self, out: np.ndarray, lids: Lids, eye: int, axes: np.ndarray) -> None:
+        """Push lids out of the eyeball: a straight blink path cuts the sphere, and the cornea bulges where it looks."""
+        rows = out[:, lids.skin] - self.eyes[eye]
+        radius = np.linalg.norm(rows, axis=-1)
+        cosine = np.einsum("tkd,td->tk", rows, axes) / radius
+        need = np.interp(cosine, *self._profiles[eye]) + _LID_CLEARANCE
+        rest = np.linalg.norm(self.neutral[lids.skin] - self.eyes[eye], axis=-1)
+        # Skin that lies inside the ball's radius at rest is the pocket behind the lids: it stays.
+        push = np.where((rest > need.min() - 0.6) & (rows[..., 2] > 0), np.maximum(need / radius, 1.0), 1.0)
+        out[:, lids.skin] = rows * push[..., None] + self.eyes[eye]
+
+    def _seal_lips(self, out: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Part lips that passed through each other, close the gap that the identity left; the open height [mm]."""
+        lips = self.body.lips
+        rolls = np.einsum("tr,rkd->tkd", weights[:, _ROLLS], self.body.basis[list(_ROLLS)].reshape(len(_ROLLS), -1, 3)[
+            :, np.r_[lips.upper, lips.lower]
+        ])
+        count = len(lips.upper)
+        upper, lower = out[:, lips.upper] - rolls[:, :count], out[:, lips.lower] - rolls[:, count:]
+        middle = self.neutral[lips.upper, 0].mean()
+        columns = _LIP_COLUMNS * self._half_mouth
+        natural = self._lip_gap(upper, lower, middle, columns)
+        neutral = self._lip_gap(self.neutral[None, lips.upper], self.neutral[None, lips.lower], middle, columns)
+        wanted = _LIPS_AT_REST + _soft_positive(natural - neutral)
+        fade = 1 - np.abs(_LIP_COLUMNS) ** 6
+        delta = (wanted - natural) * fade
+        at = _columns_at(columns, delta, self.neutral[lips.skin, 0] - middle)
+        # Beyond the corners nothing moves.
+        at = at * np.clip(1.25 - 0.8 * np.abs((self.neutral[lips.skin, 0] - middle) / self._half_mouth) ** 4, 0, 1)
+        out[:, lips.skin, 1] += 0.5 * at * lips.follow
+        return np.maximum(wanted.max(axis=1) - _LIPS_AT_REST, 0)
+
+    @staticmethod
+    def _lip_gap(upper: np.ndarray, lower: np.ndarray, middle: float, columns: np.ndarray) -> np.ndarray:
+        rows = []
+        for u, low in zip(upper, lower, strict=True):
+            scale = np.abs(u[:, 0] - u[:, 0].mean()).max() / max(columns[-1] / 0.92, 1e-6)
+            x = u[:, 0].mean() + columns * scale
+            rows.append(np.interp(x, u[:, 0], u[:, 1]) - np.interp(x, low[:, 0], low[:, 1]))
+        return np.stack(rows)
+
+
+def _soft_positive(x: np.ndarray, width: float = 0.25) -> np.ndarray:
+    """max(x, 0), rounded over `width` [mm] and exactly 0 at rest."""
+    return np.maximum(x - width, 0) + np.clip(x, 0, width) ** 2 / (2 * width) + np.where(x > width, width / 2, 0)
+
+
+def _azimuth(points: np.ndarray) -> np.ndarray:
+    return np.arctan2(points[..., 0], points[..., 2])
+
+
+def _resample(points: Float[np.ndarray, "T P 3"], columns: np.ndarray) -> np.ndarray:
+    """Elevation [rad] of a margin at given azimuths."""
+    azimuth = _azimuth(points)
+    height = np.arctan2(points[..., 1], np.hypot(points[..., 0], points[..., 2]))
+    rows = []
+    for a, h in zip(azimuth, height, strict=True):
+        order = np.argsort(a)
+        rows.append(np.interp(columns, a[order], h[order]))
+    return np.stack(rows)
+
+
+def _columns_at(columns: np.ndarray, values: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Linear interpolation of [T, K] values over uniform columns at positions [P], held beyond the ends -> [T, P]."""
+    place = np.clip((x - columns[0]) / (columns[1] - columns[0]), 0, len(columns) - 1.000001)
+    low = place.astype(int)
+    part = place - low
+    return values[:, low] * (1 - part) + values[:, low + 1] * part
+
+
+def _gaze_matrices(gaze: Float[np.ndarray, "T 2"]) -> Float[np.ndarray, "T 3 3"]:
+    """Turns by yaw about +Y, then pitch (up positive)."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.from_euler("YX", np.stack([gaze[:, 0], -gaze[:, 1]], axis=1)).as_matrix()
+
+
+def _sphere_centre(points: np.ndarray) -> np.ndarray:
+    points = points.astype(np.float64)
+    system = np.column_stack([2 * points, np.ones(len(points))])
+    return np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0][:3]

@@ -1,0 +1,426 @@
+"""Drawing a performer with moderngl over EGL: a GPU where there is one, Mesa's llvmpipe otherwise."""
+
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from mien.core import Camera, MienError
+from mien.synth import shaders
+from mien.synth.body import Body, body
+from mien.synth.lights import Lights
+from mien.synth.looks import Look
+from mien.synth.noise import fractal, streaks
+from mien.synth.solids import COLUMNS, Solid
+
+__all__ = ["Costume", "Picture", "Pose", "Renderer", "renderer"]
+
+MAX_SIDE = 640
+"""Largest rendered side [px], supersampling included."""
+SHADOW_SIDE = 160
+_SHADOW_REACH = 165.0
+"""Half side of the volume that the shadow map covers [mm], about the head."""
+_SHADOW_MIDDLE = np.array([0.0, 10.0, 40.0])
+_PLAIN_FORMAT = ("3f 3f 3f 2f 4f", "position", "normal", "color", "uv", "params")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Costume:
+    """What one performer wears: everything uploaded once per identity."""
+
+    look: Look
+    face: UInt8[np.ndarray, "N N 4"]
+    head: UInt8[np.ndarray, "M M 4"]
+    lines: UInt8[np.ndarray, "N N 4"]
+    mouth_colors: Float[np.ndarray, "C 4"]
+    """Linear colour and id of the mouth's corners."""
+    beard: Float[np.ndarray, "C"]
+    """Cover of the beard at each corner; empty for none."""
+    with_head: Solid
+    """Moves with the head: hair, glasses, hats."""
+    with_torso: Solid
+    lenses: Solid
+    """Transparent."""
+    lens_tint: Float[np.ndarray, "4"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pose:
+    """One frame's state."""
+
+    vertices: Float[np.ndarray, "V 3"]
+    normals: Float[np.ndarray, "V 3"]
+    shade: Float[np.ndarray, "V"]
+    """Ambient occlusion of skin, brightness of the mouth's inside, in [0, 1]."""
+    rotation: Float[np.ndarray, "3 3"]
+    """camera_from_head."""
+    translation: Float[np.ndarray, "3"]
+    torso: Float[np.ndarray, "4 4"]
+    """head_from_torso."""
+    line_depth: Float[np.ndarray, "4"]
+    eyes: Float[np.ndarray, "2 3"]
+    axes: Float[np.ndarray, "2 3"]
+    lid_curves: Float[np.ndarray, "2 2 3"]
+    """(left, right) x (upper, lower) x coefficients of the lid's elevation over azimuth [rad]."""
+    mouth_open: bool
+    occluders: Solid = field(default_factory=lambda: Solid(vertices=np.zeros((0, COLUMNS), np.float32), triangles=np.zeros((0, 3), np.int32)))
+    """In the head frame, this frame only."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """A rendering at `scale` samples per pixel side."""
+
+    color: UInt8[np.ndarray, "H W 4"]
+    """sqrt(linear / 2) in RGB, `solids.Id` in alpha; row 0 on top."""
+    depth: Float[np.ndarray, "H W"]
+    """Distance along the camera's axis [mm]; inf where nothing was drawn."""
+    scale: float
+
+
+@lru_cache(maxsize=1)
+def renderer() -> "Renderer":
+    """The process's one renderer. Raises MienError when there is no EGL."""
+    return Renderer()
+
+
+class Renderer:
+    """Owns the GL context; not to be shared between processes or threads."""
+
+    def __init__(self) -> None:
+        # Each process draws with one thread: data are made by several processes side by side.
+        os.environ.setdefault("LP_NUM_THREADS", "1")
+        import moderngl
+
+        try:
+            self.ctx = moderngl.create_context(standalone=True, backend="egl", require=330)  # pyright: ignore[reportCallIssue]
+        except Exception as error:  # moderngl raises bare Exception for a missing library or driver
+            raise MienError(
+                "no OpenGL context could be made through EGL; install the Debian packages libegl1 libgl1 libgl1-mesa-dri"
+            ) from error
+        self.gl = moderngl
+        self.body: Body = body()
+        ctx = self.ctx
+        self.programs: dict[str, Any] = {
+            name: ctx.program(vertex_shader=v, fragment_shader=f)
+            for name, (v, f) in {
+                "skin": shaders.SKIN, "plain": shaders.PLAIN, "mouth": shaders.MOUTH, "eye": shaders.EYE,
+                "lash": shaders.LASH, "beard": shaders.BEARD, "glass": shaders.GLASS, "depth": shaders.DEPTH,
+            }.items()
+        }  # fmt: skip
+        self._buffers()
+        self._targets()
+        self._noise_textures()
+        self._wear: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The device that draws."""
+        return str(self.ctx.info["GL_RENDERER"])
+
+    # -- set-up ---------------------------------------------------------------------------------------------------
+
+    def _buffers(self) -> None:
+        b, ctx = self.body, self.ctx
+        count = len(b.corners)
+        self.dynamic = ctx.buffer(reserve=count * 28, dynamic=True)
+        uv = b.uv.astype(np.float32) - np.floor(b.uv[:, :1] * 0.999 + 1e-6) * (1.0, 0.0)
+        self.uv = ctx.buffer(np.ascontiguousarray(uv, np.float32).tobytes())
+        self.mouth = ctx.buffer(reserve=count * 16)
+        self.beard = ctx.buffer(reserve=count * 4)
+        index = {name: ctx.buffer(np.ascontiguousarray(t, np.int32).tobytes()) for name, t in b.parts.items()}
+        mouth = np.concatenate([b.parts[n] for n in ("mouth_socket", "gums_tongue", "teeth")]).astype(np.int32)
+        moving = (self.dynamic, "3f 4f", "position", "normal")
+        p = self.programs
+        self.vaos = {
+            "face": ctx.vertex_array(p["skin"], [moving, (self.uv, "2f", "uv")], index["face"]),
+            "head": ctx.vertex_array(p["skin"], [moving, (self.uv, "2f", "uv")], index["head_neck"]),
+            "mouth": ctx.vertex_array(p["mouth"], [moving, (self.mouth, "4f", "color")], ctx.buffer(mouth.tobytes())),
+            "eye0": ctx.vertex_array(p["eye"], [(self.dynamic, "3f 16x", "position")], index["sclera_left"]),
+            "eye1": ctx.vertex_array(p["eye"], [(self.dynamic, "3f 16x", "position")], index["sclera_right"]),
+            "lash": ctx.vertex_array(p["lash"], [(self.dynamic, "3f 16x", "position")], index["lashes"]),
+            "shadow": ctx.vertex_array(
+                p["depth"], [(self.dynamic, "3f 16x", "position")],
+                ctx.buffer(np.concatenate([b.parts["face"], b.parts["head_neck"]]).astype(np.int32).tobytes()),
+            ),
+        }  # fmt: skip
+
+    def _targets(self) -> None:
+        ctx = self.ctx
+        self.depth = ctx.depth_texture((MAX_SIDE, MAX_SIDE))
+        self.frame = ctx.framebuffer([ctx.texture((MAX_SIDE, MAX_SIDE), 4)], self.depth)
+        self.shadow_map = ctx.depth_texture((SHADOW_SIDE, SHADOW_SIDE))
+        self.shadow_map.compare_func = ""
+        self.shadow_map.repeat_x = self.shadow_map.repeat_y = False
+        self.shadow_frame = ctx.framebuffer([], self.shadow_map)
+
+    def _noise_textures(self) -> None:
+        rng = np.random.default_rng(5)
+        strands = np.clip(0.5 + 0.22 * streaks(rng, 22.0), 0, 1)[:256, ::2]
+        fine = np.clip(0.5 + 0.25 * fractal(rng, 0.8, 6), 0, 1)[::2, ::2]
+        self.strands, self.fine = (self._texture((255 * a).astype(np.uint8)[..., None]) for a in (strands, fine))
+
+    def _texture(self, image: np.ndarray) -> Any:
+        texture = self.ctx.texture(image.shape[1::-1], image.shape[2], np.ascontiguousarray(image).tobytes())
+        texture.build_mipmaps()
+        texture.filter = (self.gl.LINEAR_MIPMAP_LINEAR, self.gl.LINEAR)
+        return texture
+
+    # -- a performer ----------------------------------------------------------------------------------------------
+
+    def wear(self, costume: Costume) -> None:
+        """Upload what a performer wears; it stays until the next call."""
+        for thing in self._wear.values():
+            for piece in thing if isinstance(thing, tuple) else (thing,):
+                if piece is not None and not isinstance(piece, Costume):
+                    piece.release()
+        self.mouth.write(np.ascontiguousarray(costume.mouth_colors, np.float32).tobytes())
+        wear: dict[str, Any] = {"costume": costume}
+        for name in ("face", "head", "lines"):
+            wear[name] = self._texture(getattr(costume, name))
+        for name in ("with_head", "with_torso"):
+            wear[name] = self._solid(getattr(costume, name))
+        wear["lenses"] = self._solid(costume.lenses, "glass")
+        if len(costume.beard):
+            self.beard.write(costume.beard.astype(np.float32).tobytes())
+            face = self.body.parts["face"]
+            hairy = np.ascontiguousarray(face[(costume.beard[face] > 0.02).any(axis=1)], np.int32)
+            index = self.ctx.buffer(hairy.tobytes())
+            moving = (self.dynamic, "3f 4f", "position", "normal")
+            vao = self.ctx.vertex_array(
+                self.programs["beard"], [moving, (self.uv, "2f", "uv"), (self.beard, "1f", "beard")], index
+            )
+            wear["beard"] = (vao, index)
+        self._wear = wear
+
+    def _solid(self, solid: Solid, program: str = "plain") -> tuple[Any, ...] | None:
+        if not len(solid.triangles):
+            return None
+        vertices = self.ctx.buffer(np.ascontiguousarray(solid.vertices, np.float32).tobytes())
+        index = self.ctx.buffer(np.ascontiguousarray(solid.triangles, np.int32).tobytes())
+        layout = _PLAIN_FORMAT if program == "plain" else ("3f 3f 36x", "position", "normal")
+        vao = self.ctx.vertex_array(self.programs[program], [(vertices, *layout)], index)
+        shade = self.ctx.vertex_array(self.programs["depth"], [(vertices, "3f 48x", "position")], index)
+        return (vao, shade, vertices, index)
+
+    # -- a frame --------------------------------------------------------------------------------------------------
+
+    def draw(self, pose: Pose, camera: Camera, lights: Lights, scale: float) -> Picture:
+        """One frame of the performer that `wear` dressed, `scale` samples per pixel side."""
+        width, height = round(camera.width * scale), round(camera.height * scale)
+        if max(width, height) > MAX_SIDE:
+            raise ValueError(f"a picture of {width}x{height} samples exceeds {MAX_SIDE}")
+        self._upload(pose)
+        near, far = _depth_range(pose)
+        clip = _clip_matrix(camera, near, far) @ _rigid(pose.rotation, pose.translation)
+        extra = self._solid(pose.occluders)
+        shadow = self._cast_shadow(pose, lights)
+        self._uniforms(pose, lights, clip, shadow)
+        ctx = self.ctx
+        self.frame.use()
+        self.frame.viewport = (0, 0, width, height)
+        self.frame.clear(0, 0, 0, 0, depth=1.0)
+        ctx.enable_only(self.gl.DEPTH_TEST)
+        self._draw_head(pose)
+        self._draw_solids(pose, extra)
+        self._draw_clear(pose)
+        if extra:
+            for piece in extra:
+                piece.release()
+        color = np.frombuffer(self.frame.read(viewport=(0, 0, width, height), components=4), np.uint8)
+        z = np.frombuffer(self.frame.read(viewport=(0, 0, width, height), components=1, attachment=-1, dtype="f4"), "f4")
+        z = z.reshape(height, width)
+        distance = 2 * near * far / (far + near - (2 * z - 1) * (far - near))
+        return Picture(
+            color=color.reshape(height, width, 4), depth=np.where(z < 1, distance, np.inf), scale=width / camera.width
+        )
+
+    def _upload(self, pose: Pose) -> None:
+        packed = np.empty((len(pose.vertices), 7), np.float32)
+        packed[:, :3], packed[:, 3:6], packed[:, 6] = pose.vertices, pose.normals, pose.shade
+        self.dynamic.write(packed[self.body.corners].tobytes())
+
+    def _uniforms(self, pose: Pose, lights: Lights, clip: np.ndarray, shadow: np.ndarray) -> None:
+        turn = pose.rotation
+        values = {
+            "clip_from_head": _bytes(clip.T),
+            "turn": _bytes(turn.T),
+            "eye": _bytes(-turn.T @ pose.translation),
+            "lamp_dir": _bytes(lights.directions),
+            "lamp_color": _bytes(lights.colors),
+            "lamp_soft": _bytes(lights.softness),
+            "ambient": _bytes(lights.ambient),
+            "shadow_from_head": _bytes(shadow.T),
+            "shadow_strength": _bytes(np.array([lights.shadow])),
+        }
+        for program in self.programs.values():
+            for name, data in values.items():
+                if name in program and program is not self.programs["depth"]:
+                    program[name].write(data)
+            for unit, name in enumerate(("skin", "lines", "noise", "shadow_map")):
+                if name in program:
+                    program[name].value = unit
+
+    def _cast_shadow(self, pose: Pose, lights: Lights) -> np.ndarray:
+        """Fill the first lamp's shadow map; the matrix from head frame to its clip space."""
+        towards = pose.rotation.T @ lights.directions[0]
+        matrix = _light_matrix(towards)
+        self.shadow_frame.use()
+        self.shadow_frame.clear(depth=1.0)
+        if lights.shadow < 0.05 or not lights.colors[0].any():
+            return matrix
+        self.ctx.enable_only(self.gl.DEPTH_TEST)
+        program = self.programs["depth"]
+        program["clip_from_head"].write(_bytes(matrix.T))
+        program["placed"].write(_bytes(np.eye(4)))
+        self.vaos["shadow"].render()
+        if self._wear.get("with_head"):
+            self._wear["with_head"][1].render()
+        return matrix
+
+    def _draw_head(self, pose: Pose) -> None:
+        wear, p = self._wear, self.programs
+        self.strands.use(2)
+        self.shadow_map.use(3)
+        self.ctx.enable(self.gl.CULL_FACE)
+        self.ctx.front_face = "cw"  # rows run downwards, which mirrors the winding
+        p["skin"]["line_depth"].value = tuple(float(x) for x in pose.line_depth)
+        wear["face"].use(0)
+        wear["lines"].use(1)
+        p["skin"]["with_lines"].value = 1.0
+        self.vaos["face"].render()
+        wear["head"].use(0)
+        p["skin"]["with_lines"].value = 0.0
+        self.vaos["head"].render()
+        self.fine.use(2)
+        self._eyes(pose)
+        self.ctx.disable(self.gl.CULL_FACE)
+        if pose.mouth_open:
+            self.vaos["mouth"].render()
+
+    def _eyes(self, pose: Pose) -> None:
+        program, look = self.programs["eye"], self._wear["costume"].look
+        for name, value in (
+            ("iris_color", look.iris), ("ring_color", look.iris_ring), ("sclera", look.sclera),
+            ("radii", (look.iris_radius, look.pupil)), ("seed", 0.37 * look.iris_radius),
+        ):  # fmt: skip
+            program[name].value = float(value) if np.isscalar(value) else tuple(float(x) for x in value)
+        for k in range(2):
+            axis = pose.axes[k]
+            side = np.cross([0.0, 1.0, 0.0], axis)
+            program["centre"].value = tuple(pose.eyes[k].tolist())
+            program["axis"].value = tuple(axis.tolist())
+            program["side"].value = tuple((side / np.linalg.norm(side)).tolist())
+            program["upper_lid"].value = tuple(pose.lid_curves[k, 0].tolist())
+            program["lower_lid"].value = tuple(pose.lid_curves[k, 1].tolist())
+            self.vaos[f"eye{k}"].render()
+
+    def _draw_solids(self, pose: Pose, extra: tuple[Any, ...] | None) -> None:
+        wear, plain = self._wear, self.programs["plain"]
+        self.strands.use(2)
+        plain["brightness"].value = 1.0
+        for solid, placed in ((wear["with_head"], np.eye(4)), (extra, np.eye(4)), (wear["with_torso"], pose.torso)):
+            if solid:
+                plain["placed"].write(_bytes(placed.T))
+                solid[0].render()
+        if "beard" in wear:
+            program, look = self.programs["beard"], wear["costume"].look
+            self.fine.use(2)
+            program["beard_color"].value = tuple(look.beard_color.tolist())
+            program["height"].value = float(look.beard_length)
+            for layer in (0.35, 0.7, 1.0):
+                program["layer"].value = layer
+                wear["beard"][0].render()
+
+    def _draw_clear(self, pose: Pose) -> None:
+        """Lashes and lenses, blended over what is behind; alpha keeps the id."""
+        gl, look = self.gl, self._wear["costume"].look
+        self.ctx.enable(gl.BLEND)
+        self.ctx.blend_func = (gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE)
+        self.frame.depth_mask = False
+        lash = self.programs["lash"]
+        lash["strength"].value = float(0.55 * look.lashes)
+        lash["lash_color"].value = tuple((look.brows.color * 0.3).tolist())
+        self.vaos["lash"].render()
+        if self._wear["lenses"]:
+            self.programs["glass"]["tint"].value = tuple(self._wear["costume"].lens_tint.tolist())
+            self._wear["lenses"][0].render()
+        self.frame.depth_mask = True
+        self.ctx.disable(gl.BLEND)
+
+    # -- visibility from directions, for baking ---------------------------------------------------------------------
+
+    def openness(
+        self,
+        vertices: Float[np.ndarray, "V 3"],
+        normals: Float[np.ndarray, "V 3"],
+        triangles: Int[np.ndarray, "F 3"],
+        directions: Float[np.ndarray, "D 3"],
+    ) -> Float[np.ndarray, "V"]:
+        """Cosine-weighted share of the directions from which each vertex is seen (ambient occlusion)."""
+        positions = self.ctx.buffer(np.ascontiguousarray(vertices, np.float32).tobytes())
+        index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+        vao = self.ctx.vertex_array(self.programs["depth"], [(positions, "3f", "position")], index)
+        side = 384
+        target = self.ctx.depth_texture((side, side))
+        frame = self.ctx.framebuffer([], target)
+        frame.use()
+        self.ctx.enable_only(self.gl.DEPTH_TEST)
+        self.programs["depth"]["placed"].write(_bytes(np.eye(4)))
+        seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
+        for towards in directions:
+            matrix = _light_matrix(towards)
+            self.programs["depth"]["clip_from_head"].write(_bytes(matrix.T))
+            frame.clear(depth=1.0)
+            vao.render()
+            z = np.frombuffer(frame.read(components=1, attachment=-1, dtype="f4"), "f4").reshape(side, side)
+            lifted = (vertices + 1.2 * normals) @ matrix[:3, :3].T + matrix[:3, 3]
+            at = np.clip(((lifted[:, :2] * 0.5 + 0.5) * side).astype(int), 0, side - 1)
+            free = lifted[:, 2] * 0.5 + 0.5 <= z[at[:, 1], at[:, 0]] + 0.0025
+            weight = np.maximum(normals @ towards, 0)
+            seen += weight * free
+            total += weight
+        for thing in (vao, index, positions, frame, target):
+            thing.release()
+        return (seen / np.maximum(total, 1e-6)).astype(np.float32)
+
+
+def _bytes(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array, np.float32).tobytes()
+
+
+def _rigid(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    out = np.eye(4)
+    out[:3, :3], out[:3, 3] = rotation, translation
+    return out
+
+
+def _depth_range(pose: Pose) -> tuple[float, float]:
+    middle = -float(pose.translation[2])
+    return max(middle - 300.0, 25.0), middle + 500.0
+
+
+def _clip_matrix(camera: Camera, near: float, far: float) -> Float[np.ndarray, "4 4"]:
+    """GL clip space from the camera frame, rows downwards so that the first row read is the image's top."""
+    w, h, (cx, cy) = camera.width, camera.height, camera.centre
+    out = np.zeros((4, 4))
+    out[0, 0], out[0, 2] = 2 * camera.focal / w, -((2 * cx + 1) / w - 1)
+    out[1, 1], out[1, 2] = -2 * camera.focal / h, -((2 * cy + 1) / h - 1)
+    out[2, 2], out[2, 3] = -(far + near) / (far - near), -2 * far * near / (far - near)
+    out[3, 2] = -1
+    return out
+
+
+def _light_matrix(towards: Float[np.ndarray, "3"]) -> Float[np.ndarray, "4 4"]:
+    """Orthographic clip space looking at the head from a direction."""
+    helper = np.array([0.0, 1.0, 0.0]) if abs(towards[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    right = np.cross(helper, towards)
+    right /= np.linalg.norm(right)
+    up = np.cross(towards, right)
+    out = np.eye(4)
+    out[:3, :3] = np.stack([right, up, -towards]) / _SHADOW_REACH
+    out[:3, 3] = -out[:3, :3] @ _SHADOW_MIDDLE
+    return out

@@ -1,0 +1,267 @@
+"""One take: a performer with a look, before a camera, in a light, doing something. All drawn from one generator."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mien.core.transforms import quaternion_from_angles
+from mien.synth.annotate import Truth, annotate
+from mien.synth.backgrounds import sample_background
+from mien.synth.body import smoothstep
+from mien.synth.cameras import View, sample_view
+from mien.synth.hair import grow_hair
+from mien.synth.lights import Lights, sample_lights
+from mien.synth.looks import Look, sample_look
+from mien.synth.occluders import Held, clothes, glasses, headgear, sample_held
+from mien.synth.occlusion import occlusion
+from mien.synth.painting import beard_region, paint_face, paint_head, paint_lines
+from mien.synth.performer import Performance, Performer, identity_coefficients
+from mien.synth.renderer import Costume, Pose, Renderer
+from mien.synth.sensor import Sensor, auto_exposure, develop, sample_sensor
+from mien.synth.shape import Normals
+from mien.synth.solids import Id, join
+from mien.synth.uvmaps import FACE_SIZE, face_chart
+
+__all__ = ["Action", "Cast", "Scene", "Shot", "cast", "film", "set_scene"]
+
+_SAMPLES = 340
+"""Aim for the rendered side [px]: supersampling is this over the window's side, at least 1.25, at most 2."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cast:
+    """A performer dressed for one or more takes."""
+
+    identity: int
+    performer: Performer
+    costume: Costume
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Action:
+    """What the performer does in T frames."""
+
+    times: Float[np.ndarray, "T"]
+    weights: Float[np.ndarray, "T 52"]
+    angles: Float[np.ndarray, "T 3"]
+    """Head yaw, pitch, roll [rad]."""
+    translation: Float[np.ndarray, "T 3"]
+    """Offset from the view's place [mm]."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """Everything around the performer."""
+
+    view: View
+    lights: Lights
+    background: UInt8[np.ndarray, "S S 3"]
+    sensor: Sensor
+    held: Held | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shot:
+    """One frame as filmed, and its truth."""
+
+    image: UInt8[np.ndarray, "S S 3"]
+    truth: Truth
+    ids: UInt8[np.ndarray, "H W"]
+    """`solids.Id` at the rendering's own resolution."""
+    scale: float
+    """Samples of `ids` per image pixel."""
+
+
+def cast(seed: int, identity: int, variant: int = 0) -> Cast:
+    """Performer number `identity`: the head depends on (seed, identity) alone, what is worn also on `variant`."""
+    performer = Performer(identity_coefficients(seed, identity))
+    rng = np.random.default_rng([0x100C, seed, identity])
+    look = sample_look(rng)
+    rng = np.random.default_rng([0xD0, seed, identity, variant])
+    hair = grow_hair(rng, look.hair, performer.neutral)
+    worn = [hair]
+    gear = rng.random() < 0.11
+    if gear:
+        worn.append(headgear(rng, performer))
+    lenses, tint = join([]), np.zeros(4)
+    if rng.random() < 0.24:
+        frame, lenses, tint = glasses(rng, performer)
+        worn.append(frame)
+    costume = Costume(
+        look=look,
+        face=paint_face(rng, look),
+        head=paint_head(rng, look),
+        lines=paint_lines(rng),
+        mouth_colors=_mouth_colors(performer, look),
+        beard=_beard_cover(performer, look),
+        with_head=join(worn),
+        with_torso=clothes(rng, performer),
+        lenses=lenses,
+        lens_tint=tint,
+    )
+    return Cast(identity=identity, performer=performer, costume=costume)
+
+
+def set_scene(rng: np.random.Generator, who: Cast, *, occluders: bool = True) -> Scene:
+    """A place for a take."""
+    performer = who.performer
+    view = sample_view(rng, performer.eye_distance, float(performer.eyes[:, 1].mean()))
+    background, surround = sample_background(rng, view.size)
+    held = sample_held(rng, performer, who.costume.look) if occluders and rng.random() < 0.12 else None
+    return Scene(
+        view=view, lights=sample_lights(rng, surround), background=background, sensor=sample_sensor(rng), held=held
+    )
+
+
+def film(
+    rng: np.random.Generator, gl: Renderer, who: Cast, scene: Scene, action: Action, *, scale: float | None = None
+) -> Iterator[Shot]:
+    """Render the frames of an action; `who.costume` must be worn already (`gl.wear`)."""
+    performance = who.performer.perform(action.weights)
+    size = scene.view.size
+    scale = scale or float(np.clip(_SAMPLES / size, 1.25, 2.0))
+    exposure: float | None = None
+    before: np.ndarray | None = None
+    for t, pose in enumerate(_poses(who, scene, action, performance)):
+        picture = gl.draw(pose, scene.view.camera, scene.lights, scale)
+        light = _composite(picture.color, scene.background)
+        if exposure is None:
+            exposure = auto_exposure(scene.sensor, light)
+        truth = annotate(who.performer, pose, performance, t, scene.view.camera, picture, action.weights[t])
+        middle = truth.landmarks[27:48].mean(axis=0)
+        shift = middle - before if before is not None else rng.normal(0, 1.2, 2)
+        before = middle
+        yield Shot(
+            image=develop(rng, scene.sensor, light, exposure, shift),
+            truth=truth,
+            ids=picture.color[..., 3],
+            scale=picture.scale,
+        )
+
+
+def _composite(color: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Average the samples of each pixel and put the background behind what was not drawn."""
+    size = (background.shape[1], background.shape[0])
+    cover = np.ascontiguousarray((color[..., 3] > 0).astype(np.uint8) * 255)
+    small = cv2.resize(color[..., :3], size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
+    behind = cv2.multiply(background, cv2.merge([255 - share] * 3), scale=1 / 255)
+    return cv2.add(small, behind)
+
+
+_NORMALS: list[Normals] = []
+
+
+def _poses(who: Cast, scene: Scene, action: Action, performance: Performance) -> Iterator[Pose]:
+    from scipy.spatial.transform import Rotation
+
+    if not _NORMALS:
+        _NORMALS.append(Normals())
+    body = who.performer.body
+    rest, change = occlusion()
+    look = who.costume.look
+    rotations = Rotation.from_quat(quaternion_from_angles(action.angles)).as_matrix()
+    torsos = Rotation.from_quat(quaternion_from_angles(action.angles * (0.35, 0.15, 0.2))).as_matrix()
+    shades = np.clip(rest + action.weights @ change, 0.02, 1.0)
+    pivot = np.array([0.0, -45.0, -15.0])
+    for t, vertices in enumerate(performance.vertices):
+        relative = rotations[t].T @ torsos[t]
+        placed = np.eye(4)
+        placed[:3, :3], placed[:3, 3] = relative, pivot - relative @ pivot
+        with_torso = vertices @ relative.T.astype(np.float32) + placed[:3, 3].astype(np.float32)
+        bent = vertices + (1 - body.skin[:, None]) * (with_torso - vertices)
+        bent = bent.astype(np.float32)
+        weights = action.weights[t]
+        shade = shades[t].astype(np.float32)
+        gap = float(performance.mouth_gap[t])
+        _shade_mouth(who.performer, bent, shade, gap)
+        yield Pose(
+            vertices=bent,
+            normals=_NORMALS[0](bent),
+            shade=shade,
+            rotation=rotations[t],
+            translation=scene.view.translation + action.translation[t],
+            torso=placed,
+            line_depth=look.lines * _line_depth(weights),
+            eyes=who.performer.eyes,
+            axes=performance.axes[t],
+            lid_curves=_lid_curves(who.performer, bent),
+            mouth_open=gap > 0.4,
+            occluders=scene.held.at(float(action.times[t] - action.times[0])) if scene.held else join([]),
+        )
+
+
+def _shade_mouth(performer: Performer, vertices: np.ndarray, shade: np.ndarray, gap: float) -> None:
+    """Light falls into the mouth through the lips: it dies with depth, and grows with the opening."""
+    inside = _inside_mouth(performer)
+    lips_z = float(vertices[performer.body.lips.upper, 2].max())
+    depth = np.maximum(lips_z - 3 - vertices[inside, 2], 0)
+    openness = float(np.clip(0.25 + gap / 22, 0, 1))
+    shade[inside] = np.clip(openness * np.exp(-depth / (9 + 0.7 * min(gap, 35))), 0.015, 1)
+
+
+_INSIDE: list[np.ndarray] = []
+
+
+def _inside_mouth(performer: Performer) -> np.ndarray:
+    if not _INSIDE:
+        b = performer.body
+        parts = np.concatenate([b.parts[n] for n in ("mouth_socket", "gums_tongue", "teeth")])
+        face = np.unique(b.corners[b.parts["face"]])
+        _INSIDE.append(np.setdiff1d(np.unique(b.corners[parts]), face))
+    return _INSIDE[0]
+
+
+def _line_depth(w: np.ndarray) -> Float[np.ndarray, "4"]:
+    """How deep each group of lines (painting.LINES) is drawn by an expression."""
+    from mien.core import ARKIT
+
+    at = ARKIT.index
+
+    def mean(*names: str) -> float:
+        return float(np.mean([w[at(n)] for n in names]))
+
+    raised = max(w[at("browInnerUp")], mean("browOuterUpLeft", "browOuterUpRight"))
+    drawn = mean("browDownLeft", "browDownRight")
+    narrowed = mean("cheekSquintLeft", "cheekSquintRight", "eyeSquintLeft", "eyeSquintRight")
+    smiling = max(mean("mouthSmileLeft", "mouthSmileRight"), mean("noseSneerLeft", "noseSneerRight"))
+    return np.array([0.05 + 0.5 * raised, 0.04 + 0.5 * drawn, 0.05 + 0.5 * narrowed, 0.06 + 0.35 * smiling])
+
+
+def _lid_curves(performer: Performer, vertices: np.ndarray) -> Float[np.ndarray, "2 2 3"]:
+    """Quadratics through the lid margins, for the shadow that lids cast on the eye."""
+    out = np.zeros((2, 2, 3))
+    for k, lids in enumerate(performer.body.lids):
+        for m, margin in enumerate((lids.upper, lids.lower)):
+            p = vertices[margin] - performer.eyes[k]
+            azimuth = np.arctan2(p[:, 0], p[:, 2])
+            elevation = np.arctan2(p[:, 1], np.hypot(p[:, 0], p[:, 2]))
+            system = np.stack([np.ones_like(azimuth), azimuth, azimuth**2], axis=1)
+            out[k, m] = np.linalg.lstsq(system, elevation, rcond=None)[0]
+    return out
+
+
+def _mouth_colors(performer: Performer, look: Look) -> Float[np.ndarray, "C 4"]:
+    b = performer.body
+    colors = np.zeros((len(b.corners), 4), np.float32)
+    deep = np.clip(look.lips * 0.55 + 0.03, 0, 1) * (1.0, 0.75, 0.75)
+    for name, color, id in (
+        ("mouth_socket", deep, Id.MOUTH), ("gums_tongue", np.array([0.46, 0.16, 0.15]), Id.MOUTH), ("teeth", look.teeth, Id.TEETH),
+    ):  # fmt: skip
+        colors[np.unique(b.parts[name])] = (*color, float(id))
+    return colors
+
+
+def _beard_cover(performer: Performer, look: Look) -> Float[np.ndarray, "C"]:
+    if look.beard == "none":
+        return np.zeros(0)
+    b = performer.body
+    mask = beard_region(face_chart(), look.beard)
+    cover = np.zeros(len(b.corners))
+    corners = np.unique(b.parts["face"])
+    at = np.clip((b.uv[corners] * FACE_SIZE).astype(int), 0, FACE_SIZE - 1)
+    cover[corners] = smoothstep(0.05, 0.9, mask[at[:, 1], at[:, 0]])
+    return cover

@@ -1,0 +1,148 @@
+"""What a camera and a codec make of the light: exposure, colour, blur, noise, scaling, sharpening, JPEG."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+__all__ = ["Sensor", "develop", "sample_sensor"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sensor:
+    """One camera's habits; they stay through a take."""
+
+    target: float
+    """Mean luminance that auto-exposure aims at (linear)."""
+    balance: Float[np.ndarray, "3"]
+    contrast: float
+    lift: float
+    """Haze: black level."""
+    saturation: float
+    blur: float
+    """Lens and focus [px]."""
+    noise: float
+    """Standard deviation at mid grey [8-bit levels]."""
+    chroma_noise: float
+    grain: float
+    """Noise is blurred by this much [px] (in-camera denoising leaves blotches)."""
+    shrink: float
+    """The frame was scaled by this before (1 none, 0.5 half)."""
+    sharpen: float
+    quality: int
+    """JPEG quality; 0 for none."""
+    shutter: float
+    """Share of the frame time the shutter is open (motion blur)."""
+    grey: bool
+
+
+def sample_sensor(rng: np.random.Generator) -> Sensor:
+    """From a clean studio camera to a poor webcam."""
+    poor = rng.random() ** 1.3
+    return Sensor(
+        target=float(0.17 * np.exp(rng.normal(0, 0.38))),
+        balance=np.exp(rng.normal(0, [0.10, 0.03, 0.12])),
+        contrast=float(np.clip(rng.normal(1.0, 0.16), 0.6, 1.5)),
+        lift=float(rng.uniform(0, 0.05) if rng.random() < 0.3 else 0.0),
+        saturation=float(np.clip(rng.normal(0.95, 0.22), 0.3, 1.6)),
+        blur=float(rng.gamma(1.6, 0.28)),
+        noise=float(rng.uniform(0.3, 3.0) + 9 * poor * rng.random() ** 2),
+        chroma_noise=float(rng.uniform(0, 1.0)),
+        grain=float(rng.uniform(0, 0.9) if rng.random() < 0.6 else 0.0),
+        shrink=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.25 + 0.3 * poor else 1.0,
+        sharpen=float(rng.uniform(0.2, 1.4)) if rng.random() < 0.45 else 0.0,
+        quality=int(np.clip(95 - 70 * poor * rng.random(), 22, 96)) if rng.random() < 0.8 else 0,
+        shutter=float(rng.uniform(0, 0.7)),
+        grey=bool(rng.random() < 0.03),
+    )
+
+
+def develop(
+    rng: np.random.Generator,
+    sensor: Sensor,
+    light: UInt8[np.ndarray, "S S 3"],
+    exposure: float,
+    motion: Float[np.ndarray, "2"],
+) -> UInt8[np.ndarray, "S S 3"]:
+    """The image a viewer gets. `light` is encoded (sqrt of half of linear); `motion` is the face's shift [px/frame]."""
+    image = cv2.LUT(light, _curve(sensor, exposure))
+    image = _optics(sensor, image, motion)
+    size = image.shape[1]
+    if sensor.shrink < 1:
+        small = max(int(size * sensor.shrink), 32)
+        image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+    image = _noise(rng, sensor, image)
+    if sensor.sharpen > 0:
+        soft = cv2.GaussianBlur(image, (0, 0), 1.0)
+        image = cv2.addWeighted(image, 1 + sensor.sharpen, soft, -sensor.sharpen, 0)
+    if sensor.quality:
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image.shape[1] != size:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(image, np.uint8)
+
+
+def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:
+    """The gain that brings the window's mean luminance to the sensor's target, within what cameras can do."""
+    small = cv2.resize(light, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    linear = 2 * small**2
+    # Metering weighs the middle, where the face is.
+    weight = np.exp(-((np.linspace(-1.2, 1.2, 24) ** 2)[:, None] + (np.linspace(-1.2, 1.2, 24) ** 2)[None]))
+    mean = float(((linear @ np.array([0.2126, 0.7152, 0.0722])) * weight).sum() / weight.sum())
+    return float(np.clip(sensor.target / max(mean, 1e-3), 0.25, 6.0))
+
+
+def _curve(sensor: Sensor, exposure: float) -> np.ndarray:
+    """Look-up table [1, 256, 3] from encoded light to 8-bit sRGB-like values."""
+    linear = 2 * (np.arange(256) / 255.0)[:, None] ** 2 * exposure * sensor.balance[None]
+    shoulder = linear * (1 + linear / 4.0) / (1 + linear)  # highlights roll off (Reinhard et al. 2002, eq. 4)
+    shoulder = 0.35 * shoulder * 1.35 + 0.65 * np.minimum(linear, 1.15)
+    display = np.where(shoulder <= 0.0031308, 12.92 * shoulder, 1.055 * np.maximum(shoulder, 1e-6) ** (1 / 2.4) - 0.055)
+    display = 0.45 + (display - 0.45) * sensor.contrast
+    display = sensor.lift + display * (1 - sensor.lift)
+    return np.clip(display * 255 + 0.5, 0, 255).astype(np.uint8)[None]
+
+
+def _optics(sensor: Sensor, image: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    if abs(sensor.saturation - 1) > 0.04 or sensor.grey:
+        keep = 0.0 if sensor.grey else sensor.saturation
+        luma = np.array([0.299, 0.587, 0.114])
+        matrix = keep * np.eye(3) + (1 - keep) * np.ones((3, 1)) * luma[None]
+        image = cv2.transform(image, matrix)
+    shift = float(np.hypot(*motion)) * sensor.shutter
+    if shift > 0.7:
+        image = cv2.filter2D(image, -1, _motion_kernel(motion * sensor.shutter))
+    if sensor.blur > 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), sensor.blur)
+    return image
+
+
+def _motion_kernel(shift: np.ndarray) -> np.ndarray:
+    length = int(min(np.ceil(np.abs(shift).max()), 12))
+    size = 2 * (length // 2 + 1) + 1
+    kernel = np.zeros((size, size), np.float32)
+    middle = np.array([size // 2, size // 2], float)
+    scale = min(1.0, 12 / max(np.abs(shift).max(), 1e-6))
+    ends = np.stack([middle - shift * scale / 2, middle + shift * scale / 2])
+    cv2.line(
+        kernel, tuple(int(v) for v in np.round(ends[0] * 16)), tuple(int(v) for v in np.round(ends[1] * 16)), 1.0, 1,
+        cv2.LINE_AA, shift=4,
+    )  # fmt: skip
+    kernel[size // 2, size // 2] = max(kernel[size // 2, size // 2], 0.3)
+    return kernel / kernel.sum()
+
+
+def _noise(rng: np.random.Generator, sensor: Sensor, image: np.ndarray) -> np.ndarray:
+    if sensor.noise < 0.4:
+        return image
+    h, w = image.shape[:2]
+    luma = rng.standard_normal((h, w, 1), np.float32)
+    field = np.broadcast_to(luma, (h, w, 3))
+    if sensor.chroma_noise > 0.1:
+        field = field + sensor.chroma_noise * rng.standard_normal((h, w, 3), np.float32)
+    if sensor.grain > 0.3:
+        field = cv2.GaussianBlur(np.ascontiguousarray(field), (0, 0), sensor.grain) * (1 + 1.6 * sensor.grain)
+    # Shot noise grows with the light, read-out noise does not, gamma lifts what is dark: about level in 8-bit values.
+    return np.clip(image + field * np.float32(sensor.noise), 0, 255).astype(np.uint8)

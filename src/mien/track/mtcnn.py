@@ -1,0 +1,176 @@
+"""The three nets of MTCNN, converted once from the `mtcnn` package's weights to ONNX in the user's cache.
+
+Zhang, Zhang, Li, Qiao 2016, "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks".
+Each model takes RGB images in NHWC order with values 0..255: the nets' own scaling (x - 127.5) / 128 is folded into
+the first convolution, which is exact because no convolution pads.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mien.core.errors import MienError
+from mien.io.atomic import write_whole
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+__all__ = ["NETS", "net_model", "net_session"]
+
+NETS = ("pnet", "rnet", "onet")
+"""Proposal, refinement and output net: windows of 12, 24 and 48 px."""
+
+_FORMAT = 1
+"""Raised whenever the conversion below changes, so that an old cached file is not used."""
+
+# Per convolution: the max-pooling after it as (kernel, ceil_mode), or None. Pooling always has stride 2. Keras "same"
+# pooling with these input sizes pads at the end only, which is ceil_mode; R-Net's and O-Net's second one is "valid".
+_POOLS: dict[str, tuple[tuple[int, int] | None, ...]] = {
+    "pnet": ((2, 1), None, None),
+    "rnet": ((3, 1), (3, 0), None),
+    "onet": ((3, 1), (3, 0), (2, 1), None),
+}
+# The outputs in the order of the weight file; their names here.
+_HEADS = {"pnet": ("offsets", "score"), "rnet": ("offsets", "score"), "onet": ("offsets", "points", "score")}
+_SIZES = {"pnet": 12, "rnet": 24, "onet": 48}
+
+
+def net_session(net: str) -> "InferenceSession":
+    """A one-thread ONNX Runtime session of one of `NETS`, converted first if the cache lacks it.
+
+    Inputs: `image` float32 [N,S,S,3] (P-Net: [1,H,W,3], H and W >= 12), RGB 0..255.
+    Outputs: `offsets` [N,4], `score` [N] face probability, and for O-Net `points` [N,10] = x1..x5, y1..y5, all as
+    shares of the window; P-Net's are maps [1,h,w,4] and [1,h,w].
+
+    Raises:
+        MienError: the `mtcnn` package or its weights are missing or not the expected ones.
+    """
+    path = _cache_path(net)
+    try:
+        return _session(path.read_bytes())
+    except Exception:  # absent, or damaged by something that is not us: convert again
+        pass
+    model = net_model(net)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_whole(path) as temporary:
+            temporary.write_bytes(model)
+    except (MienError, OSError):
+        pass  # a cache that cannot be written (read-only home) costs time at the next start, nothing else
+    return _session(model)
+
+
+def net_model(net: str) -> bytes:
+    """One of `NETS` as a serialised ONNX model; raises MienError when the weights are not there."""
+    return _convert(net, _weights(net))
+
+
+def _cache_path(net: str) -> Path:
+    from platformdirs import user_cache_dir
+
+    try:
+        package = version("mtcnn")
+    except PackageNotFoundError:
+        package = "none"
+    return Path(user_cache_dir("mien")) / "mtcnn" / f"{net}-{package}-v{_FORMAT}.onnx"
+
+
+def _session(model: bytes) -> "InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _weights(net: str) -> list[np.ndarray]:
+    # find_spec does not execute the package, whose import needs TensorFlow.
+    spec = find_spec("mtcnn")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else None
+    path = folder / "assets" / "weights" / f"{net}.lz4" if folder else None
+    if path is None or not path.is_file():
+        raise MienError("the face detector's weights are missing; install them with: pip install 'mtcnn>=1.0'")
+    import joblib  # installed with mtcnn
+
+    # joblib unpickles. The file belongs to the installed package and is trusted as its code is.
+    weights = joblib.load(path)
+    expected = {"pnet": 13, "rnet": 16, "onet": 21}[net]
+    if len(weights) != expected or not all(isinstance(w, np.ndarray) for w in weights):
+        raise MienError(f"{path} does not hold the weights mien knows; install them with: pip install 'mtcnn==1.0.0'")
+    return [np.asarray(w, np.float32) for w in weights]
+
+
+def _convert(net: str, weights: list[np.ndarray]) -> bytes:
+    """Build the ONNX graph. Keras order: kernels HWIO, dense [in, out], each block kernel, bias, PReLU slope."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    build = _Builder()
+    rest = iter(weights)
+    x = build.node("Transpose", ["image"], perm=[0, 3, 1, 2])
+    for layer, pool in enumerate(_POOLS[net]):
+        kernel, bias, slope = next(rest).transpose(3, 2, 0, 1), next(rest), next(rest)
+        if layer == 0:
+            bias = bias - kernel.sum(axis=(1, 2, 3), dtype=np.float64).astype(np.float32) * (127.5 / 128)
+            kernel = kernel / 128
+        x = build.node("Conv", [x, build.array(kernel), build.array(bias)])
+        x = build.node("PRelu", [x, build.array(slope.reshape(-1, 1, 1))])
+        if pool is not None:
+            x = build.node("MaxPool", [x], kernel_shape=[pool[0]] * 2, strides=[2, 2], ceil_mode=pool[1])
+    if net != "pnet":
+        x = build.node("Flatten", [build.node("Transpose", [x], perm=[0, 3, 2, 1])])  # (W, H, C), as trained
+        x = build.node("Gemm", [x, build.array(next(rest)), build.array(next(rest))])
+        x = build.node("PRelu", [x, build.array(next(rest))])
+    for name in _HEADS[net]:
+        kernel, bias = next(rest), next(rest)
+        if net == "pnet":
+            y = build.node("Conv", [x, build.array(kernel.transpose(3, 2, 0, 1)), build.array(bias)])
+            y = build.node("Transpose", [y], perm=[0, 2, 3, 1])
+        else:
+            y = build.node("Gemm", [x, build.array(kernel), build.array(bias)])
+        if name == "score":
+            y = build.node("Softmax", [y], axis=-1)
+            y = build.node("Gather", [y, build.array(np.array(1, np.int64))], axis=-1)
+        build.node("Identity", [y], output=name)
+    size = _SIZES[net]
+    shape: list[int | str] = [1, "height", "width", 3] if net == "pnet" else ["count", size, size, 3]
+    channels = {"offsets": [4], "points": [10], "score": []}
+    lead: list[int | str] = [1, "rows", "columns"] if net == "pnet" else ["count"]
+    graph = helper.make_graph(
+        build.nodes,
+        net,
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, lead + channels[name]) for name in _HEADS[net]],
+        build.arrays,
+    )
+    # Opset 13 and IR 8 are read by every ONNX Runtime since 1.10.
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="mien")
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+class _Builder:
+    """Collects the nodes and constants of a graph and names them."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.arrays: list[Any] = []
+
+    def array(self, value: np.ndarray) -> str:
+        from onnx import numpy_helper
+
+        name = f"w{len(self.arrays)}"
+        self.arrays.append(numpy_helper.from_array(np.array(value, order="C"), name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], *, output: str | None = None, **attributes: Any) -> str:
+        from onnx import helper
+
+        name = output or f"x{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        return name

@@ -1,0 +1,247 @@
+"""Head pose from landmarks: the rigid motion that projects model points onto image points.
+
+Gauss-Newton with Levenberg's damping on six parameters, reweighted by Huber's function (Huber 1964; Triggs et al. 2000,
+"Bundle Adjustment - A Modern Synthesis"). The start is the previous frame's pose, or a scaled orthographic fit
+(DeMenthon and Davis 1995). The caller deforms the model points by the captured expression first, so that an open jaw is
+not read as pitch.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.core.camera import Camera
+from mien.core.errors import MienError
+
+__all__ = ["Pose", "PoseSolver"]
+
+_HUBER = 1.345
+"""Residuals beyond this many standard deviations lose weight: 95 % efficiency on Gaussian noise (Huber 1964)."""
+_RAYLEIGH_MEDIAN = 1.1774
+"""Median length of a 2-D Gaussian residual over its standard deviation: sqrt(2 ln 2)."""
+_LEAST_SIGMA = 0.05
+"""Standard deviation [px] below which residuals are not told apart; exact points would otherwise have no scale."""
+_MOST_STEPS = 25
+"""Gauss-Newton steps at most; a warm start takes three to five."""
+_SCALE_STEPS = 3
+"""Steps after which the residuals' scale is held, so that the cost is one function and the steps converge."""
+_DONE = 2e-5
+"""A step this small (radians; share of the distance) ends the search: 0.001 degrees, far below landmark noise."""
+_BAD_FIT = 0.05
+"""A warm start that leaves a median residual above this share of the face's image size is not trusted."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pose:
+    """Where the head is."""
+
+    quaternion: Float[np.ndarray, "4"]
+    """`camera_from_head`, xyzw; of the two signs the one nearer to the previous frame's."""
+    translation: Float[np.ndarray, "3"]
+    """Head origin in the camera frame [mm]; z is negative in front of the camera."""
+    residual: float
+    """Median distance [px] between the image points and the projected model points."""
+
+    def angle_to(self, other: "Pose") -> float:
+        """The rotation [rad] between two poses."""
+        return 2.0 * math.acos(min(1.0, abs(float(self.quaternion @ other.quaternion))))
+
+
+class PoseSolver:
+    """Solves frame after frame of one face seen by one camera; `reset` when the face was lost."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self._matrix: np.ndarray | None = None
+        self._shift = np.zeros(3)
+        self._quaternion: np.ndarray | None = None
+
+    def reset(self) -> None:
+        """Forget the previous frame; the next one starts from an orthographic fit."""
+        self._matrix = self._quaternion = None
+
+    def solve(
+        self,
+        points: Float[np.ndarray, "L 2"],
+        model: Float[np.ndarray, "L 3"],
+        weights: Float[np.ndarray, "L"] | None = None,
+    ) -> Pose:
+        """The pose that projects `model` (head frame [mm], expression applied) onto `points` [px].
+
+        Args:
+            points: landmarks in the image; a row that is not finite is left out.
+            model: the same landmarks on the head.
+            weights: trust in each point, 0 leaves it out; equal when None. Only their ratios matter.
+
+        Raises:
+            MienError: fewer than six points can be used, or they do not span a head (all on one line).
+        """
+        trust = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
+        use = np.isfinite(points).all(axis=1) & np.isfinite(model).all(axis=1) & (trust > 0)
+        if int(use.sum()) < 6:
+            raise MienError(f"head pose needs six landmarks or more; {int(use.sum())} can be used")
+        if not use.all():
+            points, model, trust = points[use], model[use], trust[use]
+        problem = _Problem(np.asarray(points, np.float64), np.asarray(model, np.float64), trust, self.camera)
+        best = None
+        if self._matrix is not None:
+            best = problem.minimise(self._matrix, self._shift)
+        if best is None or best[2] > _BAD_FIT * problem.size:
+            fresh = problem.minimise(*problem.orthographic())
+            best = fresh if best is None or fresh[2] < best[2] else best
+        self._matrix, self._shift, residual = best
+        quaternion = _quaternion(self._matrix)
+        if self._quaternion is not None and float(quaternion @ self._quaternion) < 0:
+            quaternion = -quaternion
+        self._quaternion = quaternion
+        return Pose(quaternion=quaternion, translation=self._shift.copy(), residual=residual)
+
+
+class _Problem:
+    """The points of one frame, less the camera's centre, y upwards, so that the projection is x/d, y/d times focal."""
+
+    def __init__(self, points: np.ndarray, model: np.ndarray, trust: np.ndarray, camera: Camera) -> None:
+        self.image = (points - camera.centre) * (1.0, -1.0)
+        self.model = model
+        self.trust = trust / trust.sum()
+        self.focal = camera.focal
+        self.size = float(np.ptp(points, axis=0).max())
+        """Extent of the face in the image [px]."""
+
+    def orthographic(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rotation and translation of the scaled orthographic camera that fits best, outliers weighted down."""
+        weight = self.trust
+        for _ in range(4):
+            weight = weight / weight.sum()
+            mean_model, mean_image = weight @ self.model, weight @ self.image
+            model, image = self.model - mean_model, self.image - mean_image
+            scaled = (model * weight[:, None]).T
+            # The ridge keeps a flat set of points solvable; 1e-6 of the spread moves a real face by nothing.
+            gram = scaled @ model
+            gram[np.diag_indices(3)] += 1e-6 * np.trace(gram) + 1e-9
+            affine = np.linalg.solve(gram, scaled @ image).T
+            length = np.linalg.norm(image - model @ affine.T, axis=1)
+            weight = self.trust * _huber(length, self._sigma(length))
+        left, scales, right = np.linalg.svd(affine)
+        if scales[1] < 1e-3 * scales[0] or scales[0] <= 0:
+            raise MienError("head pose cannot be found: the landmarks lie on one line")
+        rows = left @ right[:2]
+        matrix = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
+        depth = self.focal / float(scales.mean())
+        return matrix, np.append(mean_image * depth / self.focal, -depth) - matrix @ mean_model
+
+    def minimise(self, matrix: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Rotation, translation and median residual [px] at the minimum near a start."""
+        damping = 1e-6
+        turned = self.model @ matrix.T
+        error, length = self._errors(turned + shift)
+        sigma = self._sigma(length)
+        for count in range(_MOST_STEPS):
+            weight = self.trust * _huber(length, sigma)
+            jacobian = self._jacobian(turned, turned + shift)
+            scaled = jacobian * weight
+            normal = scaled.reshape(6, -1) @ jacobian.reshape(6, -1).T
+            normal[np.diag_indices(6)] *= 1.0 + damping
+            step = np.linalg.solve(normal, scaled.reshape(6, -1) @ error.ravel())
+            new_matrix, new_shift = _turn(step[:3]) @ matrix, shift + step[3:]
+            new_turned = self.model @ new_matrix.T
+            new_error, new_length = self._errors(new_turned + new_shift)
+            if self._cost(new_length, sigma) > self._cost(length, sigma) * (1 + 1e-12):
+                damping *= 100.0
+                if damping > 1e6:
+                    break
+                continue
+            matrix, shift, turned, error, length = new_matrix, new_shift, new_turned, new_error, new_length
+            damping = max(damping * 0.1, 1e-9)
+            if np.abs(step[:3]).max() < _DONE and np.abs(step[3:]).max() < _DONE * abs(shift[2]):
+                break
+            if count < _SCALE_STEPS:
+                sigma = self._sigma(length)
+        return _orthonormal(matrix), shift, _median(length)
+
+    def _errors(self, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Image minus projection [2,L] and its length [L], for camera-frame points."""
+        # Points behind the camera are projected from just before it: their huge error turns the step back.
+        scale = self.focal / np.maximum(-seen[:, 2], 1.0)
+        error = self.image.T - seen[:, :2].T * scale
+        return error, np.sqrt(error[0] * error[0] + error[1] * error[1])
+
+    def _jacobian(self, turned: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Derivative [6,2,L] of the projection by a rotation after the present one (3) and by the translation (3)."""
+        scale = self.focal / np.maximum(-seen[:, 2], 1.0)
+        x, y = seen[:, :2].T * (scale * scale / self.focal)  # by z: the image grows as the point comes nearer
+        a, b, c = turned.T
+        # A turn w moves the point by w x turned = (wy c - wz b, wz a - wx c, wx b - wy a).
+        jacobian = np.zeros((6, 2, len(a)))
+        jacobian[0] = b * x, b * y - c * scale
+        jacobian[1] = c * scale - a * x, -a * y
+        jacobian[2] = -b * scale, a * scale
+        jacobian[3, 0] = jacobian[4, 1] = scale
+        jacobian[5] = x, y
+        return jacobian
+
+    def _sigma(self, length: np.ndarray) -> float:
+        return max(_median(length) / _RAYLEIGH_MEDIAN, _LEAST_SIGMA)
+
+    def _cost(self, length: np.ndarray, sigma: float) -> float:
+        limit = _HUBER * sigma
+        near = np.minimum(length, limit)
+        return float(self.trust @ (near * (2 * length - near)))
+
+
+def _median(values: np.ndarray) -> float:
+    """The upper median; np.median checks for NaN and averages, which costs three times as much."""
+    middle = len(values) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def _huber(length: np.ndarray, sigma: float) -> np.ndarray:
+    """Weight of residuals: 1 up to 1.345 sigma, then falling as 1 / length."""
+    return (_HUBER * sigma) / np.maximum(length, _HUBER * sigma)
+
+
+def _turn(vector: np.ndarray) -> np.ndarray:
+    """Rotation matrix of a rotation vector [rad] (Rodrigues)."""
+    x, y, z = (float(n) for n in vector)
+    angle = math.sqrt(x * x + y * y + z * z)
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = x / angle, y / angle, z / angle
+    s, c = math.sin(angle), 1.0 - math.cos(angle)
+    return np.array(
+        [
+            [1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y],
+            [c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x],
+            [c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y)],
+        ]
+    )
+
+
+def _orthonormal(matrix: np.ndarray) -> np.ndarray:
+    """A product of rotations, freed of the rounding that would add up over a long video."""
+    (a, b, c), (d, e, f) = matrix[:2].tolist()
+    n = math.sqrt(a * a + b * b + c * c)
+    a, b, c = a / n, b / n, c / n
+    g, h, i = b * f - c * e, c * d - a * f, a * e - b * d
+    n = math.sqrt(g * g + h * h + i * i)
+    g, h, i = g / n, h / n, i / n
+    return np.array([[a, b, c], [h * c - i * b, i * a - g * c, g * b - h * a], [g, h, i]])
+
+
+def _quaternion(matrix: np.ndarray) -> np.ndarray:
+    """xyzw of a rotation matrix, from its largest component (Shepperd 1978)."""
+    m = matrix.tolist()
+    trace = m[0][0] + m[1][1] + m[2][2]
+    squares = (m[0][0], m[1][1], m[2][2], trace)
+    k = max(range(4), key=squares.__getitem__)
+    if k == 3:
+        q = [m[2][1] - m[1][2], m[0][2] - m[2][0], m[1][0] - m[0][1], 1.0 + trace]
+    else:
+        i, j = (k + 1) % 3, (k + 2) % 3
+        q = [0.0, 0.0, 0.0, m[j][i] - m[i][j]]
+        q[k] = 1.0 + m[k][k] - m[i][i] - m[j][j]
+        q[i], q[j] = m[i][k] + m[k][i], m[j][k] + m[k][j]
+    value = np.array(q)
+    return value / math.sqrt(float(value @ value))

@@ -1,0 +1,1 @@
+"""Pictures of rigs: a CPU painter, the preview video's frames, contact sheets."""

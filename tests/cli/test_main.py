@@ -1,0 +1,88 @@
+import pytest
+
+import mien
+from mien.cli.main import COMMANDS
+
+from .conftest import Run
+
+
+def test_version_and_usage(run: Run) -> None:
+    assert run("--version").stdout == f"mien {mien.__version__}\n"
+    usage = run().stdout
+    assert usage == run("--help").stdout
+    assert all(f"  {command} " in usage for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    done = run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"usage: mien {command}" in done.stdout
+
+
+def test_an_unknown_command_names_the_known_ones(refused) -> None:
+    line = refused("caputre")
+    assert "there is no command 'caputre'" in line
+    assert "capture" in line
+
+
+def test_an_unknown_option_is_refused(run: Run) -> None:
+    done = run("rig", "info", "mo", "--colour")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--colour" in done.stderr
+
+
+def test_a_missing_extra_says_what_to_install(run: Run) -> None:
+    code = """
+import sys
+sys.modules["torch"] = None  # what the import system holds for a module that must not be found
+from mien.cli.main import main
+sys.exit(main(["train", "capture", "--preset", "smoke"]))
+"""
+    done = run(code=code)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "mien: error: this command needs torch; run: pip install 'mien[train]'\n",
+    )
+
+
+def test_a_bug_shows_its_traceback(run: Run) -> None:
+    code = """
+import sys
+from mien.cli import rig
+from mien.cli.main import main
+rig.main = lambda arguments: 1 / 0
+sys.exit(main(["rig"]))
+"""
+    done = run(code=code)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_reader_that_leaves_is_no_error(run: Run) -> None:
+    code = """
+import os, subprocess, sys
+command = [sys.executable, "-m", "mien.cli.main", "--help"]
+pipe = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+pipe.stdout.close()
+print(pipe.stderr.read(), pipe.wait())
+"""
+    # The reader is gone before the interpreter has started, so that the write always fails.
+    assert run(code=code).stdout == "b'' 141\n"
+
+
+def test_train_names_systems_and_presets(refused) -> None:
+    assert "there are: capture" in refused("train", "kapture")
+    assert "use one of: cpu, full" in refused("train", "capture", "--preset", "huge")
+
+
+def test_train_options_are_the_fields_of_the_configuration(run: Run) -> None:
+    done = run("train", "capture", "--preset", "full", "--help")
+    assert done.returncode == 0
+    assert "--stills-per-batch" in done.stdout
+    assert "512" in done.stdout  # the preset's value
+
+
+def test_bench_names_systems(refused) -> None:
+    assert "there are: capture" in refused("bench", "kapture")

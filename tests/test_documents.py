@@ -1,0 +1,73 @@
+"""The documents: figures come from files, links lead somewhere, commands exist."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from mien.cli.main import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")])
+
+
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+RESULT = {
+    "system": "capture",
+    "quick": False,
+    "revision": "abc",
+    "machine": {"cpu": "Some CPU", "cores": 2, "python": "3.11.7", "libraries": {"mien": "0.1.0", "numpy": "2.4"}},
+    "figures": [
+        {"name": "Pearson", "ours": 0.7123, "target": 0.6, "baselines": {"ridge": 0.5, "zeros": None}},
+        {"name": "frame", "unit": "ms", "better": "lower", "ours": 3.5, "target": 3, "headline": False},
+    ],
+}
+
+
+def test_a_table_states_targets_baselines_and_machine(tables: ModuleType) -> None:
+    full = tables.markdown(RESULT)
+    assert "| Pearson | 0.712 | ≥ 0.6 reached | ridge 0.5, zeros - |" in full
+    assert "| frame [ms] | 3.5 | ≤ 3 **missed** |  |" in full
+    assert "full run, revision abc, on Some CPU, 2 cores, Python 3.11.7 (numpy 2.4)" in full
+    assert "frame" not in tables.markdown(RESULT, headline=True)
+
+
+def test_filling_touches_only_the_blocks_and_settles(tables: ModuleType, tmp_path: Path) -> None:
+    text = "before\n<!-- figures: capture -->\ntyped 0.99\n<!-- end of figures -->\nafter\n"
+    once = tables.fill(text, tmp_path)
+    assert "typed" not in once
+    assert "Not measured yet" in once
+    assert once.startswith("before\n")
+    assert once.endswith("\nafter\n")
+    assert tables.fill(once, tmp_path) == once
+
+
+def test_the_documents_show_what_was_measured(tables: ModuleType) -> None:
+    assert tables.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_that_documents_show_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    commands = set(re.findall(r"(?:^|`)mien ([a-z]+)\b", text, re.MULTILINE))
+    assert commands <= set(COMMANDS)
+    targets = set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.MULTILINE))
+    assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
