@@ -1,4 +1,4 @@
-"""Measure every system: `python -m benchmarks.run [--quick]` writes benchmarks/results/NAME.json, each at most ten minutes."""
+"""Every system measured: `python -m benchmarks.run [--quick]` writes benchmarks/results/NAME.json."""
 
 import sys
 from pathlib import Path

@@ -54,7 +54,8 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("missing/take.csv", "does not exist"), ("file/take.csv", "not a folder"), ("folder", "a folder")]
+    ("name", "says"),
+    [("missing/take.csv", "does not exist"), ("file/take.csv", "not a folder"), ("folder", "a folder")],
 )
 def test_an_impossible_target_is_named_before_anything_is_written(tmp_path: Path, name: str, says: str) -> None:
     (tmp_path / "file").write_text("")

@@ -30,7 +30,7 @@ def write(path: Path, times: np.ndarray, width: int = 96, height: int = 64) -> N
 
 
 @pytest.mark.parametrize(("suffix", "clock"), [(".mp4", 90_000), (".mov", 90_000), (".mkv", 1000)])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.floats(0, 2), steps=st.lists(st.floats(0.002, 0.3), min_size=3, max_size=12), odd=st.sampled_from([0, 1])
 )
@@ -128,6 +128,20 @@ def test_what_is_not_a_video_fails_in_one_clear_line(tmp_path: Path) -> None:
             open_video(tmp_path / name)
         assert "\n" not in str(caught.value)
         assert name in str(caught.value)
+
+
+def test_a_last_frame_held_for_long_is_not_a_cut(tmp_path: Path) -> None:
+    short, held = tmp_path / "short.mp4", tmp_path / "held.mp4"
+    write(short, np.arange(3) / 30)
+    with av.open(str(short)) as source, av.open(str(held), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                packet.duration = 60 * 90_000
+                copy.mux(packet)
+    assert open_video(held).duration > 50
+    assert len(list(open_video(held))) == 3
 
 
 @pytest.mark.parametrize("faststart", [False, True])

@@ -10,6 +10,9 @@ import tyro
 from mien.core import Clip, MienError, Rig
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mien.io.video import Frame
     from mien.systems.capture.predict import Capture, CaptureResult
 
 __all__ = ["main", "moved", "run"]
@@ -107,12 +110,36 @@ def save(clip: Clip, path: Path, rig: Rig | None) -> None:
 
 
 def preview(source: Path, result: "CaptureResult", path: Path, rig: Rig) -> None:
-    """Write the preview behind a progress bar."""
+    """Write the preview behind a progress bar: the source is read once more, its frames are the clip's."""
     from mien.cli.display import progress_bar
-    from mien.viewer.preview import write_preview
+    from mien.io.video import VideoWriter
+    from mien.viewer.preview import Preview
 
-    with progress_bar(path.name) as advance:
-        write_preview(source, result.clip, result.track, path, rig=rig, progress=advance)
+    clip, landmarks = result.clip, result.track.landmarks
+    frames, width, height, fps = _open_frames(source)
+    composer = Preview(rig, width, height, clip.channels)
+    with progress_bar(path.name) as advance, VideoWriter(path, composer.width, composer.height, fps) as writer:
+        for row, frame in enumerate(frames):
+            seen = bool(clip.seen[row])
+            image = composer.compose(
+                frame.image,
+                landmarks[row] if seen and landmarks is not None else None,
+                rig.perform(clip, row) if seen else None,
+                clip.weights[row] if seen else None,
+            )
+            writer.write(image, frame.time)
+            advance(row + 1, len(clip))
+
+
+def _open_frames(source: Path) -> tuple["Iterable[Frame]", int, int, float]:
+    """(frames, width, height, nominal frames a second) of a video, or of a picture shown for a second."""
+    from mien.io.video import Frame, is_image, open_video, read_image
+
+    if is_image(source):
+        image = read_image(source)
+        return [Frame(index=0, time=0.0, image=image)], image.shape[1], image.shape[0], 1.0
+    video = open_video(source)
+    return video, video.width, video.height, video.fps_nominal or 30.0
 
 
 def moved(clip: Clip) -> list[tuple[str, float, float]]:

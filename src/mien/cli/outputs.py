@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from mien.core import Clip, MienError, formats
 from mien.io.atomic import write_whole
 
-__all__ = ["check_clip_format", "check_writable", "expand"]
+__all__ = ["check_clip_format", "check_writable", "expand", "write_picture"]
 
 
 def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
@@ -47,3 +50,12 @@ def check_writable(path: Path) -> None:
             raise _Abandon
     except _Abandon:
         pass
+
+
+def write_picture(path: Path, image: UInt8[np.ndarray, "H W 3"]) -> None:
+    """Write an RGB picture by its extension, whole or not at all; raises MienError when it cannot be written."""
+    import cv2
+
+    with write_whole(path) as temporary:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+            raise MienError(f"{path}: cannot write this picture; name it .png or .jpg")

@@ -139,17 +139,15 @@ def read(path: Path) -> Clip:
     if not frames:
         raise MienError(f"{path}: no frames after the header; is the recording empty?")
     times = _times(path, frames, columns["timecode"])
-    lost = np.array([_is_lost(row) for row in frames])
-    values = _values(path, frames, lost, width=len(rows[0].cells))
+    lost = np.array([_is_lost(row, columns["blendshapecount"]) for row in frames])
+    weights = _values(path, frames, lost, len(rows[0].cells), [columns[name.lower()] for name in ARKIT])
 
-    def pick(names: Sequence[str]) -> np.ndarray | None:
+    def angles(names: Sequence[str]) -> np.ndarray | None:
         if any(name.lower() not in columns for name in names):
             return None
-        return values[:, [columns[name.lower()] for name in names]]
+        return _values(path, frames, lost, len(rows[0].cells), [columns[name.lower()] for name in names])
 
-    weights = pick(ARKIT)
-    assert weights is not None  # _columns has checked that all are there
-    head, left, right = pick(ANGLES[:3]), pick(ANGLES[3:6]), pick(ANGLES[6:])
+    head, left, right = angles(ANGLES[:3]), angles(ANGLES[3:6]), angles(ANGLES[6:])
     gaze = torsion = rotation = None
     seen = ~lost
     if head is not None and np.any(head[seen]):
@@ -198,8 +196,8 @@ def _columns(path: Path, header: _Row) -> dict[str, int]:
     return columns
 
 
-def _is_lost(row: _Row) -> bool:
-    return len(row.cells) >= 2 and row.cells[1] == "0" and not any(row.cells[2:])
+def _is_lost(row: _Row, count: int) -> bool:
+    return len(row.cells) > count and row.cells[count] == "0" and sum(cell != "" for cell in row.cells) == 2
 
 
 def _times(path: Path, frames: list[_Row], column: int) -> np.ndarray:
@@ -221,20 +219,21 @@ def _times(path: Path, frames: list[_Row], column: int) -> np.ndarray:
     return ticks / TICKS
 
 
-def _values(path: Path, frames: list[_Row], lost: np.ndarray, width: int) -> np.ndarray:
-    """Cells as float64 [T, columns]; NaN in lost frames and in the two leading columns."""
-    out = np.full((len(frames), width), np.nan)
+def _values(path: Path, frames: list[_Row], lost: np.ndarray, width: int, columns: list[int]) -> np.ndarray:
+    """The cells of some columns as float64 [T, len(columns)]; NaN in lost frames."""
+    out = np.full((len(frames), len(columns)), np.nan)
     for i, row in enumerate(frames):
         if lost[i]:
             continue
         if len(row.cells) != width:
             raise MienError(f"{path} line {row.line}: {len(row.cells)} cells, but the header has {width}")
+        cells = [row.cells[column] for column in columns]
         try:
-            out[i, 1:] = [float(cell) for cell in row.cells[1:]]
+            out[i] = [float(cell) for cell in cells]
         except ValueError:
-            bad = next(cell for cell in row.cells[1:] if not _is_number(cell))
+            bad = next(cell for cell in cells if not _is_number(cell))
             raise MienError(f"{path} line {row.line}: '{bad[:40]}' is not a number") from None
-        if not np.isfinite(out[i, 1:]).all():
+        if not np.isfinite(out[i]).all():
             raise MienError(f"{path} line {row.line}: a value is not finite")
     return out
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mien.io.gltf.document import GltfDocument
+from mien.rigs.glb_pieces import as_dict, as_list
 from mien.rigs.names import normalise
 
 __all__ = ["expressions", "named_binds"]
@@ -41,18 +42,20 @@ def expressions(
 
 def named_binds(document: GltfDocument) -> dict[str, list[Bind]]:
     """Expression name -> what it binds, of either VRM version; empty for other files."""
-    extensions = _dict(document.json.get("extensions"))
+    extensions = as_dict(document.json.get("extensions"))
     out: dict[str, list[Bind]] = {}
-    for group in _list(_dict(_dict(extensions.get("VRM")).get("blendShapeMaster")).get("blendShapeGroups")):
+    for group in as_list(as_dict(as_dict(extensions.get("VRM")).get("blendShapeMaster")).get("blendShapeGroups")):
         entries = [
-            (_dict(bind).get("mesh"), _dict(bind).get("index"), _dict(bind).get("weight"), 100.0)
-            for bind in _list(_dict(group).get("binds"))
+            (as_dict(bind).get("mesh"), as_dict(bind).get("index"), as_dict(bind).get("weight"), 100.0)
+            for bind in as_list(as_dict(group).get("binds"))
         ]
-        out.setdefault(str(_dict(group).get("name")), []).extend(_valid(entries))
+        out.setdefault(str(as_dict(group).get("name")), []).extend(_valid(entries))
     nodes = document.items("nodes")
-    for name, expression in _dict(_dict(_dict(extensions.get("VRMC_vrm")).get("expressions")).get("custom")).items():
+    for name, expression in as_dict(
+        as_dict(as_dict(extensions.get("VRMC_vrm")).get("expressions")).get("custom")
+    ).items():
         entries: list[tuple[Any, Any, Any, float]] = []
-        for bind in map(_dict, _list(_dict(expression).get("morphTargetBinds"))):
+        for bind in map(as_dict, as_list(as_dict(expression).get("morphTargetBinds"))):
             node = bind.get("node")
             mesh = nodes[node].get("mesh") if isinstance(node, int) and 0 <= node < len(nodes) else None
             entries.append((mesh, bind.get("index"), bind.get("weight"), 1.0))
@@ -72,15 +75,7 @@ def _target_name(document: GltfDocument, mesh: int, target: int) -> str | None:
     meshes = document.items("meshes")
     if not 0 <= mesh < len(meshes):
         return None
-    primitives = _list(meshes[mesh].get("primitives"))
-    count = len(_list(_dict(primitives[0]).get("targets"))) if primitives else 0
+    primitives = as_list(meshes[mesh].get("primitives"))
+    count = len(as_list(as_dict(primitives[0]).get("targets"))) if primitives else 0
     names = document.target_names(meshes[mesh], count) or [f"morph_{i}" for i in range(count)]
     return names[target] if 0 <= target < len(names) else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

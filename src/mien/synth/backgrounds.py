@@ -26,7 +26,10 @@ def sample_background(rng: np.random.Generator, size: int) -> tuple[UInt8[np.nda
         cut = cut[:, ::-1]
     cut = cv2.resize(np.ascontiguousarray(cut), (size, size), interpolation=cv2.INTER_AREA if span > size else cv2.INTER_LINEAR)
     blur = rng.uniform(0, 9) if rng.random() < 0.7 else 0
-    if blur > 0.5:
+    if blur > 3:  # at a quarter of the size: nobody sees the difference after this much blur
+        small = cv2.resize(cut, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
+        cut = cv2.resize(cv2.GaussianBlur(small, (0, 0), blur / 4), (size, size), interpolation=cv2.INTER_LINEAR)
+    elif blur > 0.5:
         cut = cv2.GaussianBlur(cut, (0, 0), blur)
     gain = np.exp(rng.normal(0, 0.35)) * np.exp(rng.normal(0, 0.07, 3))
     cut = np.clip(cut.astype(np.float32) * gain.astype(np.float32), 0, 255)

@@ -73,12 +73,12 @@ def grow_hair(rng: np.random.Generator, style: HairStyle, neutral: Float[np.ndar
     if style.kind in ("bald", "buzz"):
         return join([])
     radius = head_radius(neutral)
-    layers = 3 if style.kind in ("long", "medium", "fringe", "curly") else 2
+    layers = 2
     return join([_sheet(rng, style, radius, layer, layers) for layer in range(layers)])
 
 
 def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer: int, layers: int) -> Solid:
-    columns, rows = 72, 22
+    columns, rows = 64, 18
     azimuth = np.linspace(-np.pi, np.pi, columns)
     s = np.linspace(0, 1, rows)[None]
     edge = hairline_elevation(azimuth, style.hairline)
@@ -98,7 +98,8 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
         lift = lift * (0.35 + 0.9 * front[:, None] * smoothstep(0.2, 0.85, s))
     if style.kind == "back":
         lift = lift * (0.75 + 0.25 * front[:, None])
-    lumps = np.zeros((columns, rows))
+    lumps = 0.07 * style.rough * (style.volume + 4) * rng.normal(size=(columns, rows)) * (s > 0.05)
+    lumps[-1] = lumps[0]
     if style.kind == "curly":
         lumps = style.volume * 0.12 * np.sin(9 * azimuth[:, None] + 17 * s * np.pi + layer) * np.cos(14 * s * np.pi + 3 * azimuth[:, None])
         lumps += style.volume * 0.08 * rng.normal(size=(columns, rows))
@@ -121,7 +122,7 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
         cover=cover,
         streak=0.9 if style.kind != "curly" else 0.55,
         gloss=float(rng.uniform(0.1, 0.5)),
-        uv_scale=(float(rng.integers(5, 9)), 0.35 if style.kind != "curly" else 3.0),
+        uv_scale=(float(rng.integers(3, 6)), 0.35 if style.kind != "curly" else 2.0),
         outward=HEAD_CENTRE,
     )
 

@@ -3,16 +3,18 @@
 Texels are the square root of linear reflectance in RGB; alpha is gloss (skin's oil below 128, lips from 160 up).
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.synth.body import smoothstep
-from mien.synth.looks import Brows, Look, skin_color
+from mien.synth.looks import Brows, Look
 from mien.synth.noise import fractal, streaks
 from mien.synth.uvmaps import FACE_SIZE, HEAD_SIZE, FaceChart, face_chart, head_positions, open_curve
 
-__all__ = ["LINES", "paint_face", "paint_head", "paint_lines", "scalp_mask"]
+__all__ = ["LINES", "paint_face", "paint_head", "paint_lines"]
 
 LINES = ("forehead", "glabella", "crow", "nasolabial")
 """Channels of the line texture, in RGBA order."""
@@ -26,12 +28,13 @@ def paint_face(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "N N 4
     _spots(rng, look, chart, log)
     color = np.exp(log, out=log)
     _stubble(rng, look, chart, color)
-    _scalp(rng, look, chart.positions, color)
+    _scalp(rng, look, "face", color)
     _lips(rng, look, chart, color)
     _eye_make_up(look, chart, color)
     for side in (0, 1):
         _brow(rng, look.brows, chart, color, side)
-    color *= (1 - 0.75 * chart.nostrils)[..., None]
+    nose = _window(chart.points[27:36], 24)
+    color[nose] *= (1 - 0.75 * chart.nostrils[nose])[..., None]
     gloss = np.full((FACE_SIZE, FACE_SIZE), 70 * look.oil, np.float32)
     gloss += 40 * look.oil * _oily(chart)
     gloss = gloss * (1 - chart.lips) + (165 + 85 * look.lip_gloss) * chart.lips
@@ -43,7 +46,7 @@ def paint_head(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "M M 4
     field = fractal(rng, 2.2, 2)[::2, ::2]
     color = look.skin[None, None] * np.exp(look.mottling * field)[..., None] * (0.97, 0.95, 0.95)
     color = color.astype(np.float32)
-    _scalp(rng, look, head_positions(), color)
+    _scalp(rng, look, "head", color)
     return _packed(color, np.full((HEAD_SIZE, HEAD_SIZE), 40 * look.oil, np.float32))
 
 
@@ -74,15 +77,16 @@ def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
     return np.ascontiguousarray(np.moveaxis(cv2.GaussianBlur(np.moveaxis(out, 0, -1), (0, 0), 1.1), -1, -1))
 
 
-def scalp_mask(positions: Float[np.ndarray, "*n 3"], hairline: float) -> Float[np.ndarray, "*n"]:
-    """1 where hair grows on the scalp, fading over the hairline; by direction from the middle of the head."""
-    from mien.synth.hair import hairline_elevation
+@lru_cache(maxsize=2)
+def _scalp_terms(chart: str) -> tuple[np.ndarray, np.ndarray]:
+    """Height over the hairline and how it falls with receding: the mask is linear in between, so made once."""
+    from mien.synth.hair import HEAD_CENTRE, hairline_elevation
 
-    d = positions - np.array([0.0, 40.0, 0.0])
+    d = (face_chart().positions if chart == "face" else head_positions()) - HEAD_CENTRE.astype(np.float32)
     azimuth = np.arctan2(d[..., 0], d[..., 2])
     elevation = np.arctan2(d[..., 1], np.hypot(d[..., 0], d[..., 2]))
-    edge = hairline_elevation(azimuth, hairline)
-    return smoothstep(-0.05, 0.07, elevation - edge)
+    edge = hairline_elevation(azimuth, 0.0)
+    return (elevation - edge).astype(np.float32), (hairline_elevation(azimuth, 1.0) - edge).astype(np.float32)
 
 
 def _packed(color: np.ndarray, gloss: np.ndarray) -> np.ndarray:
@@ -132,8 +136,10 @@ def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarr
         log -= (1.4 * _blob(chart, centre, float(rng.uniform(1.5, 4.0))))[..., None].astype(np.float32)
 
 
-def beard_region(chart: FaceChart, kind: str = "full") -> Float[np.ndarray, "N N"]:
+@lru_cache(maxsize=8)
+def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     """Where a beard of some kind grows, in [0, 1]."""
+    chart = face_chart()
     p = chart.points
     rows = np.arange(FACE_SIZE, dtype=np.float32)[:, None]
     columns = np.arange(FACE_SIZE, dtype=np.float32)[None]
@@ -153,55 +159,70 @@ def beard_region(chart: FaceChart, kind: str = "full") -> Float[np.ndarray, "N N
     }[kind]
     soul = smoothstep(16, 6, off) * (rows < p[57, 1])
     shape = np.maximum(shape, soul * chin) if kind != "moustache" else shape
-    return (shape * (1 - np.clip(chart.lips * 1.6, 0, 1))).astype(np.float32)
+    return (shape * (1 - np.clip(cv2.GaussianBlur(chart.lips, (0, 0), 3) * 2.2, 0, 1))).astype(np.float32)
 
 
 def _stubble(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
     amount = np.zeros((FACE_SIZE, FACE_SIZE), np.float32)
     if look.stubble > 0:
         grain = 0.45 + 0.35 * fractal(rng, 0.1, 40)
-        amount = np.clip(look.stubble * 0.75 * beard_region(chart) * grain, 0, 0.8)
+        amount = np.clip(look.stubble * 0.75 * beard_region() * grain, 0, 0.8)
     if look.beard != "none":
-        under = beard_region(chart, look.beard) * np.clip(0.75 + 0.25 * streaks(rng, 5), 0.2, 1)
+        under = beard_region(look.beard) * np.clip(0.75 + 0.25 * streaks(rng, 5), 0.2, 1)
         amount = np.maximum(amount, 0.85 * under)
     if amount.any():
         color += amount[..., None] * (look.beard_color.astype(np.float32) * 0.8 - color)
 
 
-def _scalp(rng: np.random.Generator, look: Look, positions: np.ndarray, color: np.ndarray) -> None:
+def _scalp(rng: np.random.Generator, look: Look, chart: str, color: np.ndarray) -> None:
     if look.hair.kind == "bald":
         return
-    mask = scalp_mask(positions, look.hair.hairline)
+    above, recede = _scalp_terms(chart)
+    mask = smoothstep(-0.05, 0.07, above - np.float32(look.hair.hairline) * recede)
+    rows = np.flatnonzero(mask.any(axis=1))
+    window = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
     grain = fractal(rng, 0.3, 30)
     grain = grain if mask.shape[0] == FACE_SIZE else grain[::2, ::2]
     strength = 0.65 if look.hair.kind == "buzz" else 0.9
-    amount = np.clip(mask * (strength + 0.2 * grain), 0, 0.95)[..., None]
-    color += amount * (look.hair.color.astype(np.float32) * 0.8 - color)
+    amount = np.clip(mask[window] * (strength + 0.2 * grain[window]), 0, 0.95)[..., None]
+    part = color[window]
+    part += amount * ((look.hair.color * 0.8).astype(np.float32) - part)
+
+
+def _window(points: Float[np.ndarray, "P 2"], margin: int) -> tuple[slice, slice]:
+    """Rows and columns round some points of the chart."""
+    low = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, FACE_SIZE)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _lips(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
-    mask = chart.lips
+    window = _window(chart.points[48:68], 14)
+    mask = np.ascontiguousarray(chart.lips[window])
     if abs(look.lip_edge) > 0.5:
         size = 2 * int(abs(look.lip_edge) + 0.5) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
         mask = cv2.dilate(mask, kernel) if look.lip_edge > 0 else cv2.erode(mask, kernel)
-    fine = 1 + 0.06 * streaks(rng, 4)
-    red = look.lips[None, None] * fine[..., None] * (1 - 0.25 * chart.mouth_line[..., None])
-    color += mask[..., None] * (red.astype(np.float32) - color)
+    fine = (1 + 0.06 * streaks(rng, 4)[window]) * (1 - 0.25 * chart.mouth_line[window])
+    part = color[window]
+    part += mask[..., None] * (look.lips.astype(np.float32) * fine[..., None] - part)
 
 
 def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
-    p = chart.points
-    for upper, outer in ((p[36:40], p[36]), (p[42:46][::-1], p[45])):
-        line = np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
+    for eye in (chart.points[36:42], chart.points[42:48]):
+        window = _window(eye, 34)
+        upper = eye[:4] - (window[1].start, window[0].start)
+        part = color[window]
+        line = np.zeros(part.shape[:2], np.uint8)
         _stroke(line, open_curve(upper), 255, 3.0)
         near = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), 1.6)
-        color *= (1 - np.clip((0.25 + look.liner) * near, 0, 0.9))[..., None]
+        inner = cv2.GaussianBlur(np.ascontiguousarray(chart.eyes[window]), (0, 0), 1.5)
+        part *= ((1 - np.clip((0.25 + look.liner) * near, 0, 0.9)) * (1 - 0.25 * inner))[..., None]
         if look.eye_shadow > 0:
-            soft = _blob(chart, upper.mean(0) + (0, 12), (26, 12)) * look.eye_shadow
-            color += soft[..., None] * (look.shadow_color.astype(np.float32) - color)
-        del outer
-    color *= (1 - 0.25 * cv2.GaussianBlur(chart.eyes, (0, 0), 1.5))[..., None]
+            x, y = np.arange(part.shape[1]), np.arange(part.shape[0])[:, None]
+            cx, cy = upper.mean(0) + (0, 12)
+            soft = look.eye_shadow * np.exp(-(((x - cx) / 26) ** 2) - ((y - cy) / 12) ** 2)
+            part += soft[..., None].astype(np.float32) * (look.shadow_color.astype(np.float32) - part)
 
 
 def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.ndarray, side: int) -> None:
@@ -223,19 +244,22 @@ def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.nd
     angle = np.interp(along, [0, 0.25, 1], [1.25, 0.65, 0.05]) - 0.5 * across * along + rng.normal(0, 0.18, count)
     length = rng.uniform(4.5, 9.5, count)
     tip = base + np.stack([out * np.cos(angle), np.sin(angle)], axis=1) * length[:, None]
-    image = np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
-    segments = np.round(np.stack([base, tip], axis=1) * 16).astype(np.int32)
+    window = _window(np.concatenate([base, tip, curve]), 10)
+    corner = (window[1].start, window[0].start)
+    part = color[window]
+    image = np.zeros(part.shape[:2], np.uint8)
+    segments = np.round((np.stack([base, tip], axis=1) - corner) * 16).astype(np.int32)
     cv2.polylines(image, list(segments), False, 255, 1, cv2.LINE_AA, shift=4)
     hairs = cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 0.7)
     if brows.made_up > 0.02:
         band = np.zeros_like(image)
         edge = np.interp(np.linspace(0, 1, len(curve)), [0, 0.1, 0.5, 1], [0.7, 1, 0.9, 0.3])[:, None]
         half = np.array([[0, brows.thickness * 0.42]]) * edge
-        ring = np.vstack([curve + half, (curve - half)[::-1]])
+        ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
         cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
         hairs = np.maximum(hairs, brows.made_up * cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.0))
     strength = np.clip(hairs * (0.45 + 0.75 * brows.density), 0, 0.96)[..., None]
-    color += strength * (brows.color.astype(np.float32) - color)
+    part += strength * (brows.color.astype(np.float32) - part)
 
 
 def _stroke(image: np.ndarray, curve: np.ndarray, value: int, width: float) -> None:
@@ -243,5 +267,3 @@ def _stroke(image: np.ndarray, curve: np.ndarray, value: int, width: float) -> N
         image, [np.round(curve * 16).astype(np.int32)], False, value, max(int(round(width)), 1), cv2.LINE_AA, shift=4
     )
 
-
-_ = skin_color

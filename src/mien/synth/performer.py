@@ -44,6 +44,13 @@ class Performance:
     mouth_gap: Float[np.ndarray, "T"]
     """Largest height between the lip lines beyond rest [mm]."""
 
+    def frames(self, start: int, stop: int) -> "Performance":
+        """Some of the frames."""
+        at = slice(start, stop)
+        return Performance(
+            vertices=self.vertices[at], gaze=self.gaze[at], axes=self.axes[at], mouth_gap=self.mouth_gap[at]
+        )
+
 
 class Performer:
     """One identity. `perform(weights)` is pure."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from mien.core import Camera, MienError
+from mien.core import ARKIT, Camera, MienError
 from mien.synth import shaders
 from mien.synth.body import Body, body
 from mien.synth.lights import Lights
@@ -24,7 +24,6 @@ SHADOW_SIDE = 160
 _SHADOW_REACH = 165.0
 """Half side of the volume that the shadow map covers [mm], about the head."""
 _SHADOW_MIDDLE = np.array([0.0, 10.0, 40.0])
-_PLAIN_FORMAT = ("3f 3f 3f 2f 4f", "position", "normal", "color", "uv", "params")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,14 +36,18 @@ class Costume:
     lines: UInt8[np.ndarray, "N N 4"]
     mouth_colors: Float[np.ndarray, "C 4"]
     """Linear colour and id of the mouth's corners."""
-    beard: Float[np.ndarray, "C"]
-    """Cover of the beard at each corner; empty for none."""
+    beard: Float[np.ndarray, "C 2"]
+    """Cover and relative length of the beard at each corner; empty for none."""
+    hair: Solid
     with_head: Solid
-    """Moves with the head: hair, glasses, hats."""
+    """Moves with the head: glasses, hats."""
     with_torso: Solid
     lenses: Solid
     """Transparent."""
     lens_tint: Float[np.ndarray, "4"]
+    """Linear colour and opacity."""
+    lens_coating: float
+    """How much of a bare lens's reflection remains."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,7 +110,7 @@ class Renderer:
         self.programs: dict[str, Any] = {
             name: ctx.program(vertex_shader=v, fragment_shader=f)
             for name, (v, f) in {
-                "skin": shaders.SKIN, "plain": shaders.PLAIN, "mouth": shaders.MOUTH, "eye": shaders.EYE,
+                "skin": shaders.SKIN, "plain": shaders.PLAIN, "hair": shaders.HAIR, "mouth": shaders.MOUTH, "eye": shaders.EYE,
                 "lash": shaders.LASH, "beard": shaders.BEARD, "glass": shaders.GLASS, "depth": shaders.DEPTH,
             }.items()
         }  # fmt: skip
@@ -130,9 +133,10 @@ class Renderer:
         uv = b.uv.astype(np.float32) - np.floor(b.uv[:, :1] * 0.999 + 1e-6) * (1.0, 0.0)
         self.uv = ctx.buffer(np.ascontiguousarray(uv, np.float32).tobytes())
         self.mouth = ctx.buffer(reserve=count * 16)
-        self.beard = ctx.buffer(reserve=count * 4)
-        index = {name: ctx.buffer(np.ascontiguousarray(t, np.int32).tobytes()) for name, t in b.parts.items()}
-        mouth = np.concatenate([b.parts[n] for n in ("mouth_socket", "gums_tongue", "teeth")]).astype(np.int32)
+        self.beard = ctx.buffer(reserve=count * 8)
+        drawn = {name: coarse(b, name) for name in b.parts}
+        index = {name: ctx.buffer(t.tobytes()) for name, t in drawn.items()}
+        mouth = np.concatenate([drawn[n] for n in ("mouth_socket", "gums_tongue", "teeth")])
         moving = (self.dynamic, "3f 4f", "position", "normal")
         p = self.programs
         self.vaos = {
@@ -144,7 +148,7 @@ class Renderer:
             "lash": ctx.vertex_array(p["lash"], [(self.dynamic, "3f 16x", "position")], index["lashes"]),
             "shadow": ctx.vertex_array(
                 p["depth"], [(self.dynamic, "3f 16x", "position")],
-                ctx.buffer(np.concatenate([b.parts["face"], b.parts["head_neck"]]).astype(np.int32).tobytes()),
+                ctx.buffer(np.concatenate([coarse(b, "face", 7.0, shadow=True), coarse(b, "head_neck", 12.0, shadow=True)]).tobytes()),
             ),
         }  # fmt: skip
 
@@ -159,14 +163,16 @@ class Renderer:
 
     def _noise_textures(self) -> None:
         rng = np.random.default_rng(5)
-        strands = np.clip(0.5 + 0.22 * streaks(rng, 22.0), 0, 1)[:256, ::2]
+        strands = np.clip(0.5 + 0.15 * streaks(rng, 22.0) + 0.12 * streaks(rng, 9.0), 0, 1)
         fine = np.clip(0.5 + 0.25 * fractal(rng, 0.8, 6), 0, 1)[::2, ::2]
         self.strands, self.fine = (self._texture((255 * a).astype(np.uint8)[..., None]) for a in (strands, fine))
+        # Minification is mild and the pattern smooth: without mipmaps hair draws a third faster on the CPU.
+        self.strands.filter = self.fine.filter = (self.gl.LINEAR, self.gl.LINEAR)
 
     def _texture(self, image: np.ndarray) -> Any:
         texture = self.ctx.texture(image.shape[1::-1], image.shape[2], np.ascontiguousarray(image).tobytes())
         texture.build_mipmaps()
-        texture.filter = (self.gl.LINEAR_MIPMAP_LINEAR, self.gl.LINEAR)
+        texture.filter = (self.gl.LINEAR_MIPMAP_NEAREST, self.gl.LINEAR)
         return texture
 
     # -- a performer ----------------------------------------------------------------------------------------------
@@ -183,15 +189,16 @@ class Renderer:
             wear[name] = self._texture(getattr(costume, name))
         for name in ("with_head", "with_torso"):
             wear[name] = self._solid(getattr(costume, name))
+        wear["hair"] = self._solid(costume.hair, "hair")
         wear["lenses"] = self._solid(costume.lenses, "glass")
         if len(costume.beard):
             self.beard.write(costume.beard.astype(np.float32).tobytes())
             face = self.body.parts["face"]
-            hairy = np.ascontiguousarray(face[(costume.beard[face] > 0.02).any(axis=1)], np.int32)
+            hairy = np.ascontiguousarray(face[(costume.beard[face, 0] > 0.02).any(axis=1)], np.int32)
             index = self.ctx.buffer(hairy.tobytes())
             moving = (self.dynamic, "3f 4f", "position", "normal")
             vao = self.ctx.vertex_array(
-                self.programs["beard"], [moving, (self.uv, "2f", "uv"), (self.beard, "1f", "beard")], index
+                self.programs["beard"], [moving, (self.uv, "2f", "uv"), (self.beard, "2f", "beard")], index
             )
             wear["beard"] = (vao, index)
         self._wear = wear
@@ -201,7 +208,11 @@ class Renderer:
             return None
         vertices = self.ctx.buffer(np.ascontiguousarray(solid.vertices, np.float32).tobytes())
         index = self.ctx.buffer(np.ascontiguousarray(solid.triangles, np.int32).tobytes())
-        layout = _PLAIN_FORMAT if program == "plain" else ("3f 3f 36x", "position", "normal")
+        layout = {
+            "plain": ("3f 3f 3f 8x 4f", "position", "normal", "color", "params"),
+            "hair": ("3f 3f 3f 2f 4f", "position", "normal", "color", "uv", "params"),
+            "glass": ("3f 3f 36x", "position", "normal"),
+        }[program]
         vao = self.ctx.vertex_array(self.programs[program], [(vertices, *layout)], index)
         shade = self.ctx.vertex_array(self.programs["depth"], [(vertices, "3f 48x", "position")], index)
         return (vao, shade, vertices, index)
@@ -277,8 +288,9 @@ class Renderer:
         program["clip_from_head"].write(_bytes(matrix.T))
         program["placed"].write(_bytes(np.eye(4)))
         self.vaos["shadow"].render()
-        if self._wear.get("with_head"):
-            self._wear["with_head"][1].render()
+        for name in ("with_head", "hair"):
+            if self._wear.get(name):
+                self._wear[name][1].render()
         return matrix
 
     def _draw_head(self, pose: Pose) -> None:
@@ -320,12 +332,14 @@ class Renderer:
 
     def _draw_solids(self, pose: Pose, extra: tuple[Any, ...] | None) -> None:
         wear, plain = self._wear, self.programs["plain"]
-        self.strands.use(2)
-        plain["brightness"].value = 1.0
         for solid, placed in ((wear["with_head"], np.eye(4)), (extra, np.eye(4)), (wear["with_torso"], pose.torso)):
             if solid:
                 plain["placed"].write(_bytes(placed.T))
                 solid[0].render()
+        if wear["hair"]:
+            self.strands.use(2)
+            self.programs["hair"]["placed"].write(_bytes(np.eye(4)))
+            wear["hair"][0].render()
         if "beard" in wear:
             program, look = self.programs["beard"], wear["costume"].look
             self.fine.use(2)
@@ -347,6 +361,7 @@ class Renderer:
         self.vaos["lash"].render()
         if self._wear["lenses"]:
             self.programs["glass"]["tint"].value = tuple(self._wear["costume"].lens_tint.tolist())
+            self.programs["glass"]["coating"].value = self._wear["costume"].lens_coating
             self._wear["lenses"][0].render()
         self.frame.depth_mask = True
         self.ctx.disable(gl.BLEND)
@@ -386,6 +401,47 @@ class Renderer:
         for thing in (vao, index, positions, frame, target):
             thing.release()
         return (seen / np.maximum(total, 1e-6)).astype(np.float32)
+
+
+_CELLS = {"face": 5.0, "head_neck": 11.0, "mouth_socket": 6.0, "gums_tongue": 4.5, "teeth": 2.6}
+"""Cells [mm] within which corners are merged for drawing; a pixel of the crop is about 1.4 mm wide."""
+_FINE_REACH, _FINE_CELL = 10.0, 1.3
+"""Round eyes, brows, nose and lips, this far from their landmarks, the face keeps its detail [mm]."""
+
+
+_PARTING = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthFunnel", "mouthUpperUpLeft", "mouthLowerDownLeft")
+
+
+def coarse(b: Body, part: str, cell: float | None = None, *, shadow: bool = False) -> Int[np.ndarray, "F 3"]:
+    """A part's triangles after merging corners within a cell (vertex clustering: Rossignac & Borrel 1993).
+
+    llvmpipe pays per triangle, and the rig has several per pixel in places where nothing is learnt.
+    """
+    triangles = b.parts[part]
+    cell = cell or _CELLS.get(part)
+    if cell is None:
+        return np.ascontiguousarray(triangles, np.int32)
+    positions = b.neutral[b.corners]
+    sizes = np.full((len(positions), 1), cell)
+    if part == "face" and not shadow:
+        from scipy.spatial import cKDTree
+
+        marks = b.neutral[b.landmarks[17:68, 0]]
+        sizes[cKDTree(marks).query(positions)[0] < _FINE_REACH] = _FINE_CELL
+    # Front and back of a thin sheet (ears, lids) stay apart.
+    facing = (b.rest_normals[b.corners, 2:] > 0) & (not shadow)
+    # So do lips, teeth and lids that touch at rest and part in motion.
+    basis = b.basis.reshape(len(ARKIT), -1, 3)[:, b.corners, 1]
+    parting = [np.round(basis[ARKIT.index(name)] / 2.5) for name in _PARTING]
+    keys = np.column_stack([np.floor(positions / sizes), sizes, facing, *parting])
+    used = np.unique(triangles)
+    _, first, group = np.unique(keys[used], axis=0, return_index=True, return_inverse=True)
+    to = np.arange(len(keys))
+    to[used] = used[first[group.reshape(-1)]]
+    merged = to[triangles]
+    p, q, r = merged.T
+    merged = merged[(p != q) & (q != r) & (r != p)]
+    return np.unique(merged, axis=0).astype(np.int32)
 
 
 def _bytes(array: np.ndarray) -> bytes:

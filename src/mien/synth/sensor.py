@@ -1,12 +1,13 @@
 """What a camera and a codec make of the light: exposure, colour, blur, noise, scaling, sharpening, JPEG."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-__all__ = ["Sensor", "develop", "sample_sensor"]
+__all__ = ["Sensor", "auto_exposure", "develop", "sample_sensor"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +48,7 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
         lift=float(rng.uniform(0, 0.05) if rng.random() < 0.3 else 0.0),
         saturation=float(np.clip(rng.normal(0.95, 0.22), 0.3, 1.6)),
         blur=float(rng.gamma(1.6, 0.28)),
-        noise=float(rng.uniform(0.3, 3.0) + 9 * poor * rng.random() ** 2),
+        noise=float(rng.uniform(0.3, 2.5) + 6 * poor * rng.random() ** 2),
         chroma_noise=float(rng.uniform(0, 1.0)),
         grain=float(rng.uniform(0, 0.9) if rng.random() < 0.6 else 0.0),
         shrink=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.25 + 0.3 * poor else 1.0,
@@ -62,10 +63,11 @@ def develop(
     rng: np.random.Generator,
     sensor: Sensor,
     light: UInt8[np.ndarray, "S S 3"],
-    exposure: float,
+    exposure: Float[np.ndarray, "3"],
     motion: Float[np.ndarray, "2"],
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """The image a viewer gets. `light` is encoded (sqrt of half of linear); `motion` is the face's shift [px/frame]."""
+    """The image a viewer gets. `light` is encoded (sqrt of half of linear); `exposure` holds the gain of each channel;
+    `motion` is the face's shift [px/frame]."""
     image = cv2.LUT(light, _curve(sensor, exposure))
     image = _optics(sensor, image, motion)
     size = image.shape[1]
@@ -75,7 +77,8 @@ def develop(
     image = _noise(rng, sensor, image)
     if sensor.sharpen > 0:
         soft = cv2.GaussianBlur(image, (0, 0), 1.0)
-        image = cv2.addWeighted(image, 1 + sensor.sharpen, soft, -sensor.sharpen, 0)
+        amount = sensor.sharpen / (1 + 0.3 * sensor.noise)
+        image = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
     if sensor.quality:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
@@ -94,9 +97,9 @@ def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:
     return float(np.clip(sensor.target / max(mean, 1e-3), 0.25, 6.0))
 
 
-def _curve(sensor: Sensor, exposure: float) -> np.ndarray:
+def _curve(sensor: Sensor, exposure: np.ndarray) -> np.ndarray:
     """Look-up table [1, 256, 3] from encoded light to 8-bit sRGB-like values."""
-    linear = 2 * (np.arange(256) / 255.0)[:, None] ** 2 * exposure * sensor.balance[None]
+    linear = 2 * (np.arange(256) / 255.0)[:, None] ** 2 * (exposure * sensor.balance)[None]
     shoulder = linear * (1 + linear / 4.0) / (1 + linear)  # highlights roll off (Reinhard et al. 2002, eq. 4)
     shoulder = 0.35 * shoulder * 1.35 + 0.65 * np.minimum(linear, 1.15)
     display = np.where(shoulder <= 0.0031308, 12.92 * shoulder, 1.055 * np.maximum(shoulder, 1e-6) ** (1 / 2.4) - 0.055)
@@ -138,11 +141,24 @@ def _noise(rng: np.random.Generator, sensor: Sensor, image: np.ndarray) -> np.nd
     if sensor.noise < 0.4:
         return image
     h, w = image.shape[:2]
-    luma = rng.standard_normal((h, w, 1), np.float32)
-    field = np.broadcast_to(luma, (h, w, 3))
+    field = sensor.noise * _cut(rng, h, w, sensor.grain > 0.3)[..., :1]
     if sensor.chroma_noise > 0.1:
-        field = field + sensor.chroma_noise * rng.standard_normal((h, w, 3), np.float32)
-    if sensor.grain > 0.3:
-        field = cv2.GaussianBlur(np.ascontiguousarray(field), (0, 0), sensor.grain) * (1 + 1.6 * sensor.grain)
+        field = field + (sensor.chroma_noise * sensor.noise) * _cut(rng, h, w, sensor.grain > 0.3)
     # Shot noise grows with the light, read-out noise does not, gamma lifts what is dark: about level in 8-bit values.
-    return np.clip(image + field * np.float32(sensor.noise), 0, 255).astype(np.uint8)
+    return np.clip(image + field, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _noise_pool(blotchy: bool) -> Float[np.ndarray, "N N 3"]:
+    """White noise, or noise that denoising has left in blotches; of unit variance. Cut at random places."""
+    field = np.random.default_rng(6).standard_normal((1024, 1024, 3), np.float32)
+    if blotchy:
+        field = cv2.GaussianBlur(field, (0, 0), 0.7)
+        field *= 0.8 / field.std()
+    return field
+
+
+def _cut(rng: np.random.Generator, height: int, width: int, blotchy: bool) -> np.ndarray:
+    pool = _noise_pool(blotchy)
+    y, x = int(rng.integers(0, 1024 - height)), int(rng.integers(0, 1024 - width))
+    return pool[y : y + height, x : x + width]

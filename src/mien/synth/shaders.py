@@ -4,7 +4,7 @@ Colours are linear until the last line of a fragment shader, which stores sqrt(c
 shadows. Alpha carries `solids.Id`. Light is evaluated per vertex: the rig has about a vertex per pixel of the crop.
 """
 
-__all__ = ["BEARD", "DEPTH", "EYE", "LASH", "PLAIN", "SKIN"]
+__all__ = ["BEARD", "DEPTH", "EYE", "GLASS", "HAIR", "LASH", "MOUTH", "PLAIN", "SKIN"]
 
 _LIGHT = """
 uniform mat4 clip_from_head; uniform mat3 turn; uniform vec3 eye;      // eye: the camera in the head frame
@@ -64,10 +64,10 @@ void main() {
 }""",
 )
 
-PLAIN = (
+_PLAIN_VERTEX = (
     "#version 330\nin vec3 position; in vec3 normal; in vec3 color; in vec2 uv; in vec4 params;\n"
-    "out vec3 v_color; out vec3 v_gloss; out vec2 v_uv; out vec3 v_params;\n"
-    "uniform mat4 placed; uniform float brightness;\n"
+    "out vec3 v_color; out vec3 v_gloss; out vec2 v_uv; out vec2 v_params;\n"
+    "uniform mat4 placed;\n"
     + _LIGHT
     + """
 void main() {
@@ -75,22 +75,26 @@ void main() {
     gl_Position = clip_from_head * vec4(p, 1.0);
     if (dot(n, eye - p) < 0.0) n = -n;
     light(p, n, 0.85, vec3(0.05), 12.0 + 50.0 * params.z, d, g);
-    v_color = color * d * brightness; v_gloss = g * params.z * 3.0; v_uv = uv; v_params = vec3(params.xy, params.w);
-}""",
-    "#version 330\nin vec3 v_color; in vec3 v_gloss; in vec2 v_uv; in vec3 v_params; out vec4 frag;\n"
+    v_color = color * d; v_gloss = g * params.z * 3.0; v_uv = uv; v_params = vec2(params.x, params.w);
+}"""
+)
+PLAIN = (
+    _PLAIN_VERTEX,
+    "#version 330\nin vec3 v_color; in vec3 v_gloss; in vec2 v_params; out vec4 frag;\n"
+    + _OUT
+    + "void main() { frag = store(v_color + v_gloss, v_params.y); }",
+)
+
+HAIR = (
+    _PLAIN_VERTEX,
+    "#version 330\nin vec3 v_color; in vec3 v_gloss; in vec2 v_uv; in vec2 v_params; out vec4 frag;\n"
     + "uniform sampler2D noise;\n"
     + _OUT
     + """
 void main() {
-    vec3 c = v_color; float shine = 1.0;
-    if (v_params.y > 0.0) {
-        float a = texture(noise, v_uv).r, b = texture(noise, v_uv * vec2(2.7, 1.3) + 0.37).r;
-        float s = 0.6 * a + 0.4 * b;
-        if (s > v_params.x * 1.25 + 0.02) discard;
-        c *= mix(1.0, 0.35 + 1.3 * s, v_params.y);
-        shine = 0.4 + 1.2 * s;
-    }
-    frag = store(c + v_gloss * shine, v_params.z);
+    float s = texture(noise, v_uv).r;
+    if (s > v_params.x * 1.25 + 0.02) discard;
+    frag = store(v_color * (0.42 + 1.16 * s) + v_gloss * (0.4 + 1.2 * s), v_params.y);
 }""",
 )
 
@@ -164,16 +168,16 @@ LASH = (
 )
 
 BEARD = (
-    "#version 330\nin vec3 position; in vec4 normal; in vec2 uv; in float beard; out vec3 v_color; out vec2 v_uv;\n"
+    "#version 330\nin vec3 position; in vec4 normal; in vec2 uv; in vec2 beard; out vec3 v_color; out vec2 v_uv;\n"
     "out float v_cover; uniform float height; uniform float layer; uniform vec3 beard_color;\n"
     + _LIGHT
     + """
 void main() {
     vec3 lean = normalize(normal.xyz + vec3(0.0, -0.55, 0.0));
-    vec3 p = position + lean * height * layer * sqrt(beard), d, g;
+    vec3 p = position + lean * height * layer * beard.y * sqrt(beard.x), d, g;
     gl_Position = clip_from_head * vec4(p, 1.0);
     light(p, normal.xyz, normal.w, vec3(0.1), 14.0, d, g);
-    v_color = beard_color * d * (0.45 + 0.55 * layer) + g * 0.25; v_uv = uv; v_cover = beard * (1.12 - 0.55 * layer);
+    v_color = beard_color * d * (0.45 + 0.55 * layer) + g * 0.25; v_uv = uv; v_cover = beard.x * (1.12 - 0.55 * layer);
 }""",
     "#version 330\nin vec3 v_color; in vec2 v_uv; in float v_cover; out vec4 frag; uniform sampler2D noise;\n"
     + _OUT
@@ -188,16 +192,16 @@ void main() {
 GLASS = (
     "#version 330\nin vec3 position; in vec3 normal; out vec3 v_p; out vec3 v_n; uniform mat4 clip_from_head;\n"
     "void main() { gl_Position = clip_from_head * vec4(position, 1.0); v_p = position; v_n = normal; }",
-    "#version 330\nin vec3 v_p; in vec3 v_n; out vec4 frag; uniform vec3 eye; uniform mat3 turn; uniform vec4 tint;\n"
+    "#version 330\nin vec3 v_p; in vec3 v_n; out vec4 frag; uniform vec3 eye; uniform mat3 turn; uniform vec4 tint; uniform float coating;\n"
     "uniform vec3 lamp_dir[3]; uniform vec3 lamp_color[3]; uniform float lamp_soft[3]; uniform vec3 ambient[6];\n"
     + """
 void main() {
     vec3 n = turn * normalize(v_n), v = turn * normalize(eye - v_p), r = reflect(-v, n), m = r * r;
     vec3 sky = m.x * ambient[r.x < 0.0 ? 1 : 0] + m.y * ambient[r.y < 0.0 ? 3 : 2] + m.z * ambient[r.z < 0.0 ? 5 : 4];
     float f = 0.045 + 0.9 * pow(1.0 - max(dot(n, v), 0.0), 5.0);
-    vec3 c = sky * f * 2.0;
+    vec3 c = sky * f * 2.0 * coating;
     for (int k = 0; k < 3; ++k)
-        c += lamp_color[k] * smoothstep(mix(0.995, 0.93, lamp_soft[k]), 1.0, dot(r, lamp_dir[k])) * mix(1.5, 0.35, lamp_soft[k]);
+        c += lamp_color[k] * smoothstep(mix(0.995, 0.93, lamp_soft[k]), 1.0, dot(r, lamp_dir[k])) * mix(1.2, 0.2, lamp_soft[k]) * coating;
     float a = clamp(tint.a + max(max(c.r, c.g), c.b) * 0.8, 0.0, 0.97);
     frag = vec4(sqrt(clamp(c + tint.rgb * tint.a * 0.3, 0.0, 2.0) * 0.5), a);
 }""",
@@ -208,4 +212,3 @@ DEPTH = (
     "void main() { gl_Position = clip_from_head * placed * vec4(position, 1.0); }",
     "#version 330\nvoid main() {}",
 )
-__all__ += ["GLASS", "MOUTH"]

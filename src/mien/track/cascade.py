@@ -48,6 +48,8 @@ class Cascade:
     def detect(self, image: UInt8[np.ndarray, "H W 3"], min_face: float = 40.0) -> list[Detection]:
         """All faces whose side is at least `min_face` px (in large images at least 1/48 of the longer side).
 
+        Somewhat smaller ones may be found too: the limit sets the finest level searched, it is not a filter.
+
         Sorted by area, the largest first. Raises MienError when the image is not RGB uint8.
         """
         check_image(image)

@@ -1,12 +1,15 @@
 """Faces followed from frame to frame by O-Net alone; the cascade runs only when a face must be found.
 
 What decides the jitter of the five points is the crop and the feedback of the box, not the net (docs: DESIGN,
-decision 2). Hence four rules:
-1. the crop is sub-pixel and area-filtered (`onet.area_crop`);
+decision 2). The net's points are off by up to 4 % of the eye distance when the face sits elsewhere in its window, and
+by 0.1 % from sensor noise. Hence five rules:
+1. the crop is sub-pixel and area-filtered (`sampling.area_crop`);
 2. the box is held until the net's own refined box overlaps it by less than 0.85;
-3. when the box is replaced, both boxes are read once on that frame, and the difference between their points, which is
+3. the held box rides along with the eyes, so that a moving face keeps its place in the window: on a gliding still the
+   points err by 0.25 % of the eye distance a frame instead of 0.9 %, and at rest nothing is lost;
+4. when the box is replaced, both boxes are read once on that frame, and the difference between their points, which is
    the net's bias and no motion, is faded out instead of shown as a jump;
-4. points that move less than the net's noise are averaged over time, points that move more are not.
+5. points that move less than the net's noise are averaged over time, points that move more are not.
 """
 
 from dataclasses import dataclass
@@ -90,12 +93,15 @@ class _Track:
         self.fade = (shown - after.five_points) / (target[2] - target[0]) if steady else np.zeros((5, 2))
 
     def settle(self, face: Detection, time: float) -> None:
-        """Take this frame's face: its points, less the noise of rest."""
+        """Take this frame's face: its points, less the noise of rest; the held box rides along."""
         side = float(self.held[2] - self.held[0])
         step = face.five_points + self.fade * side - self.points
         rest = 1.0 - np.exp(-max(time - self.time, 0.0) / _REST_TIME)
         moved = np.abs(step).max() / (_REST_STEP * _EYE_SHARE * side)
-        self.points = self.points + step * min(max(rest, moved), 1.0)
+        step *= min(max(rest, moved), 1.0)
+        self.points = self.points + step
+        # By the eyes, which speech does not move; by position only: their distance shrinks when the head turns.
+        self.held = self.held + np.tile(step[:2].mean(axis=0), 2)
         self.face, self.time = face, time
 
 

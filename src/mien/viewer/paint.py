@@ -15,20 +15,26 @@ from mien.core.rig import Rig
 
 __all__ = ["Painter"]
 
-_BIAS = {"brow": 6.0, "lash": 3.0}
+_BIAS = {"brow": 6.0, "lash": 3.0, "hair": 6.0}
 """Parts whose name holds the key are sorted as if nearer by this much [mm]: half the edge of the skin below them."""
 _SHIFT = 4
 """Fractional bits of the vertex positions handed to OpenCV."""
+_LARGE, _MOTLEY, _CUTS = 9.0, 0.10, 3000
+"""Triangles with a side over `_LARGE` [px], or a quarter of it and a colour spread over `_MOTLEY`, are cut in four;
+at most `_CUTS` of them, the largest first: a drawn triangle costs 2 microseconds."""
 _GAMMA = 2.2
 _KEY = np.array([-0.45, 0.55, 0.70])
 _FILL = np.array([0.75, 0.10, 0.55])
 _RIM = np.array([0.55, 0.45, -0.75])
 _SKY, _GROUND = np.array([0.40, 0.43, 0.50]), np.array([0.26, 0.21, 0.19])
 _KEY_COLOR, _FILL_COLOR, _RIM_COLOR = (
-    np.array([0.98, 0.90, 0.80]),
-    np.array([0.13, 0.15, 0.20]),
+    np.array([0.92, 0.85, 0.76]),
+    np.array([0.22, 0.22, 0.25]),
     np.array([0.35, 0.38, 0.45]),
 )
+_WET = 400.0
+_SPOT = (np.cos(np.radians(6.0)), np.cos(np.radians(9.0)))
+"""Angles from the mirror direction within which a wet surface shows the lamp full and at all."""
 _WRAP = 0.25
 """Light reaches this far past the terminator (cosine), a cheap stand-in for skin's subsurface scattering."""
 
@@ -53,10 +59,16 @@ class Painter:
         yaw: float = 0.0,
         pitch: float = 0.0,
         fill: float = 0.86,
+        face: bool = False,
         background: tuple[int, int, int] = (58, 62, 72),
+        glow: bool = True,
         supersample: int = 2,
     ) -> None:
-        """`yaw` turns the nose to image right, `pitch` lifts it [rad]; `fill` is the share of the frame the head takes."""
+        """`yaw` turns the nose to image right, `pitch` lifts it [rad]; `fill` is the share of the frame the head takes.
+
+        `face` frames what lies between the landmarks (where the rig has them) instead of the whole rig; without
+        `glow` the background is one flat colour.
+        """
         import cv2
         from scipy.sparse import csr_matrix
 
@@ -65,22 +77,31 @@ class Painter:
         self.width, self.height = width, height
         self._cv: Any = cv2
         self._s = supersample
-        triangles = np.asarray(rig.neutral.topology.triangles)
-        self._triangles = triangles.astype(np.int32)
-        self._albedo, self._gloss, self._shine, self._bias = _materials(rig)
-        count, vertices = len(triangles), len(rig.neutral.vertices)
+        self._base = np.asarray(rig.neutral.topology.triangles).astype(np.int32)
+        count, vertices = len(self._base), len(rig.neutral.vertices)
         ones = np.ones(3 * count, np.float32)
-        rows, columns = triangles.reshape(-1), np.repeat(np.arange(count), 3)
+        rows, columns = self._base.reshape(-1), np.repeat(np.arange(count), 3)
+        self._count = vertices
         self._gather = csr_matrix((ones, (rows, columns)), shape=(vertices, count))
         self._turn = _view(yaw, pitch)
-        self._fit(np.asarray(rig.neutral.vertices, np.float32), fill)
-        self._empty = _backdrop(width * supersample, height * supersample, background)
+        frame = np.asarray(rig.neutral.vertices, np.float32)
+        self._distance = float(5.0 * np.ptp(frame[:, 1]))
+        if face and rig.landmarks:
+            marks = next(iter(rig.landmarks.values())).positions(frame)
+            grown = marks + [0.0, 0.22, 0.0] * np.ptp(marks, axis=0)  # forehead above the brows
+            frame = np.concatenate([marks, grown]).astype(np.float32)
+        self._fit(frame, fill)
+        self._empty = _backdrop(width * supersample, height * supersample, background, glow)
+        colors = np.ones((vertices, 3), np.float32) if rig.colors is None else np.asarray(rig.colors, np.float32)
+        screen = self._screen(np.asarray(rig.neutral.vertices, np.float32))[:, :2] / supersample
+        self._triangles, self._edges, source = _refined(self._base, screen, colors, _glossy(rig))
+        materials = _materials(rig, self._triangles, source, self._fine(colors))
+        self._albedo, self._gloss, self._shine, self._bias = materials
 
     def _fit(self, neutral: np.ndarray, fill: float) -> None:
         low, high = neutral.min(axis=0), neutral.max(axis=0)
         self._centre = ((low + high) / 2).astype(np.float32)
         turned = (neutral - self._centre) @ self._turn
-        self._distance = float(5.0 * (high[1] - low[1]))
         spread = np.abs(turned[:, :2] * (self._distance / (self._distance - turned[:, 2:]))).max(axis=0)
         # the same scale for every view of one rig: the widest side of the box decides, not the turned width
         across = float(np.abs(neutral - self._centre)[:, [0, 2]].max()) if self.width >= self.height else spread[0]
@@ -103,14 +124,13 @@ class Painter:
     def draw(self, vertices: Float[np.ndarray, "V 3"]) -> UInt8[np.ndarray, "H W 3"]:
         """A picture of posed vertices [mm]; raises MienError when they are not this rig's or not finite."""
         vertices = np.asarray(vertices, np.float32)
-        if vertices.shape != (self._gather.shape[0], 3):
-            raise MienError(f"cannot paint vertices of shape {vertices.shape}; the rig has {self._gather.shape[0]}")
+        if vertices.shape != (self._count, 3):
+            raise MienError(f"cannot paint vertices of shape {vertices.shape}; the rig has {self._count}")
         if not np.isfinite(vertices).all():
             raise MienError("cannot paint vertices that are not finite")
         tri = self._triangles
-        turned = (vertices - self._centre) @ self._turn
-        normals = self._normals(turned)
-        p = self._screen(vertices)
+        normals = self._fine(self._normals((vertices - self._centre) @ self._turn))
+        p = self._fine(self._screen(vertices))
         corners = p[:, :2][tri]
         e, f = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         seen = np.flatnonzero(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0] < 0)  # y runs down: front faces turn clockwise
@@ -126,8 +146,12 @@ class Painter:
             return image
         return self._cv.resize(image, (self.width, self.height), interpolation=self._cv.INTER_AREA)
 
+    def _fine(self, values: np.ndarray) -> np.ndarray:
+        """Per-vertex values with those of the added mid-edge vertices."""
+        return np.concatenate([values, 0.5 * (values[self._edges[:, 0]] + values[self._edges[:, 1]])])
+
     def _normals(self, turned: np.ndarray) -> np.ndarray:
-        a, b, c = (turned[self._triangles[:, k]] for k in range(3))
+        a, b, c = (turned[self._base[:, k]] for k in range(3))
         u, v = b - a, c - a
         face = np.empty_like(u)
         for k in range(3):
@@ -145,28 +169,66 @@ class Painter:
         light = light + up * _SKY + (1 - up) * _GROUND
         edge = (1 - np.clip(n[:, 2], 0, 1)) ** 3 * np.clip(n @ rim + 0.6, 0, None)
         light = light + edge[:, None] * _RIM_COLOR
-        half = _unit(key + np.array([0, 0, 1], np.float32))
-        glint = self._gloss[seen] * np.clip(n @ half, 0, None) ** self._shine[seen]
+        facing = np.clip(n @ _unit(key + np.array([0, 0, 1], np.float32)), 0, None)
+        glint = self._gloss[seen] * facing ** self._shine[seen]
+        wet = self._shine[seen] >= _WET  # an eye mirrors the lamp itself: a crisp spot
+        glint[wet] = 0.9 * np.clip((facing[wet] - _SPOT[1]) / (_SPOT[0] - _SPOT[1]), 0, 1)
         linear = self._albedo[seen] * light + glint[:, None]
         return 255 * np.clip(linear, 0, 1) ** (1 / _GAMMA)
 
 
-def _materials(rig: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Per triangle: linear albedo, highlight strength, highlight exponent, depth bias [mm]."""
-    triangles = rig.neutral.topology.triangles
-    count = len(triangles)
+def _glossy(rig: Rig) -> np.ndarray:
+    """True for triangles whose material mirrors lamps as crisp spots."""
+    out = np.zeros(len(rig.neutral.topology.triangles), bool)
+    for part in rig.neutral.topology.parts:
+        out[part.start : part.stop] = part.roughness < 0.2
+    return out
+
+
+def _refined(
+    triangles: np.ndarray, screen: np.ndarray, colors: np.ndarray, glossy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Triangles with large or many-coloured ones cut in four; the cut edges [E, 2]; the source of each triangle.
+
+    A triangle gets one colour, so it must be small where shading or colour changes. Neighbours that are not cut keep
+    straight edges, so nothing gapes.
+    """
+    corners = screen[triangles]
+    side = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    spread = np.ptp(colors[triangles], axis=1).max(axis=1)
+    cut = (side > _LARGE) | ((side > _LARGE / 4) & (spread > _MOTLEY))
+    cut |= glossy & (side > _LARGE / 4)
+    if cut.sum() > _CUTS:
+        cut &= np.argsort(np.argsort(-side)) < _CUTS
+    t = triangles[cut]
+    ends = np.sort(np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]]), axis=1)
+    edges, at = np.unique(ends, axis=0, return_inverse=True)
+    ab, bc, ca = (len(screen) + at.reshape(3, -1)).astype(np.int32)
+    a, b, c = t.T
+    fine = [np.stack(f, axis=1) for f in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
+    source = np.concatenate([np.flatnonzero(~cut), np.tile(np.flatnonzero(cut), 4)])
+    return np.concatenate([triangles[~cut], *fine]).astype(np.int32), edges, source
+
+
+def _materials(
+    rig: Rig, fine: np.ndarray, source: np.ndarray, colors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Per drawn triangle: linear albedo, highlight strength, highlight exponent, depth bias [mm]."""
+    count = len(rig.neutral.topology.triangles)
     color = np.full((count, 3), 0.8, np.float32)
     rough, bias = np.full(count, 0.6, np.float32), np.zeros(count, np.float32)
     for part in rig.neutral.topology.parts:
         run = slice(part.start, part.stop)
         color[run], rough[run] = part.color, part.roughness
         bias[run] = max((v for key, v in _BIAS.items() if key in part.name.lower()), default=0.0)
-    if rig.colors is not None:
-        color = color * np.asarray(rig.colors, np.float32)[triangles].mean(axis=1)
+    color, rough, bias = color[source] * colors[fine].mean(axis=1), rough[source], bias[source]
     # Blinn-Phong exponent for a roughness, 2 / r^4 - 2 (Walter et al. 2007), kept within what triangles can resolve
     shine = np.clip(2 / np.maximum(rough, 0.05) ** 4 - 2, 4, 400).astype(np.float32)
     gloss = (0.9 * np.clip(1 - rough, 0, 1) ** 3).astype(np.float32)
-    return color**_GAMMA, gloss, shine, bias
+    albedo = color**_GAMMA
+    # what is painted dark lies in shadow (a mouth's inside) and mirrors nothing
+    gloss = np.where(shine < _WET, gloss * np.clip(albedo.max(axis=1) / 0.12, 0, 1), gloss)
+    return albedo, gloss, shine, bias
 
 
 def _view(yaw: float, pitch: float) -> np.ndarray:
@@ -177,9 +239,11 @@ def _view(yaw: float, pitch: float) -> np.ndarray:
     return (about_x @ about_y).T.astype(np.float32)
 
 
-def _backdrop(width: int, height: int, color: tuple[int, int, int]) -> np.ndarray:
+def _backdrop(width: int, height: int, color: tuple[int, int, int], glow: bool) -> np.ndarray:
     """A dark studio backdrop, lighter behind the head."""
+    if not glow:
+        return np.full((height, width, 3), color, np.uint8)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     far = np.hypot((x - width / 2) / width, (y - height * 0.45) / height)
-    glow = (1.35 - 0.9 * np.clip(far, 0, 0.75))[..., None]
-    return np.clip(glow * np.asarray(color, np.float32), 0, 255).astype(np.uint8)
+    light = (1.35 - 0.9 * np.clip(far, 0, 0.75))[..., None]
+    return np.clip(light * np.asarray(color, np.float32), 0, 255).astype(np.uint8)

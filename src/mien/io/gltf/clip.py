@@ -5,6 +5,7 @@ when vertices hang on them, optionally the head's translation. Keys lie at the c
 linearly. Lost frames hold the last seen pose. What glTF cannot say travels in the animation's `extras.mien`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,7 +57,8 @@ class _Animation:
     """Collects the samplers and channels of one animation."""
 
     def __init__(self, builder: Builder, rig: Rig, nodes: RigNodes, clip: Clip, path: Path) -> None:
-        self.builder, self.rig, self.nodes, self.clip = builder, rig, nodes, clip.filled()
+        self.builder, self.rig, self.nodes = builder, rig, nodes
+        self.clip = replace(clip.filled(), confidence=None)  # every frame has a pose now
         start = float(clip.times[0])
         self.start = start if start < 0 or start > LATEST_START else 0.0
         times = (clip.times - self.start).astype(np.float32)

@@ -149,12 +149,12 @@ class GltfDocument:
         settled: set[int] = set()
         for start in self._parents:
             path: set[int] = set()
-            node: int | None = start
-            while node is not None and node not in settled:
-                if node in path:
-                    self.fail(f"damaged glTF, node {node} is its own ancestor")
-                path.add(node)
-                node = self._parents.get(node)
+            at: int | None = start
+            while at is not None and at not in settled:
+                if at in path:
+                    self.fail(f"damaged glTF, node {at} is its own ancestor")
+                path.add(at)
+                at = self._parents.get(at)
             settled |= path
         return self._parents
 

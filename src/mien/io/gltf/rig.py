@@ -20,9 +20,9 @@ __all__ = ["SOURCE_VERTEX", "RigNodes", "add_rig", "linear_from_srgb", "srgb_fro
 
 MM = np.float32(1e-3)
 """Metres per millimetre."""
-STILL = 1e-5
-"""Displacements below this [mm] do not move a vertex: half the float32 step at 0.25 m is 1.5e-8 m, so adding them to
-a position changes no bit of it."""
+STILL = 1e-4
+"""Displacements of at most this [mm] count as still: a tenth of a micrometre, the float32 step of a position 1 m from
+the origin. Scans carry such noise on every vertex; leaving it out saves a quarter of ICT-FaceKit's file."""
 SOURCE_VERTEX = "_SOURCE_VERTEX"
 """Attribute of a mesh whose vertices were split at texture seams: the rig's vertex that each one copies."""
 

@@ -1,11 +1,14 @@
 """Where the 68 and 70 landmarks sit on mo."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
 from mien.core.landmarks import IBUG68, MIEN70, LandmarkAnchors
 from mien.rigs.mo.deform import Skin
 from mien.rigs.mo.piece import Piece
+from mien.rigs.mo.rings import BORDER, CONTACT
 from mien.rigs.mo.sculpt import march
 
 __all__ = ["make_landmarks"]
@@ -58,9 +61,9 @@ def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) 
     return {"ibug68": ibug, "mien70": mien}
 
 
-def _lips(skin: Skin, vertex) -> None:  # noqa: ANN001
-    border = {side: skin.lips(side, 8) for side in ("upper", "lower")}
-    middle = {side: skin.lips(side, 6) for side in ("upper", "lower")}
+def _lips(skin: Skin, vertex: Callable[[int, int], None]) -> None:
+    border = {side: skin.lips(side, BORDER) for side in ("upper", "lower")}
+    middle = {side: skin.lips(side, CONTACT) for side in ("upper", "lower")}
 
     def at(row: np.ndarray, x: float) -> int:
         return int(row[np.argmin(np.abs(skin.v[row, 0] - x))])

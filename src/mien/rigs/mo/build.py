@@ -14,13 +14,14 @@ from mien.rigs.mo.hair import make_ears, make_hair
 from mien.rigs.mo.mouth import mouth_shapes
 from mien.rigs.mo.parts import make_brows, make_eyeballs, make_lashes, make_teeth, make_tongue
 from mien.rigs.mo.piece import Piece
+from mien.rigs.mo.rings import CONTACT, RED
 from mien.rigs.mo.sculpt import EYE_CENTRE
 from mien.rigs.mo.skin import make_skin
 from mien.rigs.mo.tint import skin_tint
 
 __all__ = ["build"]
 
-_NECK = np.array([0.0, -150.0, -36.0])
+_NECK = np.array([0.0, -139.0, -34.0])
 _HEAD = np.array([0.0, -82.0, -28.0])
 
 
@@ -110,10 +111,10 @@ def _tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
 
 def _bind(skin: Skin, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The 8 nearest visible skin vertices of each point and smooth weights."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     visible = np.flatnonzero(~skin.hidden)
-    distance, at = cKDTree(skin.v[visible]).query(points, k=8)
+    distance, at = KDTree(skin.v[visible]).query(points, k=8)
     weight = np.exp(-((distance / distance[:, -1:]) ** 2) * 2.5)
     return visible[at], weight / weight.sum(axis=1, keepdims=True)
 
@@ -136,7 +137,7 @@ def _skinning(vertices: np.ndarray, pieces: list[Piece], starts: dict[str, int])
     weights = np.zeros((len(vertices), 5), np.float32)
     skin = vertices[: len(pieces[0].vertices)]
     # the throat bends lower than the nape: the joint's height depends on z
-    t = np.clip((skin[:, 1] - (-148.0)) / (42.0 + 0.10 * (skin[:, 2] + 30)), 0, 1)
+    t = np.clip((skin[:, 1] - (-138.0)) / (38.0 + 0.10 * (skin[:, 2] + 30)), 0, 1)
     weights[: len(skin), 1] = t * t * (3 - 2 * t)
     weights[len(skin) :, 1] = 1.0
     eyes = pieces[1]
@@ -165,10 +166,11 @@ def _topology(pieces: list[Piece], starts: dict[str, int], skin: Skin) -> Topolo
         half = len(pieces[1].vertices) // 2
         groups[f"eyeball_{side}"] = starts["eyeballs"] + np.arange(half) + (half if mirror else 0)
     for side in ("upper", "lower"):
-        groups[f"lip_{side}"] = np.unique(np.concatenate([skin.lips(side, row) for row in (6, 7, 8)]))
+        groups[f"lip_{side}"] = np.unique(np.concatenate([skin.lips(side, row) for row in RED]))
         groups[f"teeth_{side}"] = starts["teeth"] + pieces[2].labels[side]
         groups[f"lid_margin_{side}_left"] = skin.labels[f"eye_{side}"][4]
-        groups[f"lip_margin_{side}"] = skin.lips(side, 6)
+        groups[f"lid_margin_{side}_right"] = skin.mirror[skin.labels[f"eye_{side}"][4]]
+        groups[f"lip_margin_{side}"] = skin.lips(side, CONTACT)
     groups["mouth_cavity"] = np.unique(
         np.concatenate([skin.lips(side, row) for side in ("upper", "lower") for row in range(6)])
     )

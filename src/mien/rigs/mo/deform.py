@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from mien.core.mesh import vertex_normals
 from mien.rigs.mo.piece import Piece
-from mien.rigs.mo.rings import MOUTH_WIDTH
+from mien.rigs.mo.rings import CONTACT, MOUTH_WIDTH
 from mien.rigs.mo.sculpt import gradient, head
 
 __all__ = ["Handles", "Skin", "hump", "ramp"]
@@ -58,7 +58,7 @@ class Skin:
 
     def along(self, indices: Int[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
         """x over the mouth's half width: -1 at the right corner, +1 at the left."""
-        rest = self.v[self.lips("upper", 6)]
+        rest = self.v[self.lips("upper", CONTACT)]
         if len(indices) == len(rest):
             return np.clip(rest[:, 0] / rest[-1, 0], -1, 1)
         return np.clip(self.v[indices, 0] / MOUTH_WIDTH, -1, 1)
@@ -95,7 +95,7 @@ class Skin:
     def hidden(self) -> Bool[np.ndarray, "V"]:
         """Vertices inside the mouth or behind the lids."""
         out = np.zeros(len(self.v), bool)
-        for name, rows in (("mouth_upper", 6), ("mouth_lower", 6), ("eye_upper", 4), ("eye_lower", 4)):
+        for name, rows in (("mouth_upper", CONTACT), ("mouth_lower", CONTACT), ("eye_upper", 4), ("eye_lower", 4)):
             inner = self.labels[name][:rows].ravel()
             out[inner] = out[self.mirror[inner]] = True
         return out

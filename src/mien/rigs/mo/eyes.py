@@ -36,7 +36,7 @@ def _lids(skin: Skin, upper: np.ndarray, lower: np.ndarray, extra: list | None =
     corners = skin.labels["eye_upper"][:, [0, -1]].ravel()
     handles.append((corners, np.zeros((len(corners), 3))))
     handles += extra or []
-    reach = skin.near((EYE_CENTRE + [0, 2, 20], 30.0)) if not extra else skin.near(((36, -14, 60), 44.0))
+    reach = skin.near(((34.5, 2, 66), 30.0)) if not extra else skin.near(((36, -14, 60), 44.0))
     hold = ~reach | (skin.v[:, 0] < 5)
     return skin.drag(handles, hold)
 

@@ -4,7 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.rigs.mo.deform import Handles, Skin, hump, ramp
-from mien.rigs.mo.mouth import lip_field
+from mien.rigs.mo.mouth import Move, lip_field
+from mien.rigs.mo.rings import BORDER, CONTACT, RED
 
 __all__ = ["JAW_HINGE", "brow_shapes", "cheek_shapes", "jaw_motion", "jaw_shapes", "mouth_close", "parted_lips"]
 
@@ -44,7 +45,7 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
     bone = (v[:, 1] < -74 - 0.10 * (v[:, 2] - 60)) & (v[:, 1] > -99) & (v[:, 2] > 34) & ~skin.hidden
     bone &= np.abs(v[:, 0]) < 26
     for side in ("upper", "lower"):
-        for row in range(9):
+        for row in range(BORDER + 1):
             at = skin.lips(side, row)
             t = np.abs(skin.along(at))
             if side == "lower":
@@ -67,7 +68,7 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
 
 def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
     """The corrective that brings the lips together over a dropped jaw: lips of jawOpen + mouthClose meet again."""
-    rows = range(3, 9)
+    rows = range(3, BORDER + 1)
     handles: Handles = []
     for row in rows:
         up, down = skin.lips("upper", row), skin.lips("lower", row)
@@ -76,7 +77,7 @@ def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndar
         for at, side in ((up, 1.0), (down, -1.0)):
             meet = (1 - share)[:, None] * jaw_open[up] + share[:, None] * jaw_open[down]
             moves = meet - jaw_open[at]
-            moves[:, 2] += 0.6 * np.clip(1 - t**2, 0, 1) * (row >= 6)
+            moves[:, 2] += 0.6 * np.clip(1 - t**2, 0, 1) * (row >= CONTACT)
             moves[:, 1] += side * 0.0
             handles.append((at, moves * np.clip((row - 1) / 3, 0, 1)))
     v = skin.v
@@ -91,7 +92,7 @@ def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndar
 def parted_lips(skin: Skin, up: float, down: float, out: float) -> Float[np.ndarray, "V 3"]:
     """Lips that make way for the tongue."""
 
-    def move(amount: float):  # noqa: ANN202
+    def move(amount: float) -> Move:
         def one(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             full = np.clip(1 - np.abs(u) ** 2.5, 0, 1)
             return np.stack([-1.5 * u, amount * full, out * full * np.ones_like(u)], axis=1)
@@ -134,11 +135,11 @@ def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Floa
     v, n = skin.v, skin.normals
     puff = np.zeros_like(v)
     for sign in (1.0, -1.0):
-        swell = skin.bell((sign * 40, -55, 44), 21.0) * ramp(v[:, 2], 0, 30)
+        swell = skin.bell((sign * 41, -50, 42), 24.0) * ramp(v[:, 2], -5, 30) * ramp(v[:, 1], -92, -62)
         puff += 10.5 * swell[:, None] * (0.75 * n + 0.25 * np.array([sign, 0, 0.4]))
     puff += 2.2 * (skin.bell((0, -44, 74), 12.0) + 0.8 * skin.bell((0, -70, 70), 12.0))[:, None] * n
     for side in ("upper", "lower"):  # lips stay shut: they follow their common line
-        for row in range(3, 9):
+        for row in range(3, BORDER + 1):
             at = skin.lips(side, row)
             u = skin.along(at)
             puff[at] = np.stack([-0.8 * u, 0 * u, 1.2 + 1.8 * u**2], axis=1) * min(1.0, (row - 1) / 3)
@@ -163,7 +164,7 @@ def _sneer(skin: Skin) -> np.ndarray:
     wing = _patch(skin, (11, -30, 76), 6.5)
     fold = _patch(skin, (19, -36, 67), 7.0)
     root = _patch(skin, (8, 6, 68), 5.0)
-    lip = skin.lips("upper", 8)
+    lip = skin.lips("upper", BORDER)
     u = skin.along(lip)
     weight = hump(np.linalg.norm(v[wing] - [11, -30, 76], axis=1), 0, 8)
     handles: Handles = [
@@ -171,13 +172,13 @@ def _sneer(skin: Skin) -> np.ndarray:
         (np.setdiff1d(fold, wing), np.tile([0.8, 4.0, 1.6], (len(np.setdiff1d(fold, wing)), 1))),
         (root, np.tile([-0.6, -1.6, 0.0], (len(root), 1)) + 1.6 * n[root]),
     ]
-    for row in range(4, 9):
+    for row in range(4, BORDER + 1):
         at = skin.lips("upper", row)
-        lift = 3.2 * hump(u, 0.5, 0.32) * (1 - ramp(u, 0.75, 1.0))
+        lift = (1.2 + 1.1 * RED.get(row, 0.0)) * hump(u, 0.42, 0.42) * (1 - ramp(u, 0.65, 1.0))
         handles.append((at, np.stack([0 * u, lift, 0.2 * lift], axis=1)))
     hold = (v[:, 0] < 1.5) & (v[:, 1] > -42) | (v[:, 1] < -62) | (v[:, 1] > 24) | (v[:, 0] > 42) | (v[:, 2] < 30)
     for side in ("upper", "lower"):
-        for row in range(4 if side == "upper" else 12):
+        for row in range(4 if side == "upper" else BORDER + 4):
             hold[skin.lips(side, row)] = True
     for name in ("eye_upper", "eye_lower"):
         hold[skin.labels[name].ravel()] = True

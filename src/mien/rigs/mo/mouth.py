@@ -6,23 +6,24 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.rigs.mo.deform import Handles, Skin, hump, ramp
+from mien.rigs.mo.rings import CONTACT, RED
 
-__all__ = ["lip_field", "mouth_shapes"]
+__all__ = ["Move", "lip_field", "mouth_shapes"]
 
 Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(position along the lip in [-1, 1], row offset: 0 where the lips meet, 1 the red's middle, 2 its border) -> [N, 3]."""
+"""(position along the lip in [-1, 1], row offset as in `rings.RED`) -> displacements [N, 3] mm."""
 
 
 def lip_field(skin: Skin, upper: Move, lower: Move, *, extra: Handles | None = None, slide: float = 1.0) -> np.ndarray:
     """The skin's field when the lips' rows move as told; cavity at rest, cheeks and chin follow."""
     handles: Handles = []
     for side, move in (("upper", upper), ("lower", lower)):
-        for row, share in ((3, 0.35), (4, 0.85), (5, 1.0), (6, 1.0), (7, 1.0), (8, 1.0)):
+        for row, share in ((3, 0.35), (4, 0.85), (5, 1.0), *((row, 1.0) for row in RED)):
             at = skin.lips(side, row)
             u = skin.along(at)
-            d = move(u, np.full(len(at), max(row - 6.0, 0.0))) * share
-            rest = skin.lips(side, 6)  # what is behind the lips goes where they go
-            base = at if row >= 6 else rest
+            d = move(u, np.full(len(at), RED.get(row, 0.0))) * share
+            rest = skin.lips(side, CONTACT)  # what is behind the lips goes where they go
+            base = at if row >= CONTACT else rest
             handles.append((at, skin.slide(base, d) * slide + d * (1 - slide)))
     handles += extra or []
     v = skin.v
@@ -44,8 +45,8 @@ def _left(u: np.ndarray, power: float = 1.5) -> np.ndarray:
 
 def _toward_line(skin: Skin, side: str, row: np.ndarray) -> np.ndarray:
     """From the lip's row to where the lips meet, per vertex."""
-    r = int(row[0])
-    return skin.v[skin.lips(side, 6)] - skin.v[skin.lips(side, 6 + r)]
+    at = next(number for number, offset in RED.items() if offset == row[0])
+    return skin.v[skin.lips(side, CONTACT)] - skin.v[skin.lips(side, at)]
 
 
 def _bump(skin: Skin, centre: tuple[float, float, float], width: float, move: tuple[float, float, float]) -> Handles:
@@ -57,17 +58,16 @@ def _bump(skin: Skin, centre: tuple[float, float, float], width: float, move: tu
 
 def mouth_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
     """Fields of the lip channels (the left one of each pair) but for those of the jaw."""
-    shapes = {**_sided(skin), **_central(skin)}
-    return shapes
+    return {**_sided(skin), **_central(skin)}
 
 
 def _sided(skin: Skin) -> dict[str, np.ndarray]:
-    def same(move: Move, **options: object) -> np.ndarray:
-        return lip_field(skin, move, move, **options)  # type: ignore[arg-type]
+    def same(move: Move, extra: Handles | None = None) -> np.ndarray:
+        return lip_field(skin, move, move, extra=extra)
 
     apple = _bump(skin, (40, -33, 57), 15, (2.0, 4.2, 1.8))
     smile = same(
-        lambda u, r: _vector(7.5, 8.0, 0.0) * _left(u, 1.7)[:, None] + _vector(0, -0.5 * hump(u, 0.2, 0.4), 0),
+        lambda u, r: _vector(8.0, 8.5, 0.0) * _left(u, 1.5)[:, None] + _vector(0, -0.5 * hump(u, 0.2, 0.4), 0),
         extra=apple,
     )
     frown = same(
@@ -89,16 +89,16 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
 
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             weight = ramp(u, -0.35, 0.35)[:, None]
-            return weight * (0.5 * _toward_line(skin, side, r) + _vector(0.8 * np.abs(u), 0.15 * way, -1.3))
+            return weight * (0.5 * _toward_line(skin, side, r) + _vector(0.8 * np.abs(u), -0.1 * way, -1.3))
 
         return move
 
     def lower_down(u: np.ndarray, r: np.ndarray) -> np.ndarray:
-        weight = hump(u, 0.42, 0.38) * (1 - ramp(u, 0.7, 1.0))
+        weight = 0.95 * hump(u, 0.36, 0.48) * (1 - ramp(u, 0.55, 1.0))
         return _vector(0.8, -8.0, 0.5) * weight[:, None]
 
     def upper_up(u: np.ndarray, r: np.ndarray) -> np.ndarray:
-        weight = hump(u, 0.45, 0.36) * (1 - ramp(u, 0.75, 1.0))
+        weight = 0.95 * hump(u, 0.38, 0.48) * (1 - ramp(u, 0.6, 1.0))
         return _vector(0.6, 7.0, 0.0) * weight[:, None]
 
     def still(u: np.ndarray, r: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What is in and on mo's skin: eyeballs, teeth, tongue, brows, lashes. Left-hand pieces are mirrored."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float
 
@@ -67,8 +69,8 @@ def _teeth_columns() -> tuple[np.ndarray, np.ndarray]:
     widths = np.array([1.25, 1.0, 0.95, 0.9, 0.9, 0.9])
     edges = np.append(0, np.cumsum(widths)) / widths.sum()
     at, out = [], []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
-        for f, h in ((0.0, 0.0), (0.18, 0.85), (0.5, 1.0), (0.82, 0.85)):
+    for a, b in pairwise(edges.tolist()):
+        for f, h in ((0.0, 0.0), (0.25, 0.9), (0.75, 0.9)):
             at.append(a + f * (b - a))
             out.append(h)
     at.append(1.0)
@@ -79,7 +81,7 @@ def _teeth_columns() -> tuple[np.ndarray, np.ndarray]:
 
 def _arch(u: np.ndarray, width: float, front: float, deep: float) -> np.ndarray:
     """x, z along a dental arch (half an ellipse's arc)."""
-    a = u * np.radians(78.0)
+    a = u * np.radians(84.0)
     return np.stack([width * np.sin(a), front - deep * (1 - np.cos(a))], axis=1)
 
 
@@ -90,10 +92,10 @@ def make_teeth(front: float) -> Piece:
     tints: list[np.ndarray] = []
     gum, tooth, shade = np.array([0.80, 0.45, 0.45]), np.array([1.0, 0.985, 0.95]), np.array([0.70, 0.62, 0.55])
     for side, biting, offset in ((1.0, -59.6, 0.0), (-1.0, -59.8, -2.4)):
-        flat = _arch(u, 18.0 + 0.35 * offset, front + offset, 30.0)
+        flat = _arch(u, 20.0 + 0.35 * offset, front + offset, 27.0)
         normal = np.stack([np.sin(u * 1.36), np.cos(u * 1.36)], axis=1)
         edge = biting + side * (0.9 * (1 - out) + 1.2 * u**2)
-        tall = (7.6 if side > 0 else 6.6) - 1.5 * u**2
+        tall = (7.6 if side > 0 else 6.6) - 1.5 * u**2 - 2.0 * u**8
         layout = ((14.0, -0.6, 0), (9.0, 0.5, 0), (7.8, 0.7, 0), (6.9, 0.35, 1), (3.0, 0.75, 2), (0.6, 0.35, 2))
         layout += ((0.0, -0.6, 2), (0.4, -2.0, 2), (9.0, -3.2, 1))
         for up, push, kind in layout:
@@ -156,7 +158,7 @@ def make_brows() -> Piece:
     x = 11.5 + 37.0 * s
     y = 22.5 + 6.5 * np.sin(np.pi * (0.12 + 0.60 * s)) - 2.2
     tall = 3.1 * np.clip(np.sin(np.pi * np.clip(s * 0.88 + 0.12, 0, 1)) ** 0.55, 0.08, None) * (1.05 - 0.45 * s)
-    tall[0] *= 0.75
+    tall[:3] *= [0.35, 0.80, 0.95]
     rows = []
     for across, lift in ((-1.0, -0.6), (-0.72, 1.2), (0.0, 2.0), (0.72, 1.2), (1.0, -0.6)):
         lean = 1.4 * across * (1 - s)  # the inner end leans up

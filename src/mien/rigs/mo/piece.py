@@ -44,9 +44,9 @@ def grid(rows: Int[np.ndarray, "R N"], *, closed: bool = False) -> Int[np.ndarra
 
 def mirror_by_position(vertices: Float[np.ndarray, "V 3"]) -> Int[np.ndarray, "V"]:
     """The vertex at each vertex's mirrored position; for pieces without coincident vertices."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    distance, at = cKDTree(vertices).query(vertices * [-1, 1, 1])
+    distance, at = KDTree(vertices).query(vertices * [-1, 1, 1])
     if np.max(distance) > 1e-3 or len(np.unique(at)) != len(vertices):
         raise AssertionError(f"not symmetric: {np.max(distance):.4f} mm")
     return at

@@ -6,9 +6,12 @@ from jaxtyping import Float
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, LID, gradient, march
 
 __all__ = [
+    "BORDER",
+    "CONTACT",
     "EYE_STEPS",
     "MOUTH_STEPS",
     "MOUTH_WIDTH",
+    "RED",
     "closing_line",
     "eye_rings",
     "lip_line",
@@ -21,6 +24,10 @@ EYE_STEPS = 18
 """Intervals of a lid's margin, corner to corner."""
 MOUTH_STEPS = 13
 """Intervals of half a lip, midline to corner."""
+CONTACT, BORDER = 6, 10
+"""Rows of `mouth_rings`: where the lips meet, and where their red ends."""
+RED = {6: 0.0, 7: 0.46, 8: 1.0, 9: 1.6, 10: 2.0}
+"""How far out a row of the lips lies: 0 where they meet, 1 on the ridge, 2 at the border."""
 MOUTH_WIDTH = 22.0
 """Half width of the mouth [mm]."""
 _INNER, _OUTER = -15.5, 16.5
@@ -63,7 +70,7 @@ def eye_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
     s = ring_parameter()
     x = _INNER + (_OUTER - _INNER) * s
     margins = (
-        _corner_line(s) + np.radians(30.0) * _skew(s, 0.47) ** 0.72,
+        _corner_line(s) + np.radians(26.5) * _skew(s, 0.47) ** 0.70,
         _corner_line(s) - np.radians(25.0) * _skew(s, 0.54) ** 0.85,
     )
     radius = EYE_RADIUS + LID
@@ -107,7 +114,7 @@ def _roll(flat: np.ndarray) -> np.ndarray:
 def lip_line(x: np.ndarray) -> np.ndarray:
     """Height [mm] where the lips meet: a slight bow, corners turned up for a friendly rest."""
     t = np.abs(x) / MOUTH_WIDTH
-    return -57.5 - 0.9 * np.cos(np.pi * np.clip(t * 1.6, 0, 1)) + 1.9 * t**3
+    return -57.5 - 0.9 * np.cos(np.pi * np.clip(t * 1.6, 0, 1)) + 2.7 * t**3
 
 
 def _borders(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,8 +127,8 @@ def _borders(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
     """(upper, lower) rows of half the mouth's rings, each [MOUTH_STEPS + 1, 3], midline to left corner.
 
-    Rows 0-5 go from the throat to the inside of the lips, row 6 is where the lips meet, rows 7-8 the red of the lips
-    up to its border, the rest skin.
+    Rows 0-5 go from the throat to the inside of the lips, row 6 (`CONTACT`) is where the lips meet, rows 7-10 the red
+    of the lips up to its `BORDER`, the rest skin.
     """
     t = np.sin(0.5 * np.pi * np.linspace(0, 1, MOUTH_STEPS + 1)) ** 0.92
     x = MOUTH_WIDTH * t
@@ -133,11 +140,14 @@ def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
         full = 1.7 if side > 0 else 2.5
         contact = _front(np.stack([x, line], 1), -2.0 + 0.2 * t)
         rows = [contact]
-        for share, level, push in ((0.52, full * swell, 0.5), (1.0, 0.25 * swell, 1.3)):
+        ridge = {0.24: 0.62, 0.52: 1.0, 0.8: 0.72}
+        for share in (0.24, 0.52, 0.8, 1.0):
+            level = ridge[share] * full * swell if share in ridge else 0.25 * swell
+            push = 1.3 * share**1.3
             rows.append(_front(np.stack([x + push * corner, line + side * share * height], 1), level))
         away = _outward(x, side * (height + 2.0))
         for offset, level in ((2.4, -0.5), (5.2, -0.5 if side < 0 else -0.2), (9.0, 0.0)):
-            at = rows[2][:, :2] + away * offset
+            at = rows[4][:, :2] + away * offset
             rows.append(_front(at, level * swell))
         both.append([*_inside(contact, side, t), *rows])
     for upper, lower in zip(*both, strict=True):

@@ -49,13 +49,13 @@ def head(points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
     d = _ellipsoid(p, (0, 36, -16), (77, 78, 90))
     d = _join(d, _ellipsoid(p, (0, -8, 6), (69, 70, 61)), 24)
     d = _join(d, _ellipsoid(p, (0, -54, 22), (50, 38, 44)), 26)  # jaw
-    d = _join(d, _ellipsoid(p, (0, -80, 54), (15, 12, 13)), 24)  # chin
+    d = _join(d, _ellipsoid(p, (0, -80.5, 55), (14, 11.5, 12.5)), 22)  # chin
     d = _join(d, _ellipsoid(p, (36, -34, 38), (23, 21, 22)), 22)  # cheeks
-    d = _join(d, _capsule(p, (0, -95, -24), (0, -165, -40), 33, 37), 22)  # neck
-    d = _carve(d, _ellipsoid(p, (34, 1, 76), (23, 19, 19)), 16)  # eye sockets
+    d = _join(d, _capsule(p, (0, -95, -24), (0, -165, -38), 31, 39), 22)  # neck
+    d = _carve(d, _ellipsoid(p, (34, 2, 76), (23, 18, 18)), 18)  # eye sockets
     d = _join(d, _ellipsoid(p, (0, -56, 50), (23, 17, 21)), 14)  # muzzle
     d = _join(d, _capsule(p, (13, 25, 58), (44, 27, 42), 8, 6), 18)  # brow ridge
-    d = _join(d, np.linalg.norm(p - EYE_CENTRE, axis=-1) - (EYE_RADIUS + LID), 4.0)  # lids over the eyeball
+    d = _join(d, np.linalg.norm(p - EYE_CENTRE, axis=-1) - (EYE_RADIUS + LID), 6.0)  # lids over the eyeball
     nose = _capsule(p, (0, 10, 63), (0, -22, 77), 5.5, 7.0)
     nose = _join(nose, _ellipsoid(p, (0, -27, 81), (10.0, 8.8, 9.5)), 8)
     nose = _join(nose, _ellipsoid(p, (9.0, -29.5, 73.5), (5.6, 5.6, 7.0)), 6)

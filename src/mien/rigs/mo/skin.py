@@ -16,7 +16,7 @@ NECK_STEPS = 18
 """Intervals of half the neck's loop."""
 _FIRST_LOOP = ((0, -100, 34), (46, -80, -18), (0, -68, -84))
 """Front, side and back of the loop [mm] where the directions end and the neck's loft begins."""
-_LAST_LOOP = ((0, -152, 4), (41, -152, -36), (0, -152, -78))
+_LAST_LOOP = ((0, -141, 5), (41, -141, -34), (0, -141, -76))
 _SIZES: tuple[tuple[tuple[float, float, float], float, float], ...] = (
     ((0, -30, 82), 1.9, 0.16),  # nose tip and nostrils
     ((9, -31, 73), 1.9, 0.16),
@@ -24,7 +24,8 @@ _SIZES: tuple[tuple[tuple[float, float, float], float, float], ...] = (
     ((34, 0, 66), 2.6, 0.17),
     ((0, -57, 72), 3.0, 0.17),
     ((30, 30, 60), 4.2, 0.16),
-    ((0, -84, 66), 4.5, 0.16),
+    ((0, -84, 66), 4.2, 0.15),
+    ((0, -98, 36), 5.5, 0.16),
     ((0, 60, 60), 6.5, 0.14),
 )
 """Edge length [mm] near a point, and how fast it grows with distance."""
@@ -32,7 +33,7 @@ _SIZES: tuple[tuple[tuple[float, float, float], float, float], ...] = (
 
 def _size(p: np.ndarray) -> np.ndarray:
     options = [at + grow * np.linalg.norm(p - np.asarray(centre), axis=-1) for centre, at, grow in _SIZES]
-    return np.minimum(np.min(options, axis=0), 15.0)
+    return np.minimum(0.80 * np.min(options, axis=0), 15.0)
 
 
 def _loop(points: tuple[tuple[float, float, float], ...]) -> np.ndarray:
@@ -49,10 +50,10 @@ def _loop(points: tuple[tuple[float, float, float], ...]) -> np.ndarray:
 
 def _midline(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Points on the symmetry plane between two vertices, graded by size, ends left out."""
-    turn = [np.arctan2(p[1] - ORIGIN[1], p[2] - ORIGIN[2]) for p in (start, end)]
-    if start[1] > -60 and turn[1] < turn[0]:  # over the crown
-        turn[1] += 2 * np.pi
-    angles = np.linspace(*turn, 1500)
+    first, last = (float(np.arctan2(p[1] - ORIGIN[1], p[2] - ORIGIN[2])) for p in (start, end))
+    if start[1] > -60 and last < first:  # over the crown
+        last += 2 * np.pi
+    angles = np.linspace(first, last, 1500)
     rays = np.stack([0 * angles, np.sin(angles), np.cos(angles)], 1)
     path = march(np.tile(ORIGIN, (len(rays), 1)), rays)
     lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)

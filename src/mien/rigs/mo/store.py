@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def write(rig: Rig, path: Path) -> None:
 def read(path: Path) -> Rig:
     """The stored rig; raises MienError when the file is missing or not one of these."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}
         about = json.loads(data["about"].tobytes().decode())
         if about["version"] != _VERSION:
@@ -67,7 +68,7 @@ def read(path: Path) -> Rig:
         return _rig(data, about)
     except FileNotFoundError as error:
         raise MienError(f"the built-in head is missing ({path}); install mien again") from error
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise MienError(f"the built-in head cannot be read ({path}: {error}); install mien again") from error
 
 
@@ -75,8 +76,8 @@ def _rig(data: dict[str, np.ndarray], about: dict[str, Any]) -> Rig:
     neutral = data["neutral"].astype(np.float32) * np.float32(STEP)
     shapes = np.zeros((len(about["shapes"]), *neutral.shape), np.float32)
     ends = np.cumsum(data["shape_counts"].astype(int))
-    for shape, start, end in zip(shapes, [0, *ends[:-1]], ends, strict=True):
-        shape[data["shape_rows"][start:end]] = data["shape_steps"][start:end] * np.float32(STEP)
+    for k, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        shapes[k, data["shape_rows"][start:end]] = data["shape_steps"][start:end] * np.float32(STEP)
     groups, at = {}, 0
     for name, count in about["groups"].items():
         groups[name] = data["groups"][at : at + count].astype(np.int32)

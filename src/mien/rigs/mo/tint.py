@@ -30,11 +30,11 @@ def skin_tint(skin: Skin) -> Float[np.ndarray, "V 3"]:
     stain(0.45 * (1 - np.clip((v[:, 1] + 128) / 34, 0, 1)) * (v[:, 1] < -94), (0.94, 0.86, 0.84))  # neck
     for side in ("upper", "lower"):
         red = (0.86, 0.60, 0.60) if side == "upper" else (0.93, 0.66, 0.66)
-        for row, weight in ((6, 1.0), (7, 1.0), (8, 0.55)):
+        for row, weight in ((6, 1.0), (7, 1.0), (8, 1.0), (9, 0.9), (10, 0.5)):
             at = skin.lips(side, row)
             t = np.abs(skin.along(at))
             amount = weight * (1 - 0.5 * t**4)
-            deep = 0.72 if row == 6 else 1.0
+            deep = {6: 0.74, 7: 0.92}.get(row, 1.0)
             tint[at] = tint[at] * (1 - amount[:, None] * (1 - np.asarray(red) * deep))
         for row, level in ((5, 0.55), (4, 0.42), (3, 0.32), (2, 0.20), (1, 0.12), (0, 0.07)):
             tint[skin.lips(side, row)] = np.array([1.0, 0.52, 0.52]) * level
@@ -47,5 +47,5 @@ def skin_tint(skin: Skin) -> Float[np.ndarray, "V 3"]:
             for at in (rows[row], skin.mirror[rows[row]]):
                 tint[at] = (0.55, 0.36, 0.34)
     near_lid = np.linalg.norm(p - EYE_CENTRE, axis=1)
-    stain(0.25 * np.exp(-(((near_lid - 23.5) / 3.0) ** 2)) * (v[:, 1] < -6), (0.92, 0.82, 0.82))
+    stain(0.12 * np.exp(-(((near_lid - 23.5) / 3.0) ** 2)) * (v[:, 1] < -6), (0.92, 0.82, 0.82))
     return np.clip(tint, 0, 1)

@@ -2,16 +2,27 @@
 
 import numpy as np
 
-from mien.synth.motion.groups import AT, COUNT, UNITS
+from mien.synth.motion.groups import AT, COUNT, UNITS, expand
 from mien.synth.motion.ramps import pulse
 
 __all__ = ["calisthenics_track", "draw_units", "unit_weights"]
 
-_PREFERRED = {"jawOpen": 1.6, "jawLeft": 3.6, "jawRight": 3.6, "mouthLeft": 2.8, "mouthRight": 2.8, "jawForward": 1.8, "cheekPuff": 2.2,
-              "mouthClose": 2.6, "mouthFunnel": 1.5, "mouthPucker": 1.5, "mouthRollUpper": 1.6, "mouthRollLower": 1.6,
-              "mouthShrugUpper": 1.6, "mouthPressLeft": 1.6, "mouthPressRight": 1.6, "eyeWideLeft": 1.8,
-              "eyeWideRight": 1.8, "eyeLookUpLeft": 1.5, "eyeLookUpRight": 1.5, "mouthFrownLeft": 1.3,
-              "mouthFrownRight": 1.3, "noseSneerLeft": 1.2, "noseSneerRight": 1.2}  # fmt: skip
+_PREFERRED = {
+    name: share
+    for share, stems in (
+        (3.6, ("jawLeft", "jawRight")),
+        (2.8, ("mouthLeft", "mouthRight")),
+        (2.6, ("mouthClose",)),
+        (2.2, ("cheekPuff",)),
+        (1.8, ("jawForward", "eyeWide")),
+        (1.6, ("jawOpen", "mouthRollUpper", "mouthRollLower", "mouthShrugUpper", "mouthPress")),
+        (1.5, ("mouthFunnel", "mouthPucker", "eyeLookUp")),
+        (1.3, ("mouthFrown",)),
+        (1.2, ("noseSneer",)),
+    )
+    for stem in stems
+    for name in expand(stem)
+}
 """Preference for channels that constraints often remove or that expressions rarely use, set so that each is active in
 at least 8 % of stills."""
 

@@ -1,0 +1,88 @@
+"""Milliseconds of a whole captured frame (track, network, pose) on one thread, ONNX Runtime and NCNN, paired.
+
+    python -m benchmarks.capture_speed ../shared/assets [--json benchmarks/results/capture_speed.json]
+
+Real video is scaled to each size first; decoding is left out. Backends alternate frame by frame: both see one machine.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from time import perf_counter
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
+import numpy as np
+
+from mien.cli.machine import describe
+from mien.engine.provenance import git_revision
+from mien.io.atomic import write_whole
+from mien.io.video import open_video
+from mien.systems.capture.predict import Capture
+
+SIZES = ((640, 480), (1280, 720))
+BACKENDS = ("onnx", "ncnn")
+WARM_UP = 20
+
+
+def frames(path: Path, size: tuple[int, int], count: int) -> list[tuple[np.ndarray, float]]:
+    """The first frames of a video, scaled to fill `size` and cropped centrally."""
+    out: list[tuple[np.ndarray, float]] = []
+    with open_video(path) as video:
+        for frame in video:
+            height, width = frame.image.shape[:2]
+            scale = max(size[0] / width, size[1] / height)
+            big = cv2.resize(frame.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            y, x = (big.shape[0] - size[1]) // 2, (big.shape[1] - size[0]) // 2
+            out.append((np.ascontiguousarray(big[y : y + size[1], x : x + size[0]]), frame.time))
+            if len(out) == count:
+                break
+    return out
+
+
+def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> dict[str, dict[str, float]]:
+    """Median, mean and 99th percentile [ms] per backend over frames with a tracked face."""
+    captures = {name: Capture(bundle, backend=name) for name in BACKENDS}
+    times: dict[str, list[float]] = {name: [] for name in BACKENDS}
+    for i, (image, time) in enumerate(pictures):
+        for name in BACKENDS if i % 2 else reversed(BACKENDS):
+            start = perf_counter()
+            seen = captures[name].frame(image, time) is not None
+            if i >= WARM_UP and seen:
+                times[name].append((perf_counter() - start) * 1e3)
+    return {
+        name: {
+            "median_ms": float(np.median(values)),
+            "mean_ms": float(np.mean(values)),
+            "p99_ms": float(np.percentile(values, 99)),
+            "frames": len(values),
+        }
+        for name, values in times.items()
+    }
+
+
+def main() -> None:
+    """Measure every size and backend, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("assets", type=Path, help="folder with video/")
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
+    parser.add_argument("--frames", type=int, default=300)
+    chosen = parser.parse_args()
+    cv2.setNumThreads(1)
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    for width, height in SIZES:
+        pictures = frames(chosen.assets / "video" / "WolfgangLanger_Pexels.mp4", (width, height), chosen.frames)
+        rows[f"{width}x{height}"] = measure(pictures, chosen.bundle)
+        for name, row in rows[f"{width}x{height}"].items():
+            print(f"{width}x{height} {name}: " + ", ".join(f"{k} {v:.3g}" for k, v in row.items()))
+    if chosen.json:
+        with write_whole(chosen.json) as temporary:
+            report = {"revision": git_revision(), "machine": describe(), "threads": 1, "whole_frame": rows}
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""`mien synth`: training images with their truth, and a look at them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from jaxtyping import UInt8
+
+from mien.core import MienError
+
+__all__ = ["Dataset", "Preview", "dataset", "main", "preview", "tile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Render a data set into a folder of shards; run again, it goes on where it was stopped.
+
+    Capture trains on two: `mien synth dataset data/stills --samples 100000` and
+    `mien synth dataset data/sequences --samples 15000 --frames 8 --per-shard 100`.
+    """
+
+    out: tyro.conf.Positional[Path]
+    """Folder of the shards."""
+    samples: int = 1000
+    """Samples in all; rounded up to whole shards."""
+    per_shard: int = 500
+    """Samples per shard; a shard is what an interrupted run loses."""
+    frames: int = 1
+    """Frames per sample: 1 makes stills, more make sequences."""
+    fps: float = 30.0
+    """Nominal frame rate of sequences."""
+    identities: Annotated[tuple[int, int], tyro.conf.arg(metavar="LOW HIGH")] = (0, 100_000)
+    """Performer numbers, HIGH left out; evaluation uses numbers from 1000000."""
+    seed: int = 1
+    """The same seed and settings make the same shards."""
+    workers: int = 1
+    """Processes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Render faces as training sees them (aligned crops) and tile them into one picture."""
+
+    out: Path = Path("sheet.png")
+    """The picture to write."""
+    samples: int = 60
+    """Faces."""
+    columns: int = 12
+    """Faces in a row."""
+    landmarks: bool = False
+    """Draw the true landmarks: green where visible, red where hidden."""
+    seed: int = 1
+    """Other seeds, other faces."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse the command line and run `dataset` or `preview`."""
+    commands = {"dataset": Dataset, "preview": Preview}
+    options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=arguments)
+    if isinstance(options, Dataset):
+        dataset(options)
+    else:
+        preview(options)
+
+
+def dataset(options: Dataset) -> None:
+    """Render a data set into a folder of shards; run again, it goes on where it was stopped."""
+    from mien.cli.display import progress_bar
+    from mien.synth.dataset import write_dataset
+
+    if options.samples < 1 or options.per_shard < 1:
+        raise MienError("--samples and --per-shard must be at least 1")
+    shards = -(-options.samples // options.per_shard)
+    with progress_bar(f"{options.out}: shards") as advance:
+        write_dataset(
+            options.out,
+            shards=shards,
+            per_shard=min(options.per_shard, options.samples),
+            frames=options.frames,
+            seed=options.seed,
+            workers=options.workers,
+            identities=options.identities,
+            fps=options.fps,
+            progress=advance,
+        )
+    print(f"{options.out}: {shards} shards")
+
+
+def preview(options: Preview) -> None:
+    """Render faces as training sees them (aligned crops) and tile them into one picture."""
+    from tempfile import TemporaryDirectory
+
+    from mien.cli.display import progress_bar
+    from mien.cli.outputs import check_writable, write_picture
+    from mien.synth.dataset import write_dataset
+
+    if options.samples < 1 or options.columns < 1:
+        raise MienError("--samples and --columns must be at least 1")
+    if options.out.suffix.lower() not in {".png", ".jpg"}:
+        raise MienError(f"{options.out}: the sheet is a picture; name it .png or .jpg")
+    check_writable(options.out)
+    with TemporaryDirectory() as folder, progress_bar("performers") as advance:
+        # A shard of one sample each: within a shard, stills share a performer.
+        write_dataset(
+            Path(folder),
+            shards=options.samples,
+            per_shard=1,
+            frames=1,
+            seed=options.seed,
+            workers=1,
+            identities=(0, 100_000),
+            progress=advance,
+        )
+        shards = sorted(Path(folder).iterdir())
+        crops, points, visible = (
+            np.concatenate([np.load(shard / f"{name}.npy")[:, 0] for shard in shards])
+            for name in ("crops", "landmarks", "landmarks_visible")
+        )
+    if options.landmarks:
+        crops = np.stack([_marked(*sample) for sample in zip(crops, points, visible, strict=True)])
+    write_picture(options.out, tile(crops, options.columns))
+    print(f"wrote {options.out}")
+
+
+def tile(images: UInt8[np.ndarray, "N S S 3"], columns: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Images in rows of `columns`; places left over are black."""
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    side = images.shape[1]
+    places = np.zeros((rows * columns, *images.shape[1:]), np.uint8)
+    places[: len(images)] = images
+    grid = places.reshape(rows, columns, side, side, 3).swapaxes(1, 2)
+    return np.ascontiguousarray(grid.reshape(rows * side, columns * side, 3))
+
+
+def _marked(image: np.ndarray, points: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    import cv2
+
+    # Twice the size: 70 dots would cover a crop of 160 px.
+    out = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    for (x, y), seen in zip((points + 0.5) * 2 - 0.5, visible, strict=True):
+        cv2.circle(out, (round(float(x)), round(float(y))), 1, (90, 255, 90) if seen else (255, 80, 80), -1)
+    return out

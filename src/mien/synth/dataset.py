@@ -1,0 +1,274 @@
+"""Writing synthetic training sets as shards: deterministic, resumable, whole or not at all, by several processes.
+
+`DIR/shard-00000/` holds one .npy per field (the table is in `FIELDS`) and shard.json. Shard k depends only on the seed,
+k, and the settings that shard.json records.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import mien
+from mien.core import MienError
+
+if TYPE_CHECKING:
+    from mien.synth.performer import Performance
+    from mien.synth.renderer import Renderer
+    from mien.synth.scene import Action, Cast, Shot
+    from mien.track.onet import ONet
+
+__all__ = ["CROP", "FIELDS", "MARGIN", "ShardSettings", "write_dataset"]
+
+CROP, MARGIN = 128, 16
+SIDE = CROP + 2 * MARGIN
+FORMAT = 1
+"""Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
+_SCENES_PER_CAST = 8
+"""Stills taken of one performer before the next is dressed (dressing costs as much as a few frames)."""
+_TAKES_PER_CAST = 2
+_HOLD_IOU = 0.85
+"""As at run time: the tracker's box is held until it and the refined one overlap less."""
+
+FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "crops": (np.uint8, (SIDE, SIDE, 3)),
+    "landmarks": (np.float32, (70, 2)),
+    "landmarks_visible": (np.uint8, (70,)),
+    "weights": (np.float32, (52,)),
+    "pose": (np.float32, (7,)),
+    "gaze": (np.float32, (2, 2)),
+    "times": (np.float64, ()),
+    "occluded": (np.float32, (3,)),
+    "five_from_onet": (np.uint8, ()),
+}
+"""Field -> dtype and shape per frame; arrays are [N, T, *shape]. `identity` is int64 [N]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardSettings:
+    """All that decides a shard's content, besides its index."""
+
+    seed: int
+    per_shard: int
+    """Samples (N)."""
+    frames: int
+    """Frames per sample (T); 1 makes stills."""
+    fps: float
+    identities: tuple[int, int]
+    """Performer numbers [low, high)."""
+
+
+def write_dataset(
+    out: Path, *, shards: int, per_shard: int, frames: int, seed: int, workers: int, identities: tuple[int, int],
+    fps: float = 30, progress: Callable[[int, int], None] | None = None,
+) -> None:  # fmt: skip
+    """Write `shards` shards into `out`, skipping those that are there. `progress(done, total)` is called per shard.
+
+    Raises MienError for settings that make no sense, a folder that cannot be written, shards of other settings, or a
+    machine without EGL.
+    """
+    out = Path(out)
+    settings = ShardSettings(seed=seed, per_shard=per_shard, frames=frames, fps=fps, identities=tuple(identities))
+    _check(settings, shards)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MienError(f"cannot make the folder {out}: {error.strerror}; choose another place") from error
+    missing = [k for k in range(shards) if not _is_there(out, k, settings)]
+    done = shards - len(missing)
+    if progress:
+        progress(done, shards)
+    if workers <= 1 or len(missing) <= 1:
+        for k in missing:
+            write_shard(out, k, settings)
+            done += 1
+            if progress:
+                progress(done, shards)
+        return
+    # spawn: a GL context does not survive a fork.
+    with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(write_shard, out, k, settings) for k in missing]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                done += 1
+                if progress:
+                    progress(done, shards)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def write_shard(out: Path, index: int, settings: ShardSettings) -> None:
+    """Make one shard in a temporary folder beside its place, then rename it."""
+    target = out / f"shard-{index:05d}"
+    temporary = out / f".{target.name}-{os.getpid()}"
+    arrays = make_shard(index, settings)
+    try:
+        temporary.mkdir()
+        for name, array in arrays.items():
+            np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+        (temporary / "shard.json").write_text(json.dumps(_describe(index, settings), indent=1) + "\n")
+        temporary.replace(target)
+    except OSError as error:
+        raise MienError(f"cannot write {target}: {error.strerror}; choose another place or free some space") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def make_shard(index: int, settings: ShardSettings) -> dict[str, np.ndarray]:
+    """The arrays of one shard."""
+    import cv2
+
+    from mien.synth.renderer import renderer
+    from mien.synth.scene import cast
+    from mien.track.onet import ONet
+
+    cv2.setNumThreads(1)
+    gl, onet = renderer(), ONet.load()
+    count, frames = settings.per_shard, settings.frames
+    arrays = {name: np.zeros((count, frames, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
+    arrays["identity"] = np.zeros(count, np.int64)
+    group = _SCENES_PER_CAST if frames == 1 else _TAKES_PER_CAST
+    for first in range(0, count, group):
+        rng = np.random.default_rng([settings.seed, index, first, frames])
+        identity = int(rng.integers(*settings.identities))
+        who = cast(settings.seed, identity, variant=int(rng.integers(1 << 20)))
+        gl.wear(who.costume)
+        rows = range(first, min(first + group, count))
+        actions = [sample_action(rng, frames, settings.fps) for _ in rows]
+        performance = who.performer.perform(np.concatenate([a.weights for a in actions]))
+        for k, n in enumerate(rows):
+            arrays["identity"][n] = identity
+            into = {name: a[n] for name, a in arrays.items() if name != "identity"}
+            take = performance.frames(k * frames, (k + 1) * frames)
+            _fill(rng, gl, onet, who, actions[k], take, into)
+    return arrays
+
+
+def _fill(
+    rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast", action: "Action", performance: "Performance",
+    rows: dict[str, np.ndarray],
+) -> None:  # fmt: skip
+    """Film one sample and write its frames."""
+    from mien.synth.scene import film, set_scene
+    from mien.track.align import align_matrix, warp
+
+    scene = set_scene(rng, who)
+    box: np.ndarray | None = None
+    for t, shot in enumerate(film(rng, gl, who, scene, action, performance=performance)):
+        five, box = follow(rng, onet, shot, box)
+        matrix = align_matrix(five if five is not None else _guessed_five(rng, shot), CROP, margin=MARGIN)
+        points = shot.truth.landmarks @ matrix[:, :2].T + matrix[:, 2]
+        inside = ((points >= -0.5) & (points < SIDE - 0.5)).all(axis=1)
+        rows["crops"][t] = warp(shot.image, matrix, SIDE)
+        rows["landmarks"][t] = points
+        rows["landmarks_visible"][t] = shot.truth.visible & inside
+        rows["weights"][t] = shot.truth.weights
+        rows["pose"][t] = np.concatenate([shot.truth.quaternion, shot.truth.translation])
+        rows["gaze"][t] = shot.truth.gaze
+        rows["times"][t] = action.times[t]
+        rows["occluded"][t] = shot.truth.hidden
+        rows["five_from_onet"][t] = five is not None
+
+
+def sample_action(rng: np.random.Generator, frames: int, fps: float) -> "Action":
+    """What the performer does: a still, or a window of motion at uneven times."""
+    from mien.synth.motion import sample_motion, sample_still
+    from mien.synth.scene import Action
+
+    if frames == 1:
+        weights, angles = sample_still(rng)
+        return Action(times=np.zeros(1), weights=weights[None], angles=angles[None], translation=np.zeros((1, 3)))
+    # Cameras keep time badly: the motion is sampled four times as densely, then read at jittered steps.
+    fine = 4
+    fps = fps * float(rng.choice([0.8, 1.0, 1.0, 1.0]))
+    motion = sample_motion(rng, frames * fine + 2 * fine, fps * fine)
+    at = np.arange(frames) * fine + rng.integers(0, 2, frames)
+    if rng.random() < 0.1:  # a dropped frame
+        at[int(rng.integers(1, frames)) :] += fine
+    return Action(
+        times=motion.times[at] - motion.times[at[0]],
+        weights=motion.weights[at],
+        angles=motion.angles[at],
+        translation=motion.translation[at],
+    )
+
+
+def follow(
+    rng: np.random.Generator, onet: "ONet", shot: "Shot", box: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """O-Net's five points as at run time, and the box to hold for the next frame; None where it sees no face."""
+    from mien.synth.annotate import true_five
+    from mien.track.boxes import box_iou, square_boxes
+
+    if box is None:
+        five = true_five(shot.truth.landmarks)
+        eyes = float(np.linalg.norm(five[1] - five[0]))
+        half = 1.25 * max(eyes, 0.6 * float(np.ptp(five[:, 1])), 6.0)
+        start = np.concatenate([five.mean(0) - half, five.mean(0) + half])
+        found = onet.refine(shot.image, _jittered(rng, start, 0.06))
+        if found is None:
+            return None, None
+        # The box held at run time was refined on an earlier frame, in which the head was a little elsewhere.
+        box = _jittered(rng, square_boxes(found.box), 0.03)
+    found = onet.refine(shot.image, box)
+    if found is None:
+        return None, None
+    square = square_boxes(found.box)
+    if box_iou(square, box[None])[0] < _HOLD_IOU:
+        box = square
+    return found.five_points, box
+
+
+def _jittered(rng: np.random.Generator, box: np.ndarray, spread: float) -> np.ndarray:
+    """A square box shifted and scaled by up to about two `spread` of its side."""
+    side = box[2] - box[0]
+    centre = (box[:2] + box[2:]) / 2 + np.clip(rng.normal(0, spread, 2), -2 * spread, 2 * spread) * side
+    half = side / 2 * np.exp(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
+    return np.concatenate([centre - half, centre + half])
+
+
+def _guessed_five(rng: np.random.Generator, shot: "Shot") -> np.ndarray:
+    """True points with a detector's error (3 % of the eye distance), for faces that O-Net rejects."""
+    from mien.synth.annotate import true_five
+
+    five = true_five(shot.truth.landmarks)
+    return five + rng.normal(0, 0.03 * max(float(np.linalg.norm(five[1] - five[0])), 10.0), (5, 2))
+
+
+def _check(settings: ShardSettings, shards: int) -> None:
+    low, high = settings.identities
+    if shards < 1 or settings.per_shard < 1 or settings.frames < 1:
+        raise MienError("shards, samples per shard and frames must each be at least 1")
+    if not (0 <= low < high):
+        raise MienError(f"identities {low}:{high} is empty; give a low and a higher performer number")
+    if not (np.isfinite(settings.fps) and settings.fps > 0):
+        raise MienError(f"fps must be positive, not {settings.fps}")
+
+
+def _describe(index: int, settings: ShardSettings) -> dict[str, object]:
+    return {"format": FORMAT, "index": index, "mien": mien.__version__, **asdict(settings)}
+
+
+def _is_there(out: Path, index: int, settings: ShardSettings) -> bool:
+    """Whether the shard was written before; raises MienError when it was made with other settings."""
+    note = out / f"shard-{index:05d}" / "shard.json"
+    if not note.is_file():
+        return False
+    try:
+        found = json.loads(note.read_text())
+    except ValueError as error:
+        raise MienError(f"{note} is damaged; delete its folder and run again") from error
+    wanted = json.loads(json.dumps(_describe(index, settings)))
+    different = [k for k in wanted if k != "mien" and found.get(k) != wanted[k]]
+    if different:
+        raise MienError(f"{note.parent} was made with another {', '.join(different)}; choose another folder or delete it")
+    return True

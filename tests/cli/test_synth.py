@@ -1,0 +1,57 @@
+"""`mien synth` renders for real: EGL and ICT-FaceKit are needed."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.cli.synth import tile
+
+from .conftest import Run
+
+
+@pytest.fixture(autouse=True)
+def ict(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (archive,) = assets.glob("ICT-FaceKit-*.zip")
+    monkeypatch.setenv("MIEN_ICT", str(archive))
+
+
+def test_tiles_stand_in_reading_order() -> None:
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    grid = tile(images, 3)
+    assert grid[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 4, 0]]
+    assert tile(images[:2], 12).shape == (2, 4, 3)
+
+
+def test_a_data_set_is_made_in_whole_shards_and_gone_on_with(run: Run, tmp_path: Path) -> None:
+    command = ("synth", "dataset", "data", "--samples", "3", "--per-shard", "2", "--frames", "2", "--seed", "5")
+    done = run(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    shards = sorted((tmp_path / "data").iterdir())
+    assert [shard.name for shard in shards] == ["shard-00000", "shard-00001"]
+    crops = np.load(shards[0] / "crops.npy")
+    assert crops.shape == (2, 2, 160, 160, 3)
+    stamp = (shards[0] / "crops.npy").stat().st_mtime_ns
+    assert run(*command).returncode == 0
+    assert (shards[0] / "crops.npy").stat().st_mtime_ns == stamp
+    other = run(*command[:-1], "6")
+    assert other.returncode == 2
+    assert "seed" in other.stderr
+
+
+def test_a_preview_shows_faces(run: Run, tmp_path: Path) -> None:
+    done = run("synth", "preview", "--samples", "3", "--columns", "2", "--landmarks", "--out", "sheet.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    image = cv2.imread(str(tmp_path / "sheet.png"))
+    assert image.shape == (640, 640, 3)
+    assert image[:320].std() > 10
+    assert not image[320:, 320:].any()
+
+
+def test_bad_numbers_and_places(refused, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "--samples" in refused("synth", "dataset", "data", "--samples", "0")
+    assert "identities" in refused("synth", "dataset", "data", "--identities", "5", "5")
+    assert "file/data" in refused("synth", "dataset", "file/data")
+    assert "sheet.gif" in refused("synth", "preview", "--out", "sheet.gif")

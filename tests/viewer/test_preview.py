@@ -1,0 +1,101 @@
+"""The preview's frames and the contact sheet."""
+
+import numpy as np
+import pytest
+
+from mien.core import ARKIT, MienError
+from mien.core.channels import index
+from mien.rigs.mo import load_mo
+from mien.viewer.preview import Preview, readable
+from mien.viewer.sheet import EXPRESSIONS, contact_sheet, expression_weights
+
+AT = index(ARKIT)
+
+
+def test_names_are_readable():
+    assert readable("mouthSmileLeft") == "mouth smile L"
+    assert readable("jawOpen") == "jaw open"
+    assert readable("jawRight") == "jaw R"
+    assert len({readable(name) for name in ARKIT}) == len(ARKIT)
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (1280, 720), (240, 426), (1, 1), (301, 77)])
+def test_every_size_of_footage_gives_an_even_frame(width: int, height: int):
+    rig = load_mo()
+    preview = Preview(rig, width, height)
+    picture = np.full((height, width, 3), 200, np.uint8)
+    out = preview.compose(picture, None, rig.neutral.vertices, np.zeros(len(ARKIT)))
+    assert out.shape == (preview.height, preview.width, 3)
+    assert out.dtype == np.uint8
+    assert preview.width % 2 == preview.height % 2 == 0
+    if (width, height) == (640, 480):
+        assert (preview.width, preview.height) == (1280, 600)
+        assert (out[:480, :640] == 200).all(), "footage that fits is shown unscaled"
+
+
+def test_landmarks_are_drawn_where_they_are():
+    rig = load_mo()
+    preview = Preview(rig, 320, 240)
+    black = np.zeros((240, 320, 3), np.uint8)
+    marks = np.full((70, 2), np.nan)
+    marks[30] = (100.0, 60.0)
+    out = preview.compose(black, marks, None, None)
+    shown = out[60:480, :640].astype(int).sum(axis=2)  # below the "no face" label
+    y, x = np.unravel_index(np.argmax(shown), shown.shape)
+    assert (x, y + 60) == pytest.approx((200.5, 120.5), abs=1.5)
+
+
+def test_lost_faces_and_wild_values_are_survived():
+    rig = load_mo()
+    preview = Preview(rig, 320, 240)
+    black = np.zeros((240, 320, 3), np.uint8)
+    lost = preview.compose(black, None, None, None)
+    assert lost[:60, :200].any(), "it says that no face is seen"
+    wild = preview.compose(black, np.full((68, 2), 1e9), rig.neutral.vertices, np.linspace(-2, 3, len(ARKIT)))
+    nan = preview.compose(black, np.full((68, 2), np.nan), rig.neutral.vertices, np.full(len(ARKIT), np.nan))
+    assert wild.shape == nan.shape == lost.shape
+
+
+def test_the_strongest_channels_reach_the_strip():
+    rig = load_mo()
+    preview = Preview(rig, 64, 48)
+    black = np.zeros((48, 64, 3), np.uint8)
+    weights = np.zeros(len(ARKIT))
+    strong = ["tongueOut", "cheekPuff", "mouthFunnel", "noseSneerRight"]
+    weights[[AT[name] for name in strong]] = 0.9
+    quiet = preview.compose(black, None, rig.neutral.vertices, np.zeros(len(ARKIT)))[480:]
+    for _ in range(4):
+        loud = preview.compose(black, None, rig.neutral.vertices, weights)[480:]
+    assert {AT[name] for name in strong} <= set(preview._shown)
+    bars = (loud == (255, 176, 92)).all(axis=2).sum() - (quiet == (255, 176, 92)).all(axis=2).sum()
+    assert bars > 4 * 0.5 * preview.width / 6
+
+
+def test_bad_input_is_one_clear_line():
+    rig = load_mo()
+    with pytest.raises(MienError, match="positive"):
+        Preview(rig, 0, 10)
+    preview = Preview(rig, 32, 24)
+    with pytest.raises(MienError, match="32x24"):
+        preview.compose(np.zeros((10, 10, 3), np.uint8), None, None, None)
+    with pytest.raises(MienError, match="weights"):
+        preview.compose(np.zeros((24, 32, 3), np.uint8), None, None, np.zeros(3))
+
+
+def test_contact_sheet_shows_every_channel():
+    rig = load_mo()
+    sheet = contact_sheet(rig, cell=48, columns=9)
+    assert sheet.shape[1] == 9 * 48
+    assert sheet.shape[0] == 9 * 48 // 3 + 9 * 48 // 6 + 6 * 48
+    last = sheet[-48:]
+    assert len(np.unique(last.reshape(-1, 3), axis=0)) > 100
+
+
+def test_expressions_use_real_channels():
+    assert len(EXPRESSIONS) == 6
+    for weights in EXPRESSIONS.values():
+        vector = expression_weights(weights)
+        assert vector.max() <= 1
+        assert np.count_nonzero(vector) == len(weights)
+    with pytest.raises(KeyError):
+        expression_weights({"smirk": 1.0})
