@@ -1,22 +1,42 @@
-"""Every system measured: `python -m benchmarks.run [--quick]` writes benchmarks/results/NAME.json."""
+"""Everything measured: `python -m benchmarks.run [--quick] [--assets FOLDER]` writes benchmarks/results/*.json.
 
+`mien bench` of every system, at most ten minutes each; where the real test material is there (FOLDER, by default
+../shared/assets), also tracking, whole frames and real videos.
+"""
+
+import argparse
+import subprocess
 import sys
 from pathlib import Path
 
-from mien.cli.main import main
 from mien.systems import registry
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
-def run(options: list[str]) -> int:
-    """Run `mien bench` on every registered system; the first failure's exit code, or 0."""
+def run(module: str, *arguments: object) -> None:
+    """One benchmark in a process of its own, which its thread settings need; an error ends everything."""
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, check=True)
+
+
+def main() -> None:
+    """Run all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a minute or so each")
+    parser.add_argument("--assets", type=Path, default=ROOT.parent / "shared" / "assets")
+    chosen = parser.parse_args()
+    quick = ["--quick"] if chosen.quick else []
     RESULTS.mkdir(exist_ok=True)
     for name in registry.SYSTEMS:
-        if code := main(["bench", name, *options, "--json", str(RESULTS / f"{name}.json")]):
-            return code
-    return 0
+        run("mien", "bench", name, *quick, "--json", RESULTS / f"{name}.json")
+    if not chosen.assets.is_dir():
+        print(f"{chosen.assets} is not there: no figures on real video")
+        return
+    run("benchmarks.track", "--assets", chosen.assets, *quick, "--json", RESULTS / "track.json")
+    run("benchmarks.capture_speed", chosen.assets, "--json", RESULTS / "capture_speed.json")
+    run("benchmarks.capture_real", chosen.assets, "--json", RESULTS / "capture_real.json")
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    main()

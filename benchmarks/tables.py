@@ -1,61 +1,163 @@
-"""Figures into documents: fills the README and docs/systems/NAME.md from benchmarks/results/NAME.json.
+"""Figures into documents: fills the README and docs from benchmarks/results/*.json.
 
-A document shows figures between two marker lines, and nobody types what stands there:
+A document shows figures between two marker lines that name result files, and nobody types what stands there:
 
-    <!-- figures: capture, headline -->     or     <!-- figures: capture -->
+    <!-- figures: capture track, headline -->     or     <!-- figures: capture -->
     <!-- end of figures -->
 
-`python -m benchmarks.tables` writes them, `--check` exits with 1 when a document differs from its file.
+`python -m benchmarks.tables` writes them, `--check` exits with 1 when a document differs from the files.
 """
 
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["fill", "main", "markdown"]
+__all__ = ["figures_of", "fill", "main", "markdown"]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-BLOCK = re.compile(r"(<!-- figures: (\w+)(, headline)? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- figures: ([\w ]+)(, headline)? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
-
-def documents() -> list[Path]:
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+HOW = {
+    "capture_real": "python -m benchmarks.capture_real ../shared/assets",
+    "capture_speed": "python -m benchmarks.capture_speed ../shared/assets",
+    "track": "python -m benchmarks.track",
+}
+"""What makes a result file that is not of `mien bench`."""
+REAL = {
+    "mouth_open": "jaw and mouth opening",
+    "blink": "blinks",
+    "corner_up": "mouth corners (smile - frown)",
+    "brow": "brows",
+    "yaw": "yaw",
+    "pitch": "pitch",
+    "roll": "roll",
+}
+RUNTIMES = {"onnx": "ONNX Runtime", "ncnn": "NCNN"}
 
 
 def fill(text: str, results: Path = RESULTS) -> str:
-    """`text` with the table of each block made anew; a system without results says how to get them."""
+    """`text` with the table of each block made anew; where a result file is missing stands how to make it."""
 
     def replace(match: re.Match[str]) -> str:
-        begin, name, headline, end = match.groups()
-        file = results / f"{name}.json"
-        if not file.is_file():
-            return f"{begin}\nNot measured yet: `mien bench {name} --json benchmarks/results/{name}.json`\n\n{end}"
-        result = json.loads(file.read_text(encoding="utf-8"))
-        return f"{begin}\n{markdown(result, headline=bool(headline))}\n\n{end}"
+        begin, names, headline, end = match.groups()
+        return f"{begin}\n{markdown(names.split(), results, headline=bool(headline))}\n\n{end}"
 
     return BLOCK.sub(replace, text)
 
 
-def markdown(result: dict[str, Any], *, headline: bool = False) -> str:
-    """A table of one system's figures with the machine under it; `headline` leaves out those not marked so."""
-    figures = [figure for figure in result["figures"] if figure.get("headline", True) or not headline]
-    rows = ["| figure | mien | target | baselines, same run |", "|---|---|---|---|"]
-    for figure in figures:
-        unit = f" [{figure['unit']}]" if figure.get("unit") else ""
-        baselines = ", ".join(f"{name} {number(value)}" for name, value in figure.get("baselines", {}).items())
-        rows.append(f"| {figure['name']}{unit} | {number(figure['ours'])} | {target(figure)} | {baselines} |")
-    machine = result["machine"]
-    libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items() if name != "mien")
-    how = "quick run" if result["quick"] else "full run"
-    rows += [
-        "",
-        f"`mien bench {result['system']}`, {how}, revision {result.get('revision', 'unknown')}, on {machine['cpu']},"
-        f" {machine['cores']} cores, Python {machine['python']} ({libraries}).",
+def markdown(names: list[str], results: Path = RESULTS, *, headline: bool = False) -> str:
+    """One table of the figures in several result files, and under it what was run where."""
+    rows, captions, absent = [], [], []
+    for name in names:
+        command = HOW.get(name, f"mien bench {name}")
+        if not (results / f"{name}.json").is_file():
+            absent.append(f"`{command} --json benchmarks/results/{name}.json`")
+            continue
+        result = json.loads((results / f"{name}.json").read_text(encoding="utf-8"))
+        figures = figures_of(name, result)
+        rows += [row(figure) for figure in figures if figure.get("headline", True) or not headline]
+        captions.append(caption(command, result))
+    lines = ["| figure | mien | target | baselines, same run |", "|---|---|---|---|", *rows] if rows else []
+    if captions:
+        lines += ["", *dict.fromkeys(captions)]
+    if absent:
+        lines += ["", f"Not measured yet: {', '.join(absent)}."]
+    return "\n".join(lines).strip()
+
+
+def figures_of(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The figures of a result file: name, ours, unit, better, target, baselines, headline."""
+    own: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
+        "capture_real": _real,
+        "capture_speed": _speed,
+        "track": _track,
+    }
+    return own[name](result) if name in own else result["figures"]
+
+
+def _real(result: dict[str, Any]) -> list[dict[str, Any]]:
+    videos = result["scores"]
+    return [
+        {
+            "name": f"Real video, {label}: median Pearson over {len(videos)} videos",
+            "ours": result["medians"].get(key),
+            "target": result["targets"].get(key),
+            "baselines": {},
+        }
+        for key, label in REAL.items()
+    ] + [
+        {"name": f"{label}, {video}", "ours": scores.get(key), "headline": False}
+        for key, label in REAL.items()
+        for video, scores in videos.items()
     ]
-    return "\n".join(rows)
+
+
+def _speed(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"Whole frame, {size}, {RUNTIMES[backend]}, one thread",
+            "unit": "ms, median",
+            "better": "lower",
+            "ours": values["median_ms"],
+            "target": 3,  # a tenth of a frame at 30 Hz
+        }
+        for size, backends in result["whole_frame"].items()
+        for backend, values in backends.items()
+    ]
+
+
+def _track(result: dict[str, Any]) -> list[dict[str, Any]]:
+    figures: list[dict[str, Any]] = [
+        {
+            "name": f"Following a face, {clip}",
+            "unit": "ms, median",
+            "better": "lower",
+            "ours": values["track_ms"],
+            "baselines": {"own full cascade": values["cascade_40_ms"]},
+            "headline": False,
+        }
+        for clip, values in result["speed"].items()
+    ]
+    ratios = [values["faster_than_cascade_40"] for values in result["speed"].values()]
+    figures.append(
+        {"name": "Following against the full cascade, slowest clip: times faster", "ours": min(ratios), "target": 15}
+    )
+    faces = [values for values in result["quality"].values() if "missed" in values and "frames" in values]
+    jitters = [v["still_jitter_eye_distances"] for v in faces if v["still_jitter_eye_distances"] is not None]
+    frames = sum(values["frames"] for values in faces)
+    return [
+        *figures,
+        {
+            "name": f"Frames missed, of {frames} with a face in {len(faces)} real videos",
+            "better": "lower",
+            "ours": sum(len(values["missed"]) for values in faces),
+            "target": 0,
+        },
+        {
+            "name": "Frames with a false face, no_face.mp4",
+            "better": "lower",
+            "ours": len(result["quality"]["no_face.mp4"]["frames_with_a_face"]),
+            "target": 0,
+        },
+        {
+            "name": "Jitter of the five points under noise (sigma 3), worst video",
+            "unit": "1e-3 of eye distance",
+            "better": "lower",
+            "ours": 1e3 * max(jitters),
+            "target": 1.5,
+        },
+    ]
+
+
+def row(figure: dict[str, Any]) -> str:
+    """One line of the table."""
+    unit = f" [{figure['unit']}]" if figure.get("unit") else ""
+    baselines = ", ".join(f"{name} {number(value)}" for name, value in figure.get("baselines", {}).items())
+    return f"| {figure['name']}{unit} | {number(figure['ours'])} | {target(figure)} | {baselines} |"
 
 
 def target(figure: dict[str, Any]) -> str:
@@ -65,7 +167,8 @@ def target(figure: dict[str, Any]) -> str:
     higher = figure.get("better", "higher") == "higher"
     ours, wanted = figure["ours"], figure["target"]
     reached = ours is not None and (ours >= wanted if higher else ours <= wanted)
-    return f"{'≥' if higher else '≤'} {number(wanted)} {'reached' if reached else '**missed**'}"
+    sign = "≥" if higher else "≤"
+    return f"{sign} {number(wanted)} {'reached' if reached else '**missed**'}"
 
 
 def number(value: float | None) -> str:
@@ -75,6 +178,21 @@ def number(value: float | None) -> str:
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def caption(command: str, result: dict[str, Any]) -> str:
+    """What was run, at which revision, on which machine."""
+    machine = result["machine"]
+    libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items() if name != "mien")
+    how = ", quick run" if result.get("quick") else ""
+    revision = f", revision {result['revision']}" if "revision" in result else ""
+    place = f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {libraries}"
+    return f"`{command}`{how}{revision}: {place}.  "
+
+
+def documents() -> list[Path]:
+    """The documents that may show figures."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("README.md"))]
 
 
 def main(arguments: list[str]) -> int:

@@ -5,15 +5,19 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
+import pytest
+
 # Before numpy is imported by anybody: tests run side by side, one thread each.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import hypothesis
-import pytest
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 CI = bool(os.environ.get("MIEN_CI"))
+ASSETS = Path(os.environ.get("MIEN_TEST_ASSETS", REPOSITORY.parent / "shared" / "assets"))
+if "MIEN_TEST_ASSETS" in os.environ:  # elsewhere than mien.rigs.ict looks
+    for _archive in ASSETS.glob("ICT-FaceKit-*.zip"):
+        os.environ.setdefault("MIEN_ICT", str(_archive))
 
 # No deadline: a test that times anything fails on a busy machine. In CI the examples are the same in every run.
 hypothesis.settings.register_profile("mien", deadline=None, derandomize=CI)
@@ -23,10 +27,9 @@ hypothesis.settings.load_profile("mien")
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """The folder of real test material; tests that need it fail in CI and skip elsewhere when it is absent."""
-    folder = Path(os.environ.get("MIEN_TEST_ASSETS", REPOSITORY.parent / "shared" / "assets"))
-    if not folder.is_dir():
-        pytest.skip(f"no test material at {folder}; set MIEN_TEST_ASSETS")
-    return folder
+    if not ASSETS.is_dir():
+        pytest.skip(f"no test material at {ASSETS}; set MIEN_TEST_ASSETS")
+    return ASSETS
 
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

@@ -1,6 +1,7 @@
 """The documents: figures come from files, links lead somewhere, commands exist."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -35,16 +36,42 @@ RESULT = {
 }
 
 
-def test_a_table_states_targets_baselines_and_machine(tables: ModuleType) -> None:
-    full = tables.markdown(RESULT)
+def test_a_table_states_targets_baselines_and_machine(tables: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "capture.json").write_text(json.dumps(RESULT))
+    full = tables.markdown(["capture", "track"], tmp_path)
     assert "| Pearson | 0.712 | ≥ 0.6 reached | ridge 0.5, zeros - |" in full
     assert "| frame [ms] | 3.5 | ≤ 3 **missed** |  |" in full
-    assert "full run, revision abc, on Some CPU, 2 cores, Python 3.11.7 (numpy 2.4)" in full
-    assert "frame" not in tables.markdown(RESULT, headline=True)
+    assert "`mien bench capture`, revision abc: Some CPU, 2 cores, Python 3.11.7, numpy 2.4." in full
+    assert "Not measured yet: `python -m benchmarks.track --json benchmarks/results/track.json`." in full
+    assert "frame" not in tables.markdown(["capture"], tmp_path, headline=True)
+
+
+def test_results_of_other_benchmarks_become_figures(tables: ModuleType) -> None:
+    real = {
+        "scores": {"one": {"blink": 0.9}},
+        "medians": {"blink": 0.9, "yaw": None},
+        "targets": {"blink": 0.8, "yaw": 0.9},
+    }
+    rows = [tables.row(figure) for figure in tables.figures_of("capture_real", real)]
+    assert "| Real video, blinks: median Pearson over 1 videos | 0.9 | ≥ 0.8 reached |  |" in rows
+    assert "| Real video, yaw: median Pearson over 1 videos | - | ≥ 0.9 **missed** |  |" in rows
+    speed = {"whole_frame": {"640x480": {"ncnn": {"median_ms": 1.23456}}}}
+    (row,) = (tables.row(figure) for figure in tables.figures_of("capture_speed", speed))
+    assert row == "| Whole frame, 640x480, NCNN, one thread [ms, median] | 1.23 | ≤ 3 reached |  |"
+    clip = {"frames": 10, "missed": [3], "still_jitter_eye_distances": 0.0012}
+    track = {
+        "speed": {"640x480 a": {"track_ms": 0.5, "cascade_40_ms": 10.0, "faster_than_cascade_40": 20.0}},
+        "quality": {"a.mp4": clip, "b.mp4": {**clip, "missed": []}, "no_face.mp4": {"frames_with_a_face": []},
+                    "face_noface.mov": {"missed": 0, "invented": 0}},
+    }  # fmt: skip
+    values = {figure["name"]: figure["ours"] for figure in tables.figures_of("track", track)}
+    assert values["Frames missed, of 20 with a face in 2 real videos"] == 1
+    assert values["Jitter of the five points under noise (sigma 3), worst video"] == pytest.approx(1.2)
+    assert values["Following against the full cascade, slowest clip: times faster"] == 20
 
 
 def test_filling_touches_only_the_blocks_and_settles(tables: ModuleType, tmp_path: Path) -> None:
-    text = "before\n<!-- figures: capture -->\ntyped 0.99\n<!-- end of figures -->\nafter\n"
+    text = "before\n<!-- figures: capture track, headline -->\ntyped 0.99\n<!-- end of figures -->\nafter\n"
     once = tables.fill(text, tmp_path)
     assert "typed" not in once
     assert "Not measured yet" in once

@@ -189,22 +189,22 @@ def test_damaged_packets_in_the_middle_are_survived(tmp_path: Path) -> None:
 
 def test_the_writer_leaves_whole_files_or_none(tmp_path: Path) -> None:
     path = tmp_path / "take.mp4"
-    with pytest.raises(KeyboardInterrupt), VideoWriter(path, 64, 48, 30) as writer:
+    with pytest.raises(KeyboardInterrupt), VideoWriter(path, 64, 48, 30.0) as writer:
         writer.write(picture(64, 48), 0.0)
         raise KeyboardInterrupt
-    with pytest.raises(MienError, match="no frame"), VideoWriter(path, 64, 48, 30):
+    with pytest.raises(MienError, match="no frame"), VideoWriter(path, 64, 48, 30.0):
         pass
-    with pytest.raises(MienError, match="times must grow"), VideoWriter(path, 64, 48, 30) as writer:
+    with pytest.raises(MienError, match="times must grow"), VideoWriter(path, 64, 48, 30.0) as writer:
         writer.write(picture(64, 48), 0.1)
         writer.write(picture(64, 48), 0.1)
-    with pytest.raises(MienError, match="does not fit"), VideoWriter(path, 64, 48, 30) as writer:
+    with pytest.raises(MienError, match="does not fit"), VideoWriter(path, 64, 48, 30.0) as writer:
         writer.write(picture(48, 64), 0.0)
-    with pytest.raises(MienError, match="does not exist"), VideoWriter(tmp_path / "no" / "take.mp4", 64, 48, 30):
+    with pytest.raises(MienError, match="does not exist"), VideoWriter(tmp_path / "no" / "take.mp4", 64, 48, 30.0):
         pass
     with pytest.raises(MienError, match="positive"):
-        VideoWriter(path, 0, 48, 30)
+        VideoWriter(path, 0, 48, 30.0)
     with pytest.raises(MienError, match=r"\.mp4"):
-        VideoWriter(tmp_path / "take.xyz", 64, 48, 30)
+        VideoWriter(tmp_path / "take.xyz", 64, 48, 30.0)
     assert not list(tmp_path.iterdir())
 
 

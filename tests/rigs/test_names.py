@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.core import ARKIT
-from mien.rigs.names import normalise, words
+from mien.rigs.names import merged, normalise, words
 
 SPELLINGS = [
     lambda name: name,
@@ -11,7 +11,7 @@ SPELLINGS = [
     lambda name: name.lower(),
     lambda name: name.removesuffix("Left") + "_L" if name.endswith("Left") else name,
     lambda name: name.removesuffix("Right") + ".R" if name.endswith("Right") else name,
-    lambda name: "Left" + name.removesuffix("Left") if name.endswith("Left") else name,
+    lambda name: "Left_" + name.removesuffix("Left") if name.endswith("Left") else name,
     lambda name: f"AK_07_{name[0].upper()}{name[1:]}",
     lambda name: f"ARKit_{name}",
     lambda name: f"Head|blendShape1.{name}",
@@ -81,3 +81,9 @@ def test_halves_of_central_shapes():
 def test_names_that_come_out_alike_stay_apart():
     report = normalise(["AU_02_L_Raiser", "AU_2_Raiser_L"])
     assert len(set(report.names.values())) == 2
+
+
+def test_what_is_ambiguous_in_one_mesh_may_be_found_in_another():
+    report = merged([normalise(["jaw_open", "JAW OPEN"]), normalise(["JawOpen", "AU_26_JawDrop"])])
+    assert report.arkit == ("jawOpen",) and not report.ambiguous and len(report.names) == 4
+    assert report.other == ("jaw_open", "JAW OPEN", "AU26_JawDrop")

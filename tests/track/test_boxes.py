@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.track.boxes import box_iou, offset_boxes, square_boxes, suppress
+from mien.track.boxes import box_iou, offset_boxes, pair_iou, square_boxes, suppress
 
 corners = arrays(np.float64, (8, 2), elements=st.floats(0, 100))
 sides = arrays(np.float64, (8, 2), elements=st.floats(1, 50))
@@ -24,6 +24,7 @@ def test_squares_keep_centre_and_longer_side(corners: np.ndarray, sides: np.ndar
 def test_overlap_is_symmetric_and_one_with_itself(corners: np.ndarray, sides: np.ndarray) -> None:
     boxes = np.concatenate([corners, corners + sides], axis=1)
     table = np.stack([box_iou(box, boxes) for box in boxes])
+    np.testing.assert_allclose(table, [[pair_iou(a, b) for a in boxes] for b in boxes], atol=1e-12)
     np.testing.assert_allclose(table, table.T, atol=1e-12)
     np.testing.assert_allclose(np.diag(table), 1, atol=1e-9)
     assert ((table >= 0) & (table <= 1 + 1e-12)).all()

@@ -17,7 +17,7 @@ FIVE_PEOPLE = [(735, 347), (583, 370), (364, 297), (262, 117), (476, 262)]
 
 def test_five_people_are_five_faces(cascade: Cascade, assets: Path) -> None:
     image = read_image(assets / "video" / "multi_face.jpg")
-    for min_face in (20, 40, 80):
+    for min_face in (20.0, 40.0, 80.0):
         faces = cascade.detect(image, min_face)
         centres = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces])
         away = np.linalg.norm(centres[:, None] - np.array(FIVE_PEOPLE), axis=2)
@@ -30,7 +30,7 @@ def test_five_people_are_five_faces(cascade: Cascade, assets: Path) -> None:
 
 def test_small_faces_are_left_out_on_demand(cascade: Cascade, assets: Path) -> None:
     image = read_image(assets / "video" / "multi_face.jpg")
-    assert cascade.detect(image, 400) == []
+    assert cascade.detect(image, 400.0) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (11, 11), (12, 12), (1, 4000), (13, 700)])

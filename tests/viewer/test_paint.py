@@ -15,8 +15,8 @@ def cards(depths: tuple[float, float], flip: bool = False) -> Rig:
     faces = faces[:, ::-1] if flip else faces
     vertices = np.concatenate([square + np.array([0, 0, z]) for z in depths]).astype(np.float32)
     parts = (
-        Part(name="red", start=0, stop=2, color=(1, 0, 0), roughness=1.0),
-        Part(name="green", start=2, stop=4, color=(0, 1, 0), roughness=1.0),
+        Part(name="red", start=0, stop=2, color=(1.0, 0.0, 0.0), roughness=1.0),
+        Part(name="green", start=2, stop=4, color=(0.0, 1.0, 0.0), roughness=1.0),
     )
     topology = Topology(triangles=np.concatenate([faces, faces + 4]), parts=parts)
     mesh = Mesh(vertices=vertices, topology=topology)
@@ -85,3 +85,19 @@ def test_bad_input_is_one_clear_line():
         painter.draw(np.zeros((5, 3)))
     with pytest.raises(MienError, match="finite"):
         painter.draw(np.full((8, 3), np.nan))
+
+
+def test_of_a_whole_person_the_head_is_framed(assets):
+    from mien.rigs import load
+
+    rig = load(str(assets / "rigs" / "rocketbox_female_01.glb"))
+    moved = np.abs(rig.shapes).max(axis=(0, 2))
+    face = rig.neutral.vertices[moved > 0.3 * moved.max()]
+    share = np.ptp(face[:, 1]) / np.ptp(rig.neutral.vertices[:, 1])
+    assert share < 0.2, "the asset is a person from head to foot"
+    painter = Painter(rig, 120, 120)
+    at = painter.project(face)
+    assert np.ptp(at[:, 1]) > 25
+    assert at[:, :2].min() > 0
+    assert at[:, :2].max() < 119
+    assert painter.draw(rig.neutral.vertices).std() > 20

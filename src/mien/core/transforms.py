@@ -65,7 +65,7 @@ def gaze_from_weights(weights: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarr
     at = index(ARKIT)
 
     def turn(name: str, side: str) -> np.ndarray:
-        return weights[..., at[f"eyeLook{name}{side}"]] * GAZE_LIMITS[name]
+        return np.asarray(weights[..., at[f"eyeLook{name}{side}"]] * GAZE_LIMITS[name])
 
     # The subject's left eye looks "out" to the subject's left (+X), the right eye looks "in" to it.
     left = np.stack([turn("Out", "Left") - turn("In", "Left"), turn("Up", "Left") - turn("Down", "Left")], -1)

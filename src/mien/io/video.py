@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
@@ -53,7 +53,7 @@ class Video:
     duration: float
     """What the container states [s]; 0 when unknown."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Video":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -251,12 +251,12 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
     except OSError as error:
         raise MienError(f"{path} cannot be read: {error.strerror}; check the name") from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
     except cv2.error as error:
         raise MienError(f"{path} is too large or damaged; save it again as PNG or JPEG") from error
     if image is None:
         raise MienError(f"{path} is not an image that can be read; save it as PNG or JPEG")
-    return np.asarray(image, np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class VideoWriter:
@@ -290,7 +290,7 @@ class VideoWriter:
         self._last = -1
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":
         import av
 
         with ExitStack() as stack:

@@ -54,6 +54,9 @@ def get_ict(url: str = ICT_URL, *, progress: bool = False) -> Path:
         try:
             pooch.HTTPDownloader(progressbar=progress, timeout=60)(url, str(temporary), None)
         except (requests.RequestException, ValueError) as error:
+            response = getattr(error, "response", None)
+            if response is not None:
+                response.close()  # pooch leaves a refused answer open
             raise MienError(f"cannot download {url} ({type(error).__name__}); {_BY_HAND}") from error
         verify_ict(temporary, name=url)
     return target

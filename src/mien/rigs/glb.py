@@ -21,7 +21,7 @@ from mien.io.gltf.document import GltfDocument, read_glb
 from mien.io.gltf.rig import srgb_from_linear
 from mien.rigs.glb_pieces import LIMIT, ORDER, Piece, as_dict, pieces_of, target_names
 from mien.rigs.joints import PARENTS, find_joints
-from mien.rigs.names import NameReport, normalise
+from mien.rigs.names import NameReport, merged, normalise
 from mien.rigs.vrm import expressions, named_binds
 
 __all__ = ["load_glb", "name_report"]
@@ -39,34 +39,38 @@ def load_glb(path: str | Path) -> Rig:
     """
     document = read_glb(path)
     found = find_joints(document)
-    pieces = pieces_of(document, found)
-    raw = list(dict.fromkeys(name for piece in pieces for name in piece.targets))
-    if not raw:
+    raw = [target_names(document, mesh) for mesh in document.items("meshes")]
+    reports = [normalise(names) for names in raw]
+    shapes = [[report.names[name] for name in names] for names, report in zip(raw, reports, strict=True)]
+    pieces = pieces_of(document, found, shapes)
+    named = [name for piece in pieces for name in piece.targets]
+    if not named:
         document.fail("no morph targets, so this face cannot move; export it with its blendshapes")
-    report = normalise(raw)
-    if not (report.arkit or normalise(list(named_binds(document))).arkit):
-        document.fail(f"none of its {len(raw)} morph targets has an ARKit name (the first is '{raw[0]}'); rename them")
-    return _assemble(document, pieces, report, found)
+    if not (set(named) & set(ARKIT) or normalise(list(named_binds(document))).arkit):
+        document.fail(
+            f"none of its {len(set(named))} morph targets has an ARKit name (one is '{named[0]}'); rename them"
+        )
+    return _assemble(document, pieces, shapes, found)
 
 
 def name_report(path: str | Path) -> NameReport:
     """How the shape names of a file are understood; raises MienError when it is not readable."""
     document = read_glb(path)
-    return normalise([name for mesh in document.items("meshes") for name in target_names(document, mesh)])
+    return merged([normalise(target_names(document, mesh)) for mesh in document.items("meshes")])
 
 
-def _assemble(document: GltfDocument, pieces: list[Piece], report: NameReport, found: dict[str, int]) -> Rig:
+def _assemble(document: GltfDocument, pieces: list[Piece], shapes_of: list[list[str]], found: dict[str, int]) -> Rig:
     pieces = [_merged_seams(document, piece) for piece in pieces]
     starts = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
     vertices = np.concatenate([piece.positions for piece in pieces]) * np.float32(1000)
-    names = tuple(dict.fromkeys(report.names[name] for piece in pieces for name in piece.targets))
+    names = tuple(dict.fromkeys(name for piece in pieces for name in piece.targets))
     if len(names) * len(vertices) * 12 > LIMIT:
         document.fail(f"{len(names)} morph targets of {len(vertices)} vertices are too many; reduce the mesh")
     shapes = np.zeros((len(names), len(vertices), 3), np.float32)
     for piece, start in zip(pieces, starts, strict=False):
-        for raw, shift in piece.targets.items():
-            shapes[names.index(report.names[raw]), start : start + len(shift)] += shift * np.float32(1000)
-    names, shapes = expressions(document, names, shapes, {name: report.names[name] for name in report.names})
+        for name, shift in piece.targets.items():
+            shapes[names.index(name), start : start + len(shift)] += shift * np.float32(1000)
+    names, shapes = expressions(document, names, shapes, shapes_of)
     joints, weights = _joints(document, pieces, found)
     if _faces_away(document, joints):
         turn = np.array([-1, 1, -1], np.float32)  # half a turn about Y
@@ -91,7 +95,7 @@ def _assemble(document: GltfDocument, pieces: list[Piece], report: NameReport, f
 
 def _merged_seams(document: GltfDocument, piece: Piece) -> Piece:
     """Undo the splitting at texture seams that mien's writer did; other files are left as they are."""
-    if piece.source is None:
+    if piece.source is None or np.abs(piece.source).max() >= 2**24:  # beyond that float32 skips integers
         return piece
     source = piece.source.astype(np.int64)
     count = int(source.max()) + 1

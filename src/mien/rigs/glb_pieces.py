@@ -25,7 +25,7 @@ class Piece:
 
     positions: np.ndarray
     targets: dict[str, np.ndarray]
-    """Raw target name -> displacements [V, 3]."""
+    """Shape name -> displacements [V, 3]."""
     joints: np.ndarray
     """Weights on `ORDER`, [V, 6]."""
     uv: np.ndarray | None
@@ -37,8 +37,11 @@ class Piece:
     """Materials and their triangles."""
 
 
-def pieces_of(document: GltfDocument, joints: dict[str, int]) -> list[Piece]:
-    """All primitives of the default scene in mien's axes [m]; `joints` maps mien's joints to nodes."""
+def pieces_of(document: GltfDocument, joints: dict[str, int], shapes: list[list[str]]) -> list[Piece]:
+    """All primitives of the default scene in its axes [m]; `joints` maps mien's joints to nodes.
+
+    `shapes` holds the shape names of each mesh's targets; targets of one name add up.
+    """
     world = document.world_matrices()
     owner = _owners(document, joints)
     out: list[Piece] = []
@@ -47,7 +50,7 @@ def pieces_of(document: GltfDocument, joints: dict[str, int]) -> list[Piece]:
         if "mesh" not in node:
             continue
         mesh = document.item("meshes", node["mesh"])
-        names = target_names(document, mesh)
+        names = shapes[node["mesh"]]
         shared: dict[str, Piece] = {}
         for primitive in _primitives(document, mesh):
             if primitive.get("mode", 4) != 4:  # points and lines are no surface; strips are rare in faces

@@ -74,8 +74,9 @@ _NECK = (0.0, -130.0, -45.0)
 _HEAD = (0.0, -15.0, 0.0)
 """Rest pivots [mm]: the base of the neck (C7) and the atlanto-occipital joint, just under and inside the ear canals."""
 
-EYE_AXES = {"left": (0.0723, 0.0055, 0.9974), "right": (-0.0723, 0.0055, 0.9974)}
-"""Unit optical axis of each resting eyeball: from the sclera's centre to its corneal pole, turned out by 4 degrees."""
+EYE_AXES = {"left": (0.0993, 0.0228, 0.9948), "right": (-0.0993, 0.0228, 0.9948)}
+"""Unit optical axis of each resting eyeball: from the sclera's best sphere to its corneal pole. It is turned out by
+5.7 degrees, as real eyes are (the visual axis leaves the optical one by about 5 degrees)."""
 
 _WHERE = "run `mien assets get ict`, or set MIEN_ICT to the archive (or its extracted folder)"
 
@@ -135,7 +136,7 @@ def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
     if not cache.is_file():
         return None
     try:
-        with np.load(cache, allow_pickle=False) as stored:
+        with cache.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, zipfile.BadZipFile, KeyError):
         return None  # a damaged cache is rebuilt from the archive
@@ -245,7 +246,7 @@ def _anchors(sclera: dict[str, Float[np.ndarray, "P 3"]], count: int = 4) -> dic
     weights[:, 0] = 1
     for side in ("right", "left"):
         points = sclera[side]
-        nearest = np.argsort(-(points - points.mean(0)) @ np.array(EYE_AXES[side]))[:count]
+        nearest = np.argsort(-(points - _sphere(points)) @ np.array(EYE_AXES[side]))[:count]
         indices = np.vstack([indices, nearest + GROUPS[f"sclera_{side}"][0]])
         weights = np.vstack([weights, np.full(count, 1 / count)])
     anchors["mien70"] = LandmarkAnchors(layout=MIEN70, indices=indices, weights=weights)

@@ -14,8 +14,8 @@ The rules, in order, for one name:
    one ARKit name.
 5. Halves: `browInnerUp` and `cheekPuff` with a side are halves of the shape; both together make it.
 
-Two different names that come out as the same ARKit shape: the lower rule number wins; with equal rules neither is
-used and both are reported as ambiguous.
+Two different names of one mesh that come out as the same ARKit shape: the lower rule number wins; with equal rules
+neither is used and both are reported as ambiguous.
 """
 
 import re
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from mien.core.channels import ARKIT, VISEMES
 
-__all__ = ["DECORATIONS", "NameReport", "normalise", "words"]
+__all__ = ["DECORATIONS", "NameReport", "merged", "normalise", "words"]
 
 DECORATIONS = frozenset({"ak", "arkit", "bs", "blendshape", "shape", "morph", "target", "face", "exp", "expression"})
 """Leading words that say nothing about the shape."""
@@ -76,7 +76,7 @@ _EXACT = {name: name for name in ARKIT} | {name[0].upper() + name[1:]: name for 
 
 
 def normalise(raw: Sequence[str]) -> NameReport:
-    """Map every name of a rig; equal raw names (one shape in several meshes) count once."""
+    """Map the names of one mesh; equal raw names count once."""
     unique = list(dict.fromkeys(raw))
     claims: dict[str, list[tuple[int, str]]] = {}
     names: dict[str, str] = {}
@@ -103,6 +103,19 @@ def normalise(raw: Sequence[str]) -> NameReport:
         missing=tuple(name for name in ARKIT if name not in found),
         ambiguous=ambiguous,
         other=tuple(dict.fromkeys(names[name] for name in unique if names[name] not in ARKIT)),
+    )
+
+
+def merged(reports: Sequence[NameReport]) -> NameReport:
+    """The report of several meshes: what any mesh has is found; only what none has can be ambiguous."""
+    names = {raw: name for report in reports for raw, name in report.names.items()}
+    found = {name for report in reports for name in report.arkit}
+    return NameReport(
+        names=names,
+        arkit=tuple(name for name in ARKIT if name in found),
+        missing=tuple(name for name in ARKIT if name not in found),
+        ambiguous={name: raws for report in reports for name, raws in report.ambiguous.items() if name not in found},
+        other=tuple(dict.fromkeys(name for report in reports for name in report.other)),
     )
 
 

@@ -19,9 +19,12 @@ Bind = tuple[int, int, float]
 
 
 def expressions(
-    document: GltfDocument, names: tuple[str, ...], shapes: np.ndarray, renamed: dict[str, str]
+    document: GltfDocument, names: tuple[str, ...], shapes: np.ndarray, shapes_of: list[list[str]]
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """`names` and `shapes` with the ARKit expressions that no morph target answers; `renamed` maps raw target names."""
+    """`names` and `shapes`, and the ARKit expressions that no morph target answers.
+
+    `shapes_of` holds the shape names of each mesh's targets.
+    """
     binds = named_binds(document)
     report = normalise(list(binds))
     new: dict[str, np.ndarray] = {}
@@ -30,9 +33,9 @@ def expressions(
             continue
         total = np.zeros(shapes.shape[1:], np.float32)
         for mesh, target, weight in binds[raw]:
-            bound = _target_name(document, mesh, target)
-            if bound in renamed:
-                total += np.float32(weight) * shapes[names.index(renamed[bound])]
+            bound = shapes_of[mesh][target] if mesh < len(shapes_of) and target < len(shapes_of[mesh]) else None
+            if bound in names:
+                total += np.float32(weight) * shapes[names.index(bound)]
         if total.any():
             new[name] = total + new.get(name, np.float32(0))
     if not new:
@@ -67,15 +70,10 @@ def _valid(entries: list[tuple[Any, Any, Any, float]]) -> list[Bind]:
     return [
         (mesh, target, float(weight) / full)
         for mesh, target, weight, full in entries
-        if isinstance(mesh, int) and isinstance(target, int) and isinstance(weight, int | float) and abs(weight) <= full
+        if isinstance(mesh, int)
+        and isinstance(target, int)
+        and mesh >= 0
+        and target >= 0
+        and isinstance(weight, int | float)
+        and abs(weight) <= full
     ]
-
-
-def _target_name(document: GltfDocument, mesh: int, target: int) -> str | None:
-    meshes = document.items("meshes")
-    if not 0 <= mesh < len(meshes):
-        return None
-    primitives = as_list(meshes[mesh].get("primitives"))
-    count = len(as_list(as_dict(primitives[0]).get("targets"))) if primitives else 0
-    names = document.target_names(meshes[mesh], count) or [f"morph_{i}" for i in range(count)]
-    return names[target] if 0 <= target < len(names) else None

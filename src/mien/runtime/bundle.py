@@ -120,9 +120,10 @@ class Bundle:
         if _ARRAYS not in self.manifest.files:
             return {}
         try:
-            with np.load(self.path / _ARRAYS, allow_pickle=False) as archive:
+            # Opened here: numpy leaves its own file open when the archive is damaged.
+            with (self.path / _ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, zipfile.BadZipFile):
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             raise MienError(f"{self.path}: arrays.npz cannot be read; get the bundle again") from None
 
 

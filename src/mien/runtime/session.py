@@ -1,7 +1,7 @@
 """`Session`: a network that is ready to run, whatever runs it."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ BACKENDS = ("onnx", "ncnn")
 """What can run a bundle: ONNX Runtime (default), NCNN (needs the extra `mien[ncnn]` and a bundle that has it)."""
 
 
+@runtime_checkable
 class Session(Protocol):
     """Runs one bundle. Not for use by two threads at once."""
 

@@ -60,9 +60,7 @@ def annotate(
 
 def true_five(landmarks: Float[np.ndarray, "70 2"]) -> Float[np.ndarray, "5 2"]:
     """The five points of `landmarks.FIVE` from mien70: means of the eye contours, nose tip, mouth corners."""
-    return np.stack(
-        [landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]]
-    )
+    return np.stack([landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]])
 
 
 def _seen(pixels: np.ndarray, depth: np.ndarray, picture: Picture) -> Bool[np.ndarray, "N"]:

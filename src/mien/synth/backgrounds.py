@@ -19,12 +19,14 @@ _POOL, _SIZE = 36, 512
 def sample_background(rng: np.random.Generator, size: int) -> tuple[UInt8[np.ndarray, "S S 3"], Float[np.ndarray, "3"]]:
     """A background of `size` px, encoded, and its mean linear colour."""
     image = _pool()[rng.integers(_POOL)]
-    span = int(rng.integers(size // 2, _SIZE))
+    span = int(rng.integers(min(size // 2, _SIZE - 100), _SIZE))
     x, y = rng.integers(0, _SIZE - span + 1, 2)
-    cut = image[y : y + span, x : x + span, :: 1]
+    cut = image[y : y + span, x : x + span, ::1]
     if rng.random() < 0.5:
         cut = cut[:, ::-1]
-    cut = cv2.resize(np.ascontiguousarray(cut), (size, size), interpolation=cv2.INTER_AREA if span > size else cv2.INTER_LINEAR)
+    cut = cv2.resize(
+        np.ascontiguousarray(cut), (size, size), interpolation=cv2.INTER_AREA if span > size else cv2.INTER_LINEAR
+    )
     blur = rng.uniform(0, 9) if rng.random() < 0.7 else 0
     if blur > 3:  # at a quarter of the size: nobody sees the difference after this much blur
         small = cv2.resize(cut, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
@@ -70,7 +72,9 @@ def _wall(rng: np.random.Generator) -> np.ndarray:
     return _paint(rng)[None, None] * (_light_field(rng) * texture)[..., None]
 
 
-def _rect(image: np.ndarray, rng: np.random.Generator, x0: float, y0: float, x1: float, y1: float, color: np.ndarray) -> None:
+def _rect(
+    image: np.ndarray, rng: np.random.Generator, x0: float, y0: float, x1: float, y1: float, color: np.ndarray
+) -> None:
     n = _SIZE
     tilt = rng.normal(0, 0.01, 8) * n
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]) * n + tilt.reshape(4, 2)
@@ -133,9 +137,15 @@ def _outdoors(rng: np.random.Generator) -> np.ndarray:
     """Sky, foliage, a street or field, out of focus."""
     y = np.linspace(0, 1, _SIZE, dtype=np.float32)[:, None, None]
     horizon = rng.uniform(0.2, 0.75)
-    sky = np.array([0.55, 0.75, 1.05]) * rng.uniform(0.6, 1.5) if rng.random() < 0.6 else np.full(3, rng.uniform(0.6, 1.4))
+    sky = (
+        np.array([0.55, 0.75, 1.05]) * rng.uniform(0.6, 1.5)
+        if rng.random() < 0.6
+        else np.full(3, rng.uniform(0.6, 1.4))
+    )
     ground = np.array([0.16, 0.19, 0.09]) * rng.uniform(0.5, 2) if rng.random() < 0.5 else _paint(rng, 0.25)
-    image = np.where(y < horizon + 0.02 * fractal(rng, 2.5, 1)[..., None], sky * (0.7 + 0.5 * y), ground * (1.3 - 0.5 * y))
+    image = np.where(
+        y < horizon + 0.02 * fractal(rng, 2.5, 1)[..., None], sky * (0.7 + 0.5 * y), ground * (1.3 - 0.5 * y)
+    )
     trees = fractal(rng, 2.2, 2) + 2.2 * np.exp(-(((y[..., 0] - horizon) / 0.2) ** 2)) - rng.uniform(0.6, 1.8)
     leaf = np.array([0.07, 0.12, 0.03]) * rng.uniform(0.5, 2.5) * np.exp(0.55 * fractal(rng, 1.4, 4))[..., None]
     mask = np.clip(trees * 3, 0, 1)[..., None]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from mien.core import ARKIT, Rig
 from mien.rigs.ict import GROUPS, load_ict
 
-__all__ = ["Body", "Lips", "Lids", "body"]
+__all__ = ["Body", "Lids", "Lips", "body"]
 
 _DRAWN = ("face", "head_neck", "mouth_socket", "gums_tongue", "teeth", "sclera_left", "sclera_right", "lashes")
 """Irises lie behind the opaque sclera (they are painted on it); lacrimal, blend and occlusion meshes need a blended

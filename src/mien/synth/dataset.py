@@ -31,7 +31,7 @@ CROP, MARGIN = 128, 16
 SIDE = CROP + 2 * MARGIN
 FORMAT = 1
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
-_SCENES_PER_CAST = 8
+_STILLS_PER_CAST = 8
 """Stills taken of one performer before the next is dressed (dressing costs as much as a few frames)."""
 _TAKES_PER_CAST = 2
 _HOLD_IOU = 0.85
@@ -123,7 +123,9 @@ def write_shard(out: Path, index: int, settings: ShardSettings) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def make_shard(index: int, settings: ShardSettings) -> dict[str, np.ndarray]:
+def make_shard(
+    index: int, settings: ShardSettings, *, stills_per_cast: int = _STILLS_PER_CAST
+) -> dict[str, np.ndarray]:
     """The arrays of one shard."""
     import cv2
 
@@ -136,7 +138,7 @@ def make_shard(index: int, settings: ShardSettings) -> dict[str, np.ndarray]:
     count, frames = settings.per_shard, settings.frames
     arrays = {name: np.zeros((count, frames, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
     arrays["identity"] = np.zeros(count, np.int64)
-    group = _SCENES_PER_CAST if frames == 1 else _TAKES_PER_CAST
+    group = stills_per_cast if frames == 1 else _TAKES_PER_CAST
     for first in range(0, count, group):
         rng = np.random.default_rng([settings.seed, index, first, frames])
         identity = int(rng.integers(*settings.identities))
@@ -270,5 +272,7 @@ def _is_there(out: Path, index: int, settings: ShardSettings) -> bool:
     wanted = json.loads(json.dumps(_describe(index, settings)))
     different = [k for k in wanted if k != "mien" and found.get(k) != wanted[k]]
     if different:
-        raise MienError(f"{note.parent} was made with another {', '.join(different)}; choose another folder or delete it")
+        raise MienError(
+            f"{note.parent} was made with another {', '.join(different)}; choose another folder or delete it"
+        )
     return True

@@ -101,14 +101,20 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
     lumps = 0.07 * style.rough * (style.volume + 4) * rng.normal(size=(columns, rows)) * (s > 0.05)
     lumps[-1] = lumps[0]
     if style.kind == "curly":
-        lumps = style.volume * 0.12 * np.sin(9 * azimuth[:, None] + 17 * s * np.pi + layer) * np.cos(14 * s * np.pi + 3 * azimuth[:, None])
+        lumps = (
+            style.volume
+            * 0.12
+            * np.sin(9 * azimuth[:, None] + 17 * s * np.pi + layer)
+            * np.cos(14 * s * np.pi + 3 * azimuth[:, None])
+        )
         lumps += style.volume * 0.08 * rng.normal(size=(columns, rows))
         lumps[-1] = lumps[0]
     taper = 1 - smoothstep(0.72 if style.kind != "curly" else 0.9, 1.0, s) * (0.93 if not hanging else 0.55)
     thick = 1.5 + lift * taper + lumps
     r = _radius_at(radius, azimuth[:, None] * np.ones_like(s), elevation) + thick
     unit = np.stack(
-        [np.cos(elevation) * np.sin(azimuth)[:, None], np.sin(elevation), np.cos(elevation) * np.cos(azimuth)[:, None]], -1
+        [np.cos(elevation) * np.sin(azimuth)[:, None], np.sin(elevation), np.cos(elevation) * np.cos(azimuth)[:, None]],
+        -1,
     )
     points = HEAD_CENTRE + unit * r[..., None]
     if hanging:
@@ -127,7 +133,9 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
     )
 
 
-def _hang(rng: np.random.Generator, style: HairStyle, points: np.ndarray, azimuth: np.ndarray, jag: np.ndarray) -> np.ndarray:
+def _hang(
+    rng: np.random.Generator, style: HairStyle, points: np.ndarray, azimuth: np.ndarray, jag: np.ndarray
+) -> np.ndarray:
     """Let the sides and back fall straight from where the head is widest; the face stays free between two curtains."""
     columns, rows = points.shape[:2]
     opening = np.radians(rng.uniform(46, 66))

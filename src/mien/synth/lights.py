@@ -35,9 +35,15 @@ def _direction(azimuth: float, elevation: float) -> np.ndarray:
     return np.array([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)])
 
 
-def sample_lights(rng: np.random.Generator, surround: Float[np.ndarray, "3"]) -> Lights:
-    """A plausible set-up (window, lamp, screen, sun, ring light, overcast); `surround` tints the ambient light."""
-    kind = str(rng.choice(["window", "lamp", "screen", "sun", "ring", "overcast"], p=[0.27, 0.23, 0.1, 0.12, 0.13, 0.15]))
+_SHARES = {"window": 0.27, "lamp": 0.23, "screen": 0.1, "sun": 0.12, "ring": 0.13, "overcast": 0.15}
+
+
+def sample_lights(
+    rng: np.random.Generator, surround: Float[np.ndarray, "3"], *, kinds: tuple[str, ...] = tuple(_SHARES)
+) -> Lights:
+    """A plausible set-up, the main light one of `kinds`; `surround` tints the ambient light."""
+    shares = np.array([_SHARES[k] for k in kinds])
+    kind = str(rng.choice(list(kinds), p=shares / shares.sum()))
     side = float(rng.choice([-1, 1]))
     warm = _kelvin(rng.uniform(2700, 4200))
     day = _kelvin(rng.uniform(5000, 8000))

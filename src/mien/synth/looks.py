@@ -18,7 +18,9 @@ def linear(r: float, g: float, b: float) -> Color:
 
 
 _SKIN = np.log(
-    np.stack([linear(238, 205, 187), linear(214, 170, 143), linear(181, 134, 104), linear(133, 90, 65), linear(86, 58, 44)])
+    np.stack(
+        [linear(238, 205, 187), linear(214, 170, 143), linear(181, 134, 104), linear(133, 90, 65), linear(86, 58, 44)]
+    )
 )
 """Log reflectance of cheeks from little to much melanin, after the range of the Monk scale photographs; the steps are
 near even in perceived lightness."""
@@ -160,7 +162,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         stubble=float(rng.uniform(0.1, 0.8)) if not feminine and rng.random() < 0.6 else 0.0,
         beard=beard if bearded else "none",
         beard_length=float(rng.uniform(2, 14) if rng.random() < 0.8 else rng.uniform(14, 35)),
-        beard_color=hair_color * rng.uniform(0.7, 1.15),
+        beard_color=_beard_color(rng, hair_color),
         **_eyes(rng, melanin),
     )
 
@@ -175,11 +177,19 @@ def _hair_color(rng: np.random.Generator, melanin: float) -> Color:
     return np.clip(color * rng.uniform(0.75, 1.3) * rng.normal(1, 0.04, 3), 0.006, 0.8)
 
 
+def _beard_color(rng: np.random.Generator, hair: Color) -> Color:
+    """Beards are duller and often darker than the hair."""
+    grey = np.full(3, hair.mean())
+    return np.clip((0.7 * hair + 0.3 * grey) * rng.uniform(0.5, 1.05), 0.006, 0.6)
+
+
 def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: float, make_up: bool) -> Color:
     natural = skin_color(min(melanin + rng.uniform(0.02, 0.16), 1), blood + rng.uniform(0.35, 1.0), yellow) * 0.95
     if not make_up or rng.random() < 0.35:
         return natural
-    stick = linear(*rng.choice([(170, 40, 50), (190, 80, 90), (120, 30, 50), (200, 110, 105), (150, 70, 60), (90, 30, 45)]))
+    stick = linear(
+        *rng.choice([(170, 40, 50), (190, 80, 90), (120, 30, 50), (200, 110, 105), (150, 70, 60), (90, 30, 45)])
+    )
     strength = rng.uniform(0.3, 0.95)
     return natural * (1 - strength) + stick * rng.uniform(0.7, 1.2) * strength
 
@@ -232,5 +242,7 @@ def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, np.ndarray | fl
         "iris_radius": float(rng.normal(5.85, 0.22)),
         "pupil": float(rng.uniform(1.1, 2.9)),
         "sclera": np.array([0.74, 0.74 - red, 0.72 - 1.1 * red]) * rng.uniform(0.8, 1.05),
-        "teeth": linear(226, 218, 200) * rng.uniform(0.65, 1.05) * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.82, 1)]),
+        "teeth": linear(226, 218, 200)
+        * rng.uniform(0.65, 1.05)
+        * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.82, 1)]),
     }

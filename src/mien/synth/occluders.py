@@ -41,7 +41,9 @@ def clothes(rng: np.random.Generator, performer: Performer) -> Solid:
         heights = np.linspace(-118, rng.uniform(-100, -78), 5)[None]
         r = rng.uniform(70, 90) + 4 * np.sin(angle * 5 + heights)
         ring = np.stack([r * np.sin(angle), heights - 14 * np.cos(angle), 0.95 * r * np.cos(angle) - 10], -1)
-        parts.append(grid(ring, color * rng.uniform(0.7, 1.2), Id.CLOTHES, gloss=0.02, outward=np.array([0, -100.0, -10])))
+        parts.append(
+            grid(ring, color * rng.uniform(0.7, 1.2), Id.CLOTHES, gloss=0.02, outward=np.array([0, -100.0, -10]))
+        )
     del performer
     return join(parts)
 
@@ -54,7 +56,9 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
     power = rng.uniform(2.0, 4.5)  # of the rim's superellipse: 2 round, 4 rectangular
     bridge_z = float(lm[27, 2]) + rng.uniform(1.5, 5)
     dark = rng.random() < 0.1
-    color = np.array([0.015, 0.014, 0.014]) if rng.random() < 0.55 else np.clip(np.exp(rng.normal(-2.0, 0.9, 3)), 0.01, 0.7)
+    color = (
+        np.array([0.015, 0.014, 0.014]) if rng.random() < 0.55 else np.clip(np.exp(rng.normal(-2.0, 0.9, 3)), 0.01, 0.7)
+    )
     wire = rng.uniform(0.5, 1.0) if rng.random() < 0.45 else rng.uniform(1.1, 2.6)
     angle = np.linspace(0, 2 * np.pi, 33)
     frames: list[Solid] = []
@@ -89,8 +93,10 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
         ear = np.array([sign * 76.0, float(eyes[k, 1]) + 4.0, -8.0])
         path = np.linspace(0, 1, 6)[:, None] * (ear - ends[k]) + ends[k]
         frames.append(tube(path, max(wire, 1.0), color, Id.GLASSES, sides=6, gloss=0.6))
-    tint = np.array([*rng.uniform(0.0, 0.12, 3), rng.uniform(0.75, 0.96)]) if dark else np.array(
-        [*rng.uniform(0.3, 0.8, 3), rng.uniform(0, 0.12)]
+    tint = (
+        np.array([*rng.uniform(0.0, 0.12, 3), rng.uniform(0.75, 0.96)])
+        if dark
+        else np.array([*rng.uniform(0.3, 0.8, 3), rng.uniform(0, 0.12)])
     )
     return join(frames), join(lenses), tint
 
@@ -116,7 +122,10 @@ def headgear(rng: np.random.Generator, performer: Performer) -> Solid:
     r = _radius_at(radius, azimuth[:, None] + 0 * s, elevation)
     smooth = 0.5 * r + 0.5 * r.mean(axis=0, keepdims=True) if kind != "hood" else r
     r = np.maximum(r, smooth) + lift * (1 - 0.4 * (s > 0.99))
-    unit = np.stack([np.cos(elevation) * np.sin(azimuth)[:, None], np.sin(elevation), np.cos(elevation) * np.cos(azimuth)[:, None]], -1)
+    unit = np.stack(
+        [np.cos(elevation) * np.sin(azimuth)[:, None], np.sin(elevation), np.cos(elevation) * np.cos(azimuth)[:, None]],
+        -1,
+    )
     points = HEAD_CENTRE + unit * r[..., None]
     solid = grid(points, color, Id.HAT, gloss=0.03, outward=HEAD_CENTRE)
     if kind == "beanie":
@@ -173,7 +182,15 @@ class Held:
 def sample_held(rng: np.random.Generator, performer: Performer, look: Look) -> Held:
     """A hand at chin, cheek, mouth, brow or over the face; a microphone; a phone, cup or sheet."""
     lm = performer.landmarks(performer.neutral)
-    spots = {"chin": lm[8], "mouth": lm[66], "cheek": lm[3], "cheek2": lm[13], "brow": lm[24], "eye": lm[37], "nose": lm[30]}
+    spots = {
+        "chin": lm[8],
+        "mouth": lm[66],
+        "cheek": lm[3],
+        "cheek2": lm[13],
+        "brow": lm[24],
+        "eye": lm[37],
+        "nose": lm[30],
+    }
     spot = spots[str(rng.choice(list(spots)))] + rng.normal(0, 10, 3)
     kind = str(rng.choice(["hand", "fingers", "microphone", "slab", "cup"], p=[0.36, 0.22, 0.2, 0.12, 0.1]))
     speed = rng.normal(0, 35, 3) * (rng.random() < 0.6)
@@ -182,20 +199,38 @@ def sample_held(rng: np.random.Generator, performer: Performer, look: Look) -> H
     if kind in ("hand", "fingers"):
         solid = _hand(rng, look, fingers=4 if kind == "hand" else int(rng.integers(1, 4)))
         side = 1 if spot[0] > 0 else -1
-        turn = Rotation.from_euler("ZYX", [side * rng.uniform(0.1, 1.4), side * rng.uniform(-0.3, 0.8), rng.normal(0, 0.3)])
-        return Held(solid=solid.moved(turn.as_matrix(), np.zeros(3)), start=spot + (0, 0, rng.uniform(10, 30)), speed=speed)
+        turn = Rotation.from_euler(
+            "ZYX", [side * rng.uniform(0.1, 1.4), side * rng.uniform(-0.3, 0.8), rng.normal(0, 0.3)]
+        )
+        return Held(
+            solid=solid.moved(turn.as_matrix(), np.zeros(3)), start=spot + (0, 0, rng.uniform(10, 30)), speed=speed
+        )
     if kind == "microphone":
         dark = np.full(3, rng.uniform(0.01, 0.08))
         head = ellipsoid(np.zeros(3), (22, 26, 22), dark, Id.OCCLUDER)
-        stick = tube(np.array([[0, -20, 0], [rng.normal(0, 20), -160, rng.uniform(0, 60)]]), 11, dark * 1.5, Id.OCCLUDER, sides=10)
-        return Held(solid=join([head, stick]), start=lm[8] + (rng.normal(0, 25), rng.uniform(-10, 30), rng.uniform(35, 70)), speed=speed)
+        stick = tube(
+            np.array([[0, -20, 0], [rng.normal(0, 20), -160, rng.uniform(0, 60)]]),
+            11,
+            dark * 1.5,
+            Id.OCCLUDER,
+            sides=10,
+        )
+        return Held(
+            solid=join([head, stick]),
+            start=lm[8] + (rng.normal(0, 25), rng.uniform(-10, 30), rng.uniform(35, 70)),
+            speed=speed,
+        )
     color = np.clip(np.exp(rng.normal(-1.8, 1.0, 3)), 0.01, 0.8)
     if kind == "cup":
         rows = np.linspace(0, 1, 4)[None]
         angle = np.linspace(0, 2 * np.pi, 25)[:, None]
         r = rng.uniform(34, 42) * (1 - 0.2 * rows)
         cup = np.stack([r * np.sin(angle), -rows * 90 + 0 * angle, r * np.cos(angle)], -1)
-        return Held(solid=grid(cup, color, Id.OCCLUDER), start=lm[66] + (rng.normal(0, 15), rng.uniform(-10, 10), 38), speed=speed)
+        return Held(
+            solid=grid(cup, color, Id.OCCLUDER),
+            start=lm[66] + (rng.normal(0, 15), rng.uniform(-10, 10), 38),
+            speed=speed,
+        )
     solid = box((rng.uniform(60, 160), rng.uniform(40, 160), 8), color, Id.OCCLUDER)
     turn = Rotation.from_euler("ZYX", rng.normal(0, 0.35, 3)).as_matrix()
     away = np.array([rng.choice([-1, 1]) * rng.uniform(20, 90), rng.normal(0, 40), rng.uniform(30, 60)])
@@ -216,7 +251,9 @@ def _hand(rng: np.random.Generator, look: Look, fingers: int) -> Solid:
         radius = np.interp(t, [0, 0.06, 0.2, 0.45, 0.5, 1], [2.5, 6.2, 7.4, 7.6, 8.2, 9.0])
         path = np.stack([x + rng.normal(0, 1) * t * 6, y - abs(k - 1.3) * 6, z], 1)
         parts.append(tube(path, radius, skin * rng.uniform(0.95, 1.05), Id.OCCLUDER, sides=9, gloss=0.15))
-        parts.append(ellipsoid(path[0] + (0, -7, 6.3), (4.4, 6.5, 1.6), np.clip(skin * (1.15, 1.05, 1.05), 0, 0.9), Id.OCCLUDER))
+        parts.append(
+            ellipsoid(path[0] + (0, -7, 6.3), (4.4, 6.5, 1.6), np.clip(skin * (1.15, 1.05, 1.05), 0, 0.9), Id.OCCLUDER)
+        )
     if fingers >= 3:
         parts.append(ellipsoid(np.array([0, -112.0, 4]), (42, 52, 15), skin, Id.OCCLUDER))
         thumb = np.array([[-36, -100, 8], [-50, -72, 12], [-52, -48, 14.0]]) * (rng.choice([-1, 1]), 1, 1)

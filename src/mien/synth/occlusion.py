@@ -1,5 +1,6 @@
 """Ambient occlusion of the skin per vertex, for any expression: a baked neutral and a change per channel."""
 
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from mien.synth.body import body
 
 __all__ = ["occlusion"]
 
-_VERSION = 1
-_DIRECTIONS = 72
+_VERSION = 2
+_DIRECTIONS = 44
 
 
 def occlusion() -> tuple[Float[np.ndarray, "V"], Float[np.ndarray, "52 V"]]:
@@ -30,9 +31,9 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
     path = Path(user_cache_dir("mien")) / f"ict-occlusion-{_VERSION}.npz"
     if path.is_file():
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return stored["rest"], stored["change"].astype(np.float32)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             pass  # a damaged cache is baked again
     from mien.io.atomic import write_whole
 

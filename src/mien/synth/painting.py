@@ -111,7 +111,11 @@ def _cheeks(chart: FaceChart) -> np.ndarray:
 
 def _oily(chart: FaceChart) -> np.ndarray:
     p = chart.points
-    return _blob(chart, p[29], (22, 55)) + 0.8 * _blob(chart, p[27] + (0, 90), (90, 45)) + 0.5 * _blob(chart, p[57] - (0, 30), 30)
+    return (
+        _blob(chart, p[29], (22, 55))
+        + 0.8 * _blob(chart, p[27] + (0, 90), (90, 45))
+        + 0.5 * _blob(chart, p[57] - (0, 30), 30)
+    )
 
 
 def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
@@ -121,7 +125,9 @@ def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarra
     blood += 0.10 * fractal(rng, 2.6, 2) * (0.4 + look.redness)
     blood += 0.25 * chart.eyes
     melanin = look.mottling * fractal(rng, 1.8, 3) + look.pores * fractal(rng, 0.4, 60)
-    under = _blob(chart, p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(chart, p[[46, 47]].mean(0) - (0, 13), (24, 10))
+    under = _blob(chart, p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(
+        chart, p[[46, 47]].mean(0) - (0, 13), (24, 10)
+    )
     melanin = melanin - look.shadows * under
     log -= blood[..., None] * np.array([0.10, 0.62, 0.42], np.float32)
     log += melanin[..., None] * np.array([0.75, 1.0, 1.15], np.float32)
@@ -129,7 +135,9 @@ def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarra
 
 def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
     if look.freckles > 0:
-        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * np.clip(_cheeks(chart) + _blob(chart, chart.points[29], 60), 0, 1)
+        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * np.clip(
+            _cheeks(chart) + _blob(chart, chart.points[29], 60), 0, 1
+        )
         log -= (look.freckles * 0.6 * dots)[..., None] * np.array([0.5, 0.9, 1.2], np.float32)
     for _ in range(look.moles):
         centre = rng.uniform(90, FACE_SIZE - 90, 2)
@@ -149,7 +157,8 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     border = lip_y + np.interp(off[0], [40, 70, 120, 165], [2, 6, 30, 150])[None]
     low = smoothstep(chin_y - 75, chin_y - 35, rows)
     full = smoothstep(8, -6, rows - border) * low * smoothstep(188, 172, off)
-    moustache = smoothstep(nose_y - 1, nose_y - 9, rows) * smoothstep(lip_y - 14, lip_y, rows) * smoothstep(66, 48, off)
+    top = nose_y - 3 - 0.0125 * off**2
+    moustache = smoothstep(4, -7, rows - top) * smoothstep(lip_y - 20, lip_y - 4, rows) * smoothstep(70, 50, off)
     chin = smoothstep(62, 44, off) * smoothstep(lip_y - 18, lip_y - 30, rows) * low
     shape = {
         "full": np.maximum(full, moustache),
@@ -159,7 +168,8 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     }[kind]
     soul = smoothstep(16, 6, off) * (rows < p[57, 1])
     shape = np.maximum(shape, soul * chin) if kind != "moustache" else shape
-    return (shape * (1 - np.clip(cv2.GaussianBlur(chart.lips, (0, 0), 3) * 2.2, 0, 1))).astype(np.float32)
+    shape = cv2.GaussianBlur(np.ascontiguousarray(shape, np.float32), (0, 0), 2.5)
+    return (shape * (1 - np.clip(cv2.GaussianBlur(chart.lips, (0, 0), 1.5) * 1.9, 0, 1))).astype(np.float32)
 
 
 def _stubble(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
@@ -266,4 +276,3 @@ def _stroke(image: np.ndarray, curve: np.ndarray, value: int, width: float) -> N
     cv2.polylines(
         image, [np.round(curve * 16).astype(np.int32)], False, value, max(int(round(width)), 1), cv2.LINE_AA, shift=4
     )
-

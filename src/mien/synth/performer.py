@@ -11,15 +11,15 @@ from jaxtyping import Float
 
 from mien.core import ARKIT
 from mien.core.transforms import gaze_from_weights
-from mien.rigs.ict import EYE_AXES
-from mien.synth.body import LID_COLUMNS, Body, Lids, body
+from mien.synth.body import LID_COLUMNS, Body, Lids, body, smoothstep
 
 __all__ = ["Performance", "Performer", "identity_coefficients"]
 
-_LID_OVERLAP = np.radians(1.6)
-"""How far closed lids pass each other [rad], about 0.4 mm: more than a lid column sags between two vertices."""
-_LID_CLEARANCE = 0.25
-"""Lids stay this far outside the eyeball [mm]."""
+_LID_OVERLAP = np.radians(1.6 + 2.0 * np.abs(np.linspace(-1, 1, LID_COLUMNS)) ** 4)
+"""How far closed lids pass each other [rad] per column, 0.4 mm in the middle, 1 mm at the corners: more than a lid
+sags between two vertices."""
+_LID_CLEARANCE = 0.75
+"""Lids stay this far outside the eyeball [mm]: a lid is about a millimetre thick, and its triangles sag."""
 _LIPS_AT_REST = 0.6
 """Height between the marked lip lines when the lips touch behind them [mm]; 0.8 on ICT's own closed neutral."""
 _ROLLS = tuple(ARKIT.index(c) for c in ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mouthPressRight"))
@@ -61,6 +61,10 @@ class Performer:
         self.neutral: Float[np.ndarray, "V 3"] = self.body.neutral + flat.reshape(-1, 3)
         self.eyes = np.stack([_sphere_centre(self.neutral[lids.sclera]) for lids in self.body.lids])
         """Eyeball centres (left, right) [mm]."""
+        # mien70's irises, right then left: paint and landmark share one axis.
+        poles = self.landmarks(self.neutral)[[69, 68]] - self.eyes
+        self.rest_axes = poles / np.linalg.norm(poles, axis=1, keepdims=True)
+        """Optical axes (left, right) at rest."""
         self._profiles = [self._profile(k) for k in range(2)]
         lips = self.body.lips
         self._half_mouth = float(np.abs(self.neutral[lips.upper, 0] - self.neutral[lips.upper, 0].mean()).max())
@@ -84,12 +88,13 @@ class Performer:
         axes = np.empty((len(weights), 2, 3))
         for k, lids in enumerate(self.body.lids):
             turns = _gaze_matrices(gaze[:, k])
-            axes[:, k] = turns @ np.array(EYE_AXES[lids.side])
+            axes[:, k] = turns @ self.rest_axes[k]
             out[:, lids.sclera] = (
                 np.einsum("tij,vj->tvi", turns, self.neutral[lids.sclera] - self.eyes[k]) + self.eyes[k]
             )
             self._close_lids(out, lids, k, weights[:, lids.blink])
             self._clear_eyeball(out, lids, k, axes[:, k])
+            self._meet_at_corners(out, lids, k, weights[:, lids.blink])
         gap = self._seal_lips(out, weights)
         return Performance(vertices=out.astype(np.float32), gaze=gaze, axes=axes, mouth_gap=gap)
 
@@ -99,9 +104,8 @@ class Performer:
         centre = self.eyes[eye]
         upper, lower = out[:, lids.upper] - centre, out[:, lids.lower] - centre
         azimuth = np.arctan2(*(self.neutral[lids.upper] - centre)[:, [0, 2]].T)
-        order = np.argsort(azimuth)
         # Corners are left out: there the lids are one.
-        columns = np.linspace(*np.quantile(azimuth, [0.06, 0.94]), LID_COLUMNS)
+        columns = np.linspace(*np.quantile(azimuth, [0.03, 0.97]), LID_COLUMNS)
 
         def gap(scale: float | np.ndarray) -> np.ndarray:
             heights = []
@@ -117,22 +121,37 @@ class Performer:
 
         rest, full = gap(0.0), gap(1.0)
         closing = (rest + _LID_OVERLAP) / np.maximum(rest - full, 1e-3)
-        closing = np.clip(closing, -0.5, 1.8)
+        closing = np.clip(closing, -0.5, 2.2)
         left = gap(closing) + _LID_OVERLAP  # the arc is not straight: one secant step more
-        closing = np.clip(closing + left / np.maximum(rest - full, 1e-3), -0.5, 2.0)
+        closing = np.clip(closing + left / np.maximum(rest - full, 1e-3), -0.5, 2.5)
         amount = np.where(rest < 0, closing, blink[:, None] * np.maximum(closing, 0))
-        del order
         at = _columns_at(columns, amount, _azimuth(self.neutral[lids.skin] - centre))
         out[:, lids.skin] += at[..., None] * shape[lids.skin]
+
+    def _meet_at_corners(self, out: np.ndarray, lids: Lids, eye: int, blink: np.ndarray) -> None:
+        """Draw the margins together where they become one: the blink shape does not reach into the corners."""
+        upper, lower = out[:, lids.upper[1:-1]] - self.eyes[eye], out[:, lids.lower] - self.eyes[eye]
+        closed = smoothstep(0.7, 1.0, blink)
+        for t in np.flatnonzero(closed):
+            azimuth, height = _azimuth(lower[t]), _elevation(lower[t])
+            order = np.argsort(azimuth)
+            own = _azimuth(upper[t])
+            above = _elevation(upper[t]) - np.interp(own, azimuth[order], height[order])
+            down = np.clip(above + np.radians(3.2), 0, 0.18) * closed[t] * np.linalg.norm(upper[t], axis=1)
+            out[t, lids.upper[1:-1], 1] -= down
+            out[t, lids.upper[1:-1], 2] += 0.3 * down
 
     def _profile(self, eye: int) -> tuple[np.ndarray, np.ndarray]:
         """Eyeball radius against the cosine of the angle from its axis."""
         points = self.neutral[self.body.lids[eye].sclera] - self.eyes[eye]
         radius = np.linalg.norm(points, axis=1)
-        cosine = points @ np.array(EYE_AXES[self.body.lids[eye].side]) / radius
+        cosine = points @ self.rest_axes[eye] / radius
         edges = np.cos(np.radians([180, 60, 50, 40, 32, 26, 20, 14, 8, 0]))
         bins = np.digitize(cosine, edges[1:-1])
-        values = np.array([radius[bins == b].max() if (bins == b).any() else radius.max() for b in range(len(edges) - 1)])
+        values = np.array(
+            [radius[bins == b].max() if (bins == b).any() else radius.max() for b in range(len(edges) - 1)]
+        )
+        values[1:-1] = np.maximum(values[1:-1], (values[:-2] + values[2:]) / 2)
         return (edges[1:] + edges[:-1]) / 2, values
 
     def _clear_eyeball(self, out: np.ndarray, lids: Lids, eye: int, axes: np.ndarray) -> None:
@@ -143,15 +162,17 @@ class Performer:
         need = np.interp(cosine, *self._profiles[eye]) + _LID_CLEARANCE
         rest = np.linalg.norm(self.neutral[lids.skin] - self.eyes[eye], axis=-1)
         # Skin that lies inside the ball's radius at rest is the pocket behind the lids: it stays.
-        push = np.where((rest > need.min() - 0.6) & (rows[..., 2] > 0), np.maximum(need / radius, 1.0), 1.0)
+        push = np.where((rest > need.min() - 1.3) & (rows[..., 2] > 0), np.maximum(need / radius, 1.0), 1.0)
         out[:, lids.skin] = rows * push[..., None] + self.eyes[eye]
 
     def _seal_lips(self, out: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Part lips that passed through each other, close the gap that the identity left; the open height [mm]."""
         lips = self.body.lips
-        rolls = np.einsum("tr,rkd->tkd", weights[:, _ROLLS], self.body.basis[list(_ROLLS)].reshape(len(_ROLLS), -1, 3)[
-            :, np.r_[lips.upper, lips.lower]
-        ])
+        rolls = np.einsum(
+            "tr,rkd->tkd",
+            weights[:, _ROLLS],
+            self.body.basis[list(_ROLLS)].reshape(len(_ROLLS), -1, 3)[:, np.r_[lips.upper, lips.lower]],
+        )
         count = len(lips.upper)
         upper, lower = out[:, lips.upper] - rolls[:, :count], out[:, lips.lower] - rolls[:, count:]
         middle = self.neutral[lips.upper, 0].mean()
@@ -186,10 +207,14 @@ def _azimuth(points: np.ndarray) -> np.ndarray:
     return np.arctan2(points[..., 0], points[..., 2])
 
 
+def _elevation(points: np.ndarray) -> np.ndarray:
+    return np.arctan2(points[..., 1], np.hypot(points[..., 0], points[..., 2]))
+
+
 def _resample(points: Float[np.ndarray, "T P 3"], columns: np.ndarray) -> np.ndarray:
     """Elevation [rad] of a margin at given azimuths."""
     azimuth = _azimuth(points)
-    height = np.arctan2(points[..., 1], np.hypot(points[..., 0], points[..., 2]))
+    height = _elevation(points)
     rows = []
     for a, h in zip(azimuth, height, strict=True):
         order = np.argsort(a)

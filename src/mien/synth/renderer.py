@@ -18,7 +18,7 @@ from mien.synth.solids import COLUMNS, Solid
 
 __all__ = ["Costume", "Picture", "Pose", "Renderer", "renderer"]
 
-MAX_SIDE = 640
+MAX_SIDE = 1024
 """Largest rendered side [px], supersampling included."""
 SHADOW_SIDE = 160
 _SHADOW_REACH = 165.0
@@ -69,7 +69,9 @@ class Pose:
     lid_curves: Float[np.ndarray, "2 2 3"]
     """(left, right) x (upper, lower) x coefficients of the lid's elevation over azimuth [rad]."""
     mouth_open: bool
-    occluders: Solid = field(default_factory=lambda: Solid(vertices=np.zeros((0, COLUMNS), np.float32), triangles=np.zeros((0, 3), np.int32)))
+    occluders: Solid = field(
+        default_factory=lambda: Solid(vertices=np.zeros((0, COLUMNS), np.float32), triangles=np.zeros((0, 3), np.int32))
+    )
     """In the head frame, this frame only."""
 
 
@@ -145,7 +147,9 @@ class Renderer:
             "mouth": ctx.vertex_array(p["mouth"], [moving, (self.mouth, "4f", "color")], ctx.buffer(mouth.tobytes())),
             "eye0": ctx.vertex_array(p["eye"], [(self.dynamic, "3f 16x", "position")], index["sclera_left"]),
             "eye1": ctx.vertex_array(p["eye"], [(self.dynamic, "3f 16x", "position")], index["sclera_right"]),
-            "lash": ctx.vertex_array(p["lash"], [(self.dynamic, "3f 16x", "position")], index["lashes"]),
+            "lash": ctx.vertex_array(
+                p["lash"], [(self.dynamic, "3f 16x", "position"), (self.uv, "2f", "uv")], index["lashes"]
+            ),
             "shadow": ctx.vertex_array(
                 p["depth"], [(self.dynamic, "3f 16x", "position")],
                 ctx.buffer(np.concatenate([coarse(b, "face", 7.0, shadow=True), coarse(b, "head_neck", 12.0, shadow=True)]).tobytes()),
@@ -242,7 +246,9 @@ class Renderer:
             for piece in extra:
                 piece.release()
         color = np.frombuffer(self.frame.read(viewport=(0, 0, width, height), components=4), np.uint8)
-        z = np.frombuffer(self.frame.read(viewport=(0, 0, width, height), components=1, attachment=-1, dtype="f4"), "f4")
+        z = np.frombuffer(
+            self.frame.read(viewport=(0, 0, width, height), components=1, attachment=-1, dtype="f4"), "f4"
+        )
         z = z.reshape(height, width)
         distance = 2 * near * far / (far + near - (2 * z - 1) * (far - near))
         return Picture(
@@ -356,7 +362,7 @@ class Renderer:
         self.ctx.blend_func = (gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE)
         self.frame.depth_mask = False
         lash = self.programs["lash"]
-        lash["strength"].value = float(0.55 * look.lashes)
+        lash["strength"].value = float(0.15 + 0.8 * look.lashes)
         lash["lash_color"].value = tuple((look.brows.color * 0.3).tolist())
         self.vaos["lash"].render()
         if self._wear["lenses"]:
@@ -379,7 +385,7 @@ class Renderer:
         positions = self.ctx.buffer(np.ascontiguousarray(vertices, np.float32).tobytes())
         index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
         vao = self.ctx.vertex_array(self.programs["depth"], [(positions, "3f", "position")], index)
-        side = 384
+        side = 256
         target = self.ctx.depth_texture((side, side))
         frame = self.ctx.framebuffer([], target)
         frame.use()
@@ -394,7 +400,7 @@ class Renderer:
             z = np.frombuffer(frame.read(components=1, attachment=-1, dtype="f4"), "f4").reshape(side, side)
             lifted = (vertices + 1.2 * normals) @ matrix[:3, :3].T + matrix[:3, 3]
             at = np.clip(((lifted[:, :2] * 0.5 + 0.5) * side).astype(int), 0, side - 1)
-            free = lifted[:, 2] * 0.5 + 0.5 <= z[at[:, 1], at[:, 0]] + 0.0025
+            free = lifted[:, 2] * 0.5 + 0.5 <= z[at[:, 1], at[:, 0]] + 0.0035
             weight = np.maximum(normals @ towards, 0)
             seen += weight * free
             total += weight
@@ -405,7 +411,7 @@ class Renderer:
 
 _CELLS = {"face": 5.0, "head_neck": 11.0, "mouth_socket": 6.0, "gums_tongue": 4.5, "teeth": 2.6}
 """Cells [mm] within which corners are merged for drawing; a pixel of the crop is about 1.4 mm wide."""
-_FINE_REACH, _FINE_CELL = 10.0, 1.3
+_FINE_REACH, _FINE_CELL = 10.0, 0.8
 """Round eyes, brows, nose and lips, this far from their landmarks, the face keeps its detail [mm]."""
 
 
@@ -433,7 +439,13 @@ def coarse(b: Body, part: str, cell: float | None = None, *, shadow: bool = Fals
     # So do lips, teeth and lids that touch at rest and part in motion.
     basis = b.basis.reshape(len(ARKIT), -1, 3)[:, b.corners, 1]
     parting = [np.round(basis[ARKIT.index(name)] / 2.5) for name in _PARTING]
-    keys = np.column_stack([np.floor(positions / sizes), sizes, facing, *parting])
+    keys = np.column_stack([np.floor(positions / sizes), sizes, facing, *parting, np.zeros(len(positions))])
+    if not shadow:  # seams between parts keep their vertices, or cracks would open
+        seam = np.intersect1d(
+            b.corners[triangles], b.corners[np.concatenate([t for n, t in b.parts.items() if n != part])]
+        )
+        fixed = np.isin(b.corners, seam)
+        keys[fixed, -1] = 1 + b.corners[fixed]
     used = np.unique(triangles)
     _, first, group = np.unique(keys[used], axis=0, return_index=True, return_inverse=True)
     to = np.arange(len(keys))

@@ -52,6 +52,13 @@ class Action:
     translation: Float[np.ndarray, "T 3"]
     """Offset from the view's place [mm]."""
 
+    def frames(self, start: int, stop: int) -> "Action":
+        """Some of the frames."""
+        at = slice(start, stop)
+        return Action(
+            times=self.times[at], weights=self.weights[at], angles=self.angles[at], translation=self.translation[at]
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
@@ -74,6 +81,8 @@ class Shot:
     """`solids.Id` at the rendering's own resolution."""
     scale: float
     """Samples of `ids` per image pixel."""
+    exposure: Float[np.ndarray, "3"]
+    """Gain of each channel that automatic exposure and white balance chose on the first frame."""
 
 
 def cast(seed: int, identity: int, variant: int = 0) -> Cast:
@@ -121,16 +130,16 @@ def set_scene(rng: np.random.Generator, who: Cast, *, occluders: bool = True) ->
 
 def film(
     rng: np.random.Generator, gl: Renderer, who: Cast, scene: Scene, action: Action, *,
-    performance: Performance | None = None, scale: float | None = None,
+    performance: Performance | None = None, scale: float | None = None, exposure: Float[np.ndarray, "3"] | None = None,
 ) -> Iterator[Shot]:  # fmt: skip
     """Render the frames of an action; `who.costume` must be worn already (`gl.wear`).
 
-    `performance` is `who.performer.perform(action.weights)`, for callers that made several at once (cheaper).
+    `performance` is `who.performer.perform(action.weights)`, for callers that made several at once (cheaper);
+    `exposure` continues an earlier shot.
     """
     performance = performance or who.performer.perform(action.weights)
     size = scene.view.size
     scale = scale or float(np.clip(_SAMPLES / size, 1.15, 1.8))
-    exposure: np.ndarray | None = None
     before: np.ndarray | None = None
     for t, pose in enumerate(_poses(who, scene, action, performance)):
         picture = gl.draw(pose, scene.view.camera, scene.lights, scale)
@@ -146,6 +155,7 @@ def film(
             truth=truth,
             ids=picture.color[..., 3],
             scale=picture.scale,
+            exposure=exposure,
         )
 
 

@@ -70,10 +70,10 @@ def develop(
     `motion` is the face's shift [px/frame]."""
     image = cv2.LUT(light, _curve(sensor, exposure))
     image = _optics(sensor, image, motion)
-    size = image.shape[1]
+    height, width = image.shape[:2]
     if sensor.shrink < 1:
-        small = max(int(size * sensor.shrink), 32)
-        image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        small = tuple(max(int(n * sensor.shrink), 32) for n in (width, height))
+        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     image = _noise(rng, sensor, image)
     if sensor.sharpen > 0:
         soft = cv2.GaussianBlur(image, (0, 0), 1.0)
@@ -82,8 +82,8 @@ def develop(
     if sensor.quality:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if image.shape[1] != size:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
+    if image.shape[:2] != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(image, np.uint8)
 
 

@@ -108,7 +108,9 @@ void main() {
     light(position, normal.xyz, 1.0, vec3(0.2, 0.1, 0.1), 40.0, d, g);
     v_color = (color.rgb * d + g * 0.8) * normal.w; v_id = color.a;
 }""",
-    "#version 330\nin vec3 v_color; in float v_id; out vec4 frag;\n" + _OUT + "void main() { frag = store(v_color, v_id); }",
+    "#version 330\nin vec3 v_color; in float v_id; out vec4 frag;\n"
+    + _OUT
+    + "void main() { frag = store(v_color, v_id); }",
 )
 
 EYE = (
@@ -164,7 +166,13 @@ LASH = (
     "#version 330\nin vec3 position; in vec2 uv; out vec2 v_uv; uniform mat4 clip_from_head;\n"
     "void main() { gl_Position = clip_from_head * vec4(position, 1.0); v_uv = uv; }",
     "#version 330\nin vec2 v_uv; out vec4 frag; uniform float strength; uniform vec3 lash_color;\n"
-    "void main() { frag = vec4(sqrt(lash_color * 0.5), strength); }",
+    + """
+void main() {
+    // Six strips per eye share the chart, each a sixth of its height, roots on top; u runs along the lid.
+    float along = 1.0 - fract(v_uv.y * 6.0);
+    float hair = 0.55 + 0.45 * sin(v_uv.x * 190.0 + 5.0 * along + floor(v_uv.y * 6.0));
+    frag = vec4(sqrt(lash_color * 0.5), strength * hair * (1.0 - smoothstep(0.0, 0.8, along)));
+}""",
 )
 
 BEARD = (

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from mien.track.boxes import Detection, offset_boxes, square_boxes, suppress
 from mien.track.mtcnn import net_session
-from mien.track.onet import ONet
+from mien.track.onet import ONet, log_odds
 from mien.track.sampling import check_image
 
 if TYPE_CHECKING:
@@ -86,15 +86,14 @@ class Cascade:
         return square_boxes(boxes[suppress(boxes, score, 0.7)[:_MOST_PROPOSALS]])
 
     def _windows(self, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes [N,4] in the level's px and scores [N] of the windows that look like a face."""
-        offsets, score = self._pnet.run(("offsets", "score"), {"image": level[None].astype(np.float32)})
-        offsets, score = np.asarray(offsets)[0], np.asarray(score)[0]
-        row, column = np.nonzero(score > _THRESHOLDS[0])
-        corner = np.stack([column, row], axis=1) * float(_STRIDE) - 0.5
-        boxes = np.concatenate([corner, corner + _CELL], axis=1)
-        found = score[row, column]
-        best = np.argsort(-found, kind="stable")[: 4 * _MOST_PROPOSALS]  # suppression costs the square of the count
-        return offset_boxes(boxes[best], offsets[row, column][best].astype(np.float64)), found[best]
+        """Boxes [N,4] in the level's px and log odds [N] of the windows that look like a face."""
+        heads = np.asarray(self._pnet.run(("heads",), {"image": level[None].astype(np.float32)})[0])[0]
+        row, column = np.nonzero(heads[..., 4] > log_odds(_THRESHOLDS[0]))
+        found = heads[row, column].astype(np.float64)
+        best = np.argsort(-found[:, 4], kind="stable")[: 4 * _MOST_PROPOSALS]  # suppression costs the square of these
+        found = found[best]
+        corner = np.stack([column[best], row[best]], axis=1) * float(_STRIDE) - 0.5
+        return offset_boxes(np.concatenate([corner, corner + _CELL], axis=1), found[:, :4]), found[:, 4]
 
     def _refine(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """The square boxes that R-Net keeps, refined."""
@@ -103,11 +102,10 @@ class Cascade:
         if not inside:
             return np.zeros((0, 4))
         batch = np.stack([crop for crop in crops if crop is not None]).astype(np.float32)
-        offsets, score = self._rnet.run(("offsets", "score"), {"image": batch})
-        offsets, score = np.asarray(offsets, np.float64), np.asarray(score)
-        keep = score > _THRESHOLDS[1]
-        refined, score = offset_boxes(boxes[inside][keep], offsets[keep]), score[keep]
-        return square_boxes(refined[suppress(refined, score, 0.7)])
+        heads = np.asarray(self._rnet.run(("heads",), {"image": batch})[0], np.float64)
+        keep = heads[:, 4] > log_odds(_THRESHOLDS[1])
+        refined = offset_boxes(boxes[inside][keep], heads[keep, :4])
+        return square_boxes(refined[suppress(refined, heads[keep, 4], 0.7)])
 
 
 def _rough_crop(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray | None:

@@ -1,25 +1,31 @@
-"""O-Net on a given box: the refined box, the face probability and the five points, in about half a millisecond."""
+"""O-Net on a given box: the refined box, the face probability and the five points, in a third of a millisecond."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, UInt8
 
-from mien.track.boxes import Detection, offset_boxes, square_boxes
+from mien.track.boxes import Detection
 from mien.track.mtcnn import net_session
 from mien.track.sampling import area_crop
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["ONet"]
+__all__ = ["ONet", "log_odds"]
+
+_SIZE = 48
+"""Side of the net's window [px]."""
+
+
+def log_odds(probability: float) -> float:
+    """The nets answer log odds: the logarithm of p / (1 - p)."""
+    return math.log(probability / (1 - probability)) if 0 < probability < 1 else math.inf * (probability - 0.5)
 
 
 class ONet:
     """MTCNN's last net. One instance serves one thread of frames; it keeps no state between calls."""
-
-    size = 48
-    """Side of the net's window [px]."""
 
     def __init__(self, session: "InferenceSession") -> None:
         self._session = session
@@ -36,46 +42,44 @@ class ONet:
 
         A box that does not meet the image, or is smaller than 2 px, has no face.
         """
-        square = square_boxes(np.asarray(box, np.float64))
-        if not _usable(image, square):
+        square = _usable(image, box)
+        if square is None:
             return None
-        offsets, points, scores = self._run(area_crop(image, square, self.size)[None])
-        if scores[0] < threshold:
-            return None
-        return _decode(square, offsets[0], points[0], float(scores[0]))
+        crop = area_crop(image, square, _SIZE)
+        heads = np.asarray(self._session.run(("heads",), {"image": crop[None]})[0])
+        return _decoded(square, heads[0], threshold)
 
     def refine_many(
         self, image: UInt8[np.ndarray, "H W 3"], boxes: Float[np.ndarray, "N 4"], threshold: float
     ) -> list[Detection]:
         """The faces among `boxes` (made square first) whose probability reaches `threshold`, in the same order."""
-        squares = square_boxes(np.asarray(boxes, np.float64))
-        squares = squares[[_usable(image, square) for square in squares]]
-        if not len(squares):
+        squares = [square for box in boxes if (square := _usable(image, box)) is not None]
+        if not squares:
             return []
-        offsets, points, scores = self._run(np.stack([area_crop(image, box, self.size) for box in squares]))
-        return [
-            _decode(squares[i], offsets[i], points[i], float(scores[i])) for i in np.flatnonzero(scores >= threshold)
-        ]
-
-    def _run(self, crops: Float32[np.ndarray, "N 48 48 3"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        offsets, points, scores = self._session.run(("offsets", "points", "score"), {"image": crops})
-        return np.asarray(offsets, np.float64), np.asarray(points, np.float64), np.asarray(scores)
+        crops = np.stack([area_crop(image, square, _SIZE) for square in squares])
+        heads = np.asarray(self._session.run(("heads",), {"image": crops})[0])
+        faces = [_decoded(square, row, threshold) for square, row in zip(squares, heads, strict=True)]
+        return [face for face in faces if face is not None]
 
 
-def _decode(square: np.ndarray, offsets: np.ndarray, points: np.ndarray, score: float) -> Detection:
+def _decoded(square: np.ndarray, heads: np.ndarray, threshold: float) -> Detection | None:
+    """The face that a row of the net's answer (offsets 4, points x 5 and y 5, log odds) tells; None below threshold."""
+    score = 1.0 / (1.0 + math.exp(-min(max(float(heads[14]), -50.0), 50.0)))
+    if score < threshold:
+        return None
     side = square[2] - square[0]
-    five = square[:2] + points.reshape(2, 5).T * side
-    return Detection(box=offset_boxes(square[None], offsets[None])[0], score=score, five_points=five)
+    shares = heads[:14].astype(np.float64) * side
+    return Detection(box=square + shares[:4], score=score, five_points=square[:2] + shares[4:].reshape(2, 5).T)
 
 
-def _usable(image: np.ndarray, square: np.ndarray) -> bool:
-    """Whether the box is finite, meets the image and has a side between 2 px and twice the image's longer side."""
+def _usable(image: np.ndarray, box: np.ndarray) -> np.ndarray | None:
+    """The box made square, if it is finite, meets the image and has 2 px to twice the image's longer side."""
     height, width = image.shape[:2]
-    side = square[2] - square[0]
-    return bool(
-        2 <= side <= 2 * max(height, width)  # False for NaN
-        and square[2] > 0
-        and square[3] > 0
-        and square[0] < width - 1
-        and square[1] < height - 1
-    )
+    x0, y0, x1, y1 = np.asarray(box, np.float64).tolist()
+    half = max(x1 - x0, y1 - y0) / 2
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    if not 1 <= half <= max(height, width):  # also catches NaN
+        return None
+    if not (-half < x < width - 1 + half and -half < y < height - 1 + half):
+        return None
+    return np.array([x - half, y - half, x + half, y + half])

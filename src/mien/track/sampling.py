@@ -1,4 +1,6 @@
-"""Cutting parts out of images without aliasing: every output pixel averages the area it covers."""
+"""Cutting parts out of images without aliasing: sub-pixel, rotated, at any scale, reading only what is needed."""
+
+import math
 
 import cv2
 import numpy as np
@@ -6,7 +8,10 @@ from jaxtyping import Float, Float32, UInt8
 
 from mien.core.errors import MienError
 
-__all__ = ["area_crop", "check_image", "halved"]
+__all__ = ["area_crop", "check_image", "halved", "warp"]
+
+_MINIFY_LIMIT = 1.5
+"""Image pixels per output pixel beyond which bilinear sampling (2x2 taps) skips pixels and sensor noise aliases."""
 
 
 def check_image(image: np.ndarray) -> None:
@@ -27,57 +32,60 @@ def halved(image: UInt8[np.ndarray, "H W 3"], times: int) -> UInt8[np.ndarray, "
     return image
 
 
+def warp(image: UInt8[np.ndarray, "H W 3"], matrix: Float[np.ndarray, "2 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
+    """The crop of `size` px that `matrix` (image px -> crop px) cuts out; the frame's edge is replicated outwards.
+
+    Before minification the region is averaged over whole blocks of 2, 4, 8, ... px. The blocks lie on the image's own
+    grid, so that a face at rest is filtered alike in every frame. Only the region the crop covers is read.
+    """
+    (a, b, _), (c, d, _) = matrix.tolist()
+    minify = 1.0 / max(math.sqrt(abs(a * d - b * c)), 1e-9)
+    halvings = math.ceil(math.log2(minify / _MINIFY_LIMIT))
+    if halvings > 0:
+        image, matrix = _averaged(image, matrix, size, halvings)
+    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)
+
+
 def area_crop(
     image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], size: int
 ) -> Float32[np.ndarray, "S S 3"]:
-    """`box` [px] resampled to `size` x `size`, values 0..255; outside the frame its edge is replicated.
+    """A square `box` [px] resampled to `size` x `size`, values 0..255; outside the frame its edge is replicated.
 
-    Every output pixel is the exact mean over its sub-pixel area: the image's running sum, which is bilinear inside a
-    pixel, is read at the (size + 1)^2 corners and differenced. Jitter of the five points is decided here: sampling
-    without the filter measured 15 times as much. When the box is smaller than the window, bilinear sampling is used.
+    Sampled at twice the size and averaged, so that every output pixel is the mean over its sub-pixel area. The jitter
+    of the five points is decided here: sampling without the filter measured 15 times as much, and the exact mean over
+    areas (from running sums) 15 % less at twice the time. The last average is not rounded, which matters to both.
     """
-    side = box[2:] - box[:2]
-    if side.min() < size:
-        return _bilinear_crop(image, box, size)
-    # A large face is first averaged in whole blocks of 2, 4, ... pixels, on the image's own grid, so that the sum costs
-    # the same at any resolution. Two blocks or more remain per output pixel.
-    halvings = max(int(np.log2(side.min() / (2 * size))), 0)
+    left, top, right, _ = box.tolist()
+    scale = 2 * size / (right - left)
+    matrix = np.array([[scale, 0.0, -0.5 - left * scale], [0.0, scale, -0.5 - top * scale]])
+    fine = warp(image, matrix, 2 * size).astype(np.float32)
+    return np.asarray(cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _averaged(image: np.ndarray, matrix: np.ndarray, size: int, halvings: int) -> tuple[np.ndarray, np.ndarray]:
+    """The region under the crop, averaged in blocks of 2^halvings px, and the matrix from it to the crop."""
     block = 2**halvings
-    region, origin = _region(image, box, halvings)
-    x, y = ((np.linspace(box[i], box[i + 2], size + 1) - origin[i]) / block for i in (0, 1))
-    # int32 holds the sum exactly: at most (4 * 48)^2 * 255, or 2^23.
-    total = _read(cv2.integral(region, sdepth=cv2.CV_32S), y)
-    total = _read(np.diff(total, axis=0).swapaxes(0, 1), x)
-    mean = np.diff(total, axis=0) * (1.0 / ((x[1] - x[0]) * (y[1] - y[0])))
-    return np.ascontiguousarray(mean.swapaxes(0, 1), np.float32)
+    rows, columns = image.shape[0] // block, image.shape[1] // block
+    if rows == 0 or columns == 0:  # an image smaller than one block: nothing to average
+        return image, matrix
+    (a, b, x), (c, d, y) = matrix.tolist()
+    area = a * d - b * c
+    x0, x1 = _span(size, d / area, -b / area, x, y, block, columns)
+    y0, y1 = _span(size, -c / area, a / area, x, y, block, rows)
+    small = halved(image[y0 * block : y1 * block, x0 * block : x1 * block], halvings)
+    # Pixel i of the small image is the mean of block i: its centre lies (block - 1) / 2 px after the block's first px.
+    shift_x, shift_y = x0 * block + (block - 1) / 2, y0 * block + (block - 1) / 2
+    return small, np.array(
+        [[a * block, b * block, a * shift_x + b * shift_y + x], [c * block, d * block, c * shift_x + d * shift_y + y]]
+    )
 
 
-def _read(total: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows of `total` at the fractional positions `at`, interpolated linearly."""
-    at = np.clip(at, 0, len(total) - 1)  # rounding may leave the region by 1e-13
-    row = np.minimum(at.astype(np.int64), len(total) - 2)
-    low, high = total[row], total[row + 1]
-    return low + (high - low) * (at - row)[:, None, None]
-
-
-def _region(image: np.ndarray, box: np.ndarray, halvings: int) -> tuple[np.ndarray, np.ndarray]:
-    """The whole blocks that cover `box`, averaged, and the image position of the first one's outer corner."""
-    block = 2**halvings
-    limit = np.array([image.shape[1], image.shape[0]])
-    low = np.floor((box[:2] + 0.5) / block).astype(int) * block
-    high = np.ceil((box[2:] + 0.5) / block).astype(int) * block
-    x0, y0 = np.maximum(low, 0)
-    x1, y1 = np.minimum(high, limit)
-    region = image[y0:y1, x0:x1]
-    if (low < 0).any() or (high > limit).any():
-        pads = (y0 - low[1], high[1] - y1, x0 - low[0], high[0] - x1)
-        region = cv2.copyMakeBorder(region, *(int(n) for n in pads), borderType=cv2.BORDER_REPLICATE)
-    return halved(region, halvings), low - 0.5
-
-
-def _bilinear_crop(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    scale = size / (box[2:] - box[:2])
-    matrix = np.array([[scale[0], 0, 0], [0, scale[1], 0]])
-    matrix[:, 2] = -0.5 - box[:2] * scale
-    crop = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return crop.astype(np.float32)
+def _span(size: int, by_u: float, by_v: float, x: float, y: float, block: int, count: int) -> tuple[int, int]:
+    """First and last-plus-one block that a crop's `size` px touch on one axis of the image: by_u (u-x) + by_v (v-y)."""
+    start = by_u * (-0.5 - x) + by_v * (-0.5 - y)
+    low = start + min(by_u * size, 0.0) + min(by_v * size, 0.0)
+    high = start + max(by_u * size, 0.0) + max(by_v * size, 0.0)
+    # One block more on each side feeds the bilinear taps at the crop's edge.
+    first = min(max(math.floor(low / block) - 1, 0), count - 1)
+    return first, min(max(math.ceil(high / block) + 1, first + 1), count)

@@ -12,12 +12,13 @@ by 0.1 % from sensor noise. Hence five rules:
 5. points that move less than the net's noise are averaged over time, points that move more are not.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.track.boxes import Detection, box_iou, square_boxes
+from mien.track.boxes import Detection, pair_iou, square_boxes
 from mien.track.cascade import Cascade
 from mien.track.onet import ONet
 from mien.track.sampling import check_image
@@ -96,12 +97,13 @@ class _Track:
         """Take this frame's face: its points, less the noise of rest; the held box rides along."""
         side = float(self.held[2] - self.held[0])
         step = face.five_points + self.fade * side - self.points
-        rest = 1.0 - np.exp(-max(time - self.time, 0.0) / _REST_TIME)
-        moved = np.abs(step).max() / (_REST_STEP * _EYE_SHARE * side)
+        rest = 1.0 - math.exp(-max(time - self.time, 0.0) / _REST_TIME)
+        moved = float(np.abs(step).max()) / (_REST_STEP * _EYE_SHARE * side)
         step *= min(max(rest, moved), 1.0)
         self.points = self.points + step
         # By the eyes, which speech does not move; by position only: their distance shrinks when the head turns.
-        self.held = self.held + np.tile(step[:2].mean(axis=0), 2)
+        ride = (step[0] + step[1]) / 2
+        self.held = self.held + np.concatenate([ride, ride])
         self.face, self.time = face, time
 
 
@@ -162,8 +164,8 @@ class FaceTracker:
 
     def _is_cut(self, image: np.ndarray) -> bool:
         # Every n-th pixel: a true thumbnail would cost as much as the tracking.
-        steps = np.maximum(np.array(image.shape[:2]) // 24, 1)
-        thumbnail = image[steps[0] // 2 :: steps[0], steps[1] // 2 :: steps[1], 1].astype(np.int16)
+        down, right = (max(n // 24, 1) for n in image.shape[:2])
+        thumbnail = image[down // 2 :: down, right // 2 :: right, 1].astype(np.int16)
         previous, self._thumbnail = self._thumbnail, thumbnail
         if previous is None:
             return False
@@ -174,10 +176,10 @@ class FaceTracker:
         face = self._onet.refine(image, track.held, _KEEP_SCORE)
         if face is None or not _plausible(face):
             return False
-        track.fade *= np.exp(-max(time - track.time, 0.0) / _FADE)
+        track.fade *= math.exp(-max(time - track.time, 0.0) / _FADE)
         for _ in range(_MOST_MOVES):
             target = square_boxes(face.box)
-            overlap = float(box_iou(track.held, target[None])[0])
+            overlap = pair_iou(track.held, target)
             if overlap >= HOLD_IOU and face.score >= _RETRY_SCORE:
                 break
             moved = self._onet.refine(image, target, _KEEP_SCORE)
@@ -192,7 +194,7 @@ class FaceTracker:
         """Of two tracks on one face the younger loses it."""
         active = [track for track in self._tracks if not track.lost]
         for i, track in enumerate(active):
-            if any(box_iou(track.held, old.held[None])[0] > 0.5 for old in active[:i] if not old.lost):
+            if any(pair_iou(track.held, old.held) > 0.5 for old in active[:i] if not old.lost):
                 track.lost = True
 
     def _must_search(self, time: float, *, lost_now: bool) -> bool:
@@ -217,7 +219,7 @@ class FaceTracker:
             face = self._onet.refine(image, box, _KEEP_SCORE)  # read from the box that will be held, as later frames
             if face is None or not _plausible(face):
                 continue
-            if any(box_iou(box, track.held[None])[0] > 0.3 for track in active):
+            if any(pair_iou(box, track.held) > 0.3 for track in active):
                 continue
             track = self._continued(box)
             if track is None:
@@ -245,14 +247,15 @@ class FaceTracker:
 
 def _plausible(face: Detection) -> bool:
     """Whether the five points can be a face's: upright to its own eye line, not folded, and inside the box."""
-    eye_right, eye_left, _, mouth_right, mouth_left = face.five_points
-    eyes, mouth = eye_left - eye_right, mouth_left - mouth_right
-    down = (mouth_right + mouth_left - eye_right - eye_left) / 2
-    side = float((face.box[2:] - face.box[:2]).max())
-    centre = (face.box[:2] + face.box[2:]) / 2
-    below = float(eyes[0] * down[1] - eyes[1] * down[0])
-    return bool(
+    # Plain numbers: this runs on every frame, and numpy would take ten times as long on so few.
+    (rx, ry), (lx, ly), _, (rmx, rmy), (lmx, lmy) = face.five_points.tolist()
+    x0, y0, x1, y1 = face.box.tolist()
+    side, x, y = max(x1 - x0, y1 - y0), (x0 + x1) / 2, (y0 + y1) / 2
+    eyes_x, eyes_y = lx - rx, ly - ry
+    below = (eyes_x * (rmy + lmy - ry - ly) - eyes_y * (rmx + lmx - rx - lx)) / 2
+    reach = max(max(abs(px - x), abs(py - y)) for px, py in face.five_points.tolist())
+    return (
         below > 0.01 * side * side  # a frontal face has 0.14; its sign turns when the mouth is above the eyes
-        and float(eyes @ mouth) > 0
-        and np.abs(face.five_points - centre).max() < 0.75 * side
+        and eyes_x * (lmx - rmx) + eyes_y * (lmy - rmy) > 0
+        and reach < 0.75 * side
     )

@@ -19,9 +19,17 @@ _BIAS = {"brow": 6.0, "lash": 3.0, "hair": 6.0}
 """Parts whose name holds the key are sorted as if nearer by this much [mm]: half the edge of the skin below them."""
 _SHIFT = 4
 """Fractional bits of the vertex positions handed to OpenCV."""
-_LARGE, _MOTLEY, _CUTS = 9.0, 0.10, 3000
+_LARGE, _MOTLEY, _CUTS = 7.0, 0.10, 3600
 """Triangles with a side over `_LARGE` [px], or a quarter of it and a colour spread over `_MOTLEY`, are cut in four;
 at most `_CUTS` of them, the largest first: a drawn triangle costs 2 microseconds."""
+_UNSEEN = ("occlusion", "eye_blend", "lacrimal")
+"""Parts that only blend or darken in a renderer with transparency; opaque, they would cover the eye. The same goes
+for the lashes (textured cards) of a rig without colours."""
+_GLOSSY = 0.2
+_IRIS, _PUPIL = 29.0, 12.0
+"""Angles [deg] from an eye's axis: 6 and 2.5 mm on a ball of 12 mm."""
+_FACE_SHARE = 0.35
+"""A rig whose shapes move less than this share of its height is a person, not a head."""
 _GAMMA = 2.2
 _KEY = np.array([-0.45, 0.55, 0.70])
 _FILL = np.array([0.75, 0.10, 0.55])
@@ -82,19 +90,20 @@ class Painter:
         ones = np.ones(3 * count, np.float32)
         rows, columns = self._base.reshape(-1), np.repeat(np.arange(count), 3)
         self._count = vertices
-        self._gather = csr_matrix((ones, (rows, columns)), shape=(vertices, count))
+        self._gather: Any = csr_matrix((ones, (rows, columns)), shape=(vertices, count))
         self._turn = _view(yaw, pitch)
-        frame = np.asarray(rig.neutral.vertices, np.float32)
-        self._distance = float(5.0 * np.ptp(frame[:, 1]))
-        if face and rig.landmarks:
-            marks = next(iter(rig.landmarks.values())).positions(frame)
-            grown = marks + [0.0, 0.22, 0.0] * np.ptp(marks, axis=0)  # forehead above the brows
-            frame = np.concatenate([marks, grown]).astype(np.float32)
-        self._fit(frame, fill)
+        neutral = np.asarray(rig.neutral.vertices, np.float32)
+        framed = _framed(rig, face)
+        self._distance = float(5.0 * np.ptp(framed[:, 1]))
+        self._fit(framed, fill)
         self._empty = _backdrop(width * supersample, height * supersample, background, glow)
-        colors = np.ones((vertices, 3), np.float32) if rig.colors is None else np.asarray(rig.colors, np.float32)
-        screen = self._screen(np.asarray(rig.neutral.vertices, np.float32))[:, :2] / supersample
-        self._triangles, self._edges, source = _refined(self._base, screen, colors, _glossy(rig))
+        colors = _painted_eyes(rig) if rig.colors is None else np.asarray(rig.colors, np.float32)
+        screen = self._screen(neutral)[:, :2] / supersample
+        shown = np.flatnonzero(~_parts_like(rig, _UNSEEN if rig.colors is not None else (*_UNSEEN, "lash")))
+        self._triangles, self._edges, source = _refined(
+            self._base[shown], screen, colors, _parts_like(rig, (), _GLOSSY)[shown]
+        )
+        source = shown[source]
         materials = _materials(rig, self._triangles, source, self._fine(colors))
         self._albedo, self._gloss, self._shine, self._bias = materials
 
@@ -177,12 +186,45 @@ class Painter:
         return 255 * np.clip(linear, 0, 1) ** (1 / _GAMMA)
 
 
-def _glossy(rig: Rig) -> np.ndarray:
-    """True for triangles whose material mirrors lamps as crisp spots."""
+def _parts_like(rig: Rig, words: tuple[str, ...], glossier_than: float = 0.0) -> np.ndarray:
+    """True for triangles of parts whose name holds a word or whose roughness is below a limit."""
     out = np.zeros(len(rig.neutral.topology.triangles), bool)
     for part in rig.neutral.topology.parts:
-        out[part.start : part.stop] = part.roughness < 0.2
+        named = any(word in part.name.lower() for word in words)
+        out[part.start : part.stop] = named or part.roughness < glossier_than
     return out
+
+
+def _framed(rig: Rig, face: bool) -> np.ndarray:
+    """The points that must be in the frame: the rig, or its face; of a whole person the head."""
+    neutral = np.asarray(rig.neutral.vertices, np.float32)
+    if face and rig.landmarks:
+        marks = next(iter(rig.landmarks.values())).positions(neutral)
+        tall = np.ptp(marks, axis=0) * [0.0, 1.0, 0.0]
+        # forehead above the brows, room for a dropped jaw below the chin
+        return np.concatenate([marks, marks + 0.24 * tall, marks - 0.12 * tall]).astype(np.float32)
+    reach = np.abs(rig.shapes).max(axis=(0, 2), initial=0.0)
+    moving = neutral[reach > 0.1 * reach.max(initial=0.0)]
+    if not len(moving) or np.ptp(moving[:, 1]) > _FACE_SHARE * np.ptp(neutral[:, 1]):
+        return neutral if not face or not len(moving) else moving
+    # a person from head to foot: what the shapes move is the face; a skull reaches half a face above it
+    low, high = moving.min(axis=0), moving.max(axis=0)
+    tall = high[1] - low[1]
+    top, bottom = (0.15, 0.05) if face else (0.75, 0.35)
+    return np.array([[*low[:1], low[1] - bottom * tall, low[2]], [high[0], high[1] + top * tall, high[2]]], np.float32)
+
+
+def _painted_eyes(rig: Rig) -> np.ndarray:
+    """White, and for eyeballs without colours of their own an iris and a pupil by angle from the axis."""
+    colors = np.ones((len(rig.neutral.vertices), 3), np.float32)
+    for name, members in rig.neutral.topology.groups.items():
+        if name in ("sclera_left", "sclera_right"):
+            ball = rig.neutral.vertices[members]
+            toward = _unit(ball - (ball.min(axis=0) + ball.max(axis=0)) / 2)
+            angle = np.degrees(np.arccos(np.clip(toward[:, 2], -1, 1)))
+            iris = np.where(angle[:, None] < _PUPIL, 0.03, np.array([0.36, 0.25, 0.16], np.float32))
+            colors[members] = np.where(angle[:, None] < _IRIS, iris, 1.0)
+    return colors
 
 
 def _refined(
@@ -219,7 +261,8 @@ def _materials(
     rough, bias = np.full(count, 0.6, np.float32), np.zeros(count, np.float32)
     for part in rig.neutral.topology.parts:
         run = slice(part.start, part.stop)
-        color[run], rough[run] = part.color, part.roughness
+        white = min(part.color) > 0.97 and part.roughness >= _GLOSSY  # its texture is not seen here: plaster
+        color[run], rough[run] = (0.80, 0.78, 0.76) if white else part.color, part.roughness
         bias[run] = max((v for key, v in _BIAS.items() if key in part.name.lower()), default=0.0)
     color, rough, bias = color[source] * colors[fine].mean(axis=1), rough[source], bias[source]
     # Blinn-Phong exponent for a roughness, 2 / r^4 - 2 (Walter et al. 2007), kept within what triangles can resolve

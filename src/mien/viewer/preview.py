@@ -101,7 +101,7 @@ class Preview:
 
     def _marks(self, pane: np.ndarray, points: np.ndarray) -> None:
         cv2 = self._cv
-        seen: np.ndarray = np.isfinite(points).all(axis=1)
+        seen = np.asarray(np.isfinite(points).all(axis=1))
         fixed = np.rint(np.clip(np.nan_to_num(points), -1e4, 1e4) * 16).astype(np.int32)
         layout: LandmarkLayout | None = next((k for k in (MIEN70, IBUG68) if k.count == len(points)), None)
         for name, members in layout.groups.items() if layout else ():

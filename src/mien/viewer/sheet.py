@@ -78,5 +78,15 @@ def _label(image: np.ndarray, text: str) -> np.ndarray:
     import cv2
 
     size = 0.36 * image.shape[1] / 160
-    cv2.putText(image, text, (5, image.shape[0] - 7), cv2.FONT_HERSHEY_SIMPLEX, size, (235, 238, 245), 1, cv2.LINE_AA)
+    image[-round(0.1 * image.shape[0]) :] = image[-round(0.1 * image.shape[0]) :] // 4  # a dark strip to read it on
+    cv2.putText(
+        image,
+        text,
+        (5, image.shape[0] - round(0.033 * image.shape[0])),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        size,
+        (235, 238, 245),
+        1,
+        cv2.LINE_AA,
+    )
     return image

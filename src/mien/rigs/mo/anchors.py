@@ -51,8 +51,8 @@ def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) 
         (upper[0], upper[last // 3], upper[2 * last // 3], upper[last], lower[2 * last // 3], lower[last // 3]),
         strict=True,
     ):
-        vertex(landmark, index)
-        vertex(IBUG68.mirror[landmark], skin.mirror[index])
+        vertex(landmark, int(index))
+        vertex(IBUG68.mirror[landmark], int(skin.mirror[index]))
     _lips(skin, vertex)
     vertex(69, eyeballs_at)
     vertex(68, eyeballs_at + int(eyeballs.mirror[0]))

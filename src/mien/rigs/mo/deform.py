@@ -1,6 +1,6 @@
 """Dragging skin: a few vertices are moved, some are held, the rest follows as a thin plate (biharmonic)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -104,21 +104,7 @@ class Skin:
         """Moves bent so that the vertices keep their height over the sculpted head: skin slides on what is below."""
         start = self.v[indices]
         goal = start + moves
-        level = _smooth_level(start)
+        level = head(start)
         for _ in range(8):
-            goal = goal - 0.8 * (_smooth_level(goal) - level)[:, None] * gradient(goal)
+            goal = goal - 0.8 * (head(goal) - level)[:, None] * gradient(goal)
         return goal - start
-
-    def slid(self, field: Float[np.ndarray, "V 3"], share: float = 1.0) -> Float[np.ndarray, "V 3"]:
-        """A whole field bent to slide (see `slide`), leaving the mouth's and lids' insides alone."""
-        moving = np.flatnonzero((np.linalg.norm(field, axis=1) > 0.02) & ~self.hidden)
-        out = field.copy()
-        out[moving] += share * (self.slide(moving, field[moving]) - field[moving])
-        return out
-
-
-def _smooth_level(p: np.ndarray) -> np.ndarray:
-    return head(p)
-
-
-Shape = Callable[[], np.ndarray]

@@ -49,7 +49,7 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
             at = skin.lips(side, row)
             t = np.abs(skin.along(at))
             if side == "lower":
-                share = corner + (1 - corner) * np.clip(1 - t**2.2, 0, 1)
+                share = corner + (1 - corner) * np.clip(1 - t**3.0, 0, 1)
             else:
                 share = upper_middle + (corner - upper_middle) * t**2.4
             if row <= 2:  # the cavity: its floor goes with the bone, its roof stays
@@ -122,7 +122,7 @@ def brow_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
 
     sided = np.flatnonzero(band)
     x = v[sided, 0]
-    inner, outer = ramp(x, 48, 12) * ramp(x, -9, 9), ramp(x, 16, 42)
+    inner, outer = ramp(x, 48, 12) * ramp(x, -9, 9), ramp(x, 4, 38)
     down = field(sided, -3.0 * inner, -7.5 * ramp(x, -8, 10) * ramp(x, 62, 36), 1.5 * inner)
     raised = field(sided, 0.6 * outer, 8.5 * outer * ramp(x, 74, 48), 0.6 * outer)
     near = ramp(x_all[sided], 46, 10)
@@ -145,7 +145,7 @@ def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Floa
             puff[at] = np.stack([-0.8 * u, 0 * u, 1.2 + 1.8 * u**2], axis=1) * min(1.0, (row - 1) / 3)
     apple = _patch(skin, (37, -30, 60), 11.0)
     weight = hump(np.linalg.norm(v[apple] - [37, -30, 60], axis=1), 0, 14)
-    moves = skin.slide(apple, weight[:, None] * [0.8, 6.0, 0.0]) + 2.6 * weight[:, None] * n[apple]
+    moves = skin.slide(apple, weight[:, None] * [0.8, 7.5, 0.0]) + 4.2 * weight[:, None] * n[apple]
     hold = (v[:, 1] < -54) | (v[:, 0] < 12) | (v[:, 0] > 66) | (v[:, 1] > 4)
     for name in ("eye_upper", "eye_lower"):
         hold[skin.labels[name].ravel()] = True
@@ -168,8 +168,8 @@ def _sneer(skin: Skin) -> np.ndarray:
     u = skin.along(lip)
     weight = hump(np.linalg.norm(v[wing] - [11, -30, 76], axis=1), 0, 8)
     handles: Handles = [
-        (wing, weight[:, None] * [1.6, 5.0, -0.6]),
-        (np.setdiff1d(fold, wing), np.tile([0.8, 4.0, 1.6], (len(np.setdiff1d(fold, wing)), 1))),
+        (wing, weight[:, None] * [1.8, 6.3, -0.6]),
+        (np.setdiff1d(fold, wing), np.tile([0.8, 5.0, 2.2], (len(np.setdiff1d(fold, wing)), 1))),
         (root, np.tile([-0.6, -1.6, 0.0], (len(root), 1)) + 1.6 * n[root]),
     ]
     for row in range(4, BORDER + 1):

@@ -63,7 +63,7 @@ def make_hair() -> Piece:
     turn = (np.arange(_COLUMNS) - _COLUMNS // 2) / _COLUMNS * 2 * np.pi
     away = np.tanh(2.6 * np.sin(turn - _PART))  # +1 to the left of the parting, -1 to its right
     front = np.clip(np.cos(turn), 0, 1) ** 1.5
-    crest = np.exp(-(((turn - _PART - 0.75) / 0.62) ** 2))
+    crest = np.exp(-(((turn - _PART - 0.85) / 0.95) ** 2))
     parting = np.exp(-(((turn - _PART) / 0.16) ** 2))
     end = _edge(turn) + np.radians(6.0) * np.exp(-(((turn - 0.42) / 0.38) ** 2)) - np.radians(5.0) * parting
     rows, tints = [], []
@@ -73,7 +73,7 @@ def make_hair() -> Piece:
         polar = (end + np.radians(6.5) * (lock - 0.65) * (0.3 + 0.7 * front)) * q
         ray = np.stack([np.sin(polar) * np.sin(turn), np.cos(polar), np.sin(polar) * np.cos(turn)], axis=1)
         skin = march(np.tile(_HAIR_ORIGIN, (len(ray), 1)), ray)
-        body = 12.0 - 5.0 * q * (1 - front) + 13.0 * crest * front * np.exp(-(((q - 0.66) / 0.34) ** 2))
+        body = 12.0 - 5.0 * q * (1 - front) + 11.0 * crest * front * np.exp(-(((q - 0.66) / 0.34) ** 2))
         body = body - 5.5 * parting * front * min(1.0, 1.6 * q)
         round_off = np.sqrt(np.clip(1 - (max(q - 0.70, 0) / 0.312) ** 2, 0, 1))
         strand = np.abs(np.cos(19.5 * turn + 3.0 * (2.6 * min(q, 1.0) - 1.0) * away * (0.4 + 0.6 * front)))

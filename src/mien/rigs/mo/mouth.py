@@ -58,7 +58,7 @@ def _bump(skin: Skin, centre: tuple[float, float, float], width: float, move: tu
 
 def mouth_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
     """Fields of the lip channels (the left one of each pair) but for those of the jaw."""
-    return {**_sided(skin), **_central(skin)}
+    return {**_sided(skin), **_parting(skin), **_central(skin)}
 
 
 def _sided(skin: Skin) -> dict[str, np.ndarray]:
@@ -84,6 +84,18 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
         extra=_bump(skin, (34, -68, 46), 10, (2.5, -2.0, 0.5)),
     )
 
+    return {
+        "mouthSmileLeft": smile,
+        "mouthFrownLeft": frown,
+        "mouthDimpleLeft": dimple,
+        "mouthStretchLeft": stretch,
+        "mouthLeft": same(lambda u, r: _vector(9.0 - 1.5 * np.abs(u), 0.6 * u, 0.0)),
+    }
+
+
+def _parting(skin: Skin) -> dict[str, np.ndarray]:
+    """Pressed, lowered and raised lips, where the two go different ways."""
+
     def press(side: str) -> Move:
         way = 1.0 if side == "upper" else -1.0
 
@@ -106,14 +118,9 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
 
     fold = _bump(skin, (22, -40, 64), 8, (1.0, 3.5, 0.8))
     return {
-        "mouthSmileLeft": smile,
-        "mouthFrownLeft": frown,
-        "mouthDimpleLeft": dimple,
-        "mouthStretchLeft": stretch,
         "mouthPressLeft": lip_field(skin, press("upper"), press("lower"), slide=0.0),
         "mouthLowerDownLeft": lip_field(skin, still, lower_down),
         "mouthUpperUpLeft": lip_field(skin, upper_up, still, extra=fold),
-        "mouthLeft": same(lambda u, r: _vector(9.0 - 1.5 * np.abs(u), 0.6 * u, 0.0)),
     }
 
 

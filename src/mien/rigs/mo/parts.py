@@ -12,7 +12,7 @@ __all__ = ["IRIS_ANGLE", "make_brows", "make_eyeballs", "make_lashes", "make_tee
 
 IRIS_ANGLE = np.radians(27.0)
 _EYE_RINGS = np.radians([4, 8, 11, 12, 15, 18.5, 22, 25, 26.6, 28.5, 33, 41, 52, 66, 84, 104])
-_EYE_SEGMENTS = 28
+_EYE_SEGMENTS = 36
 
 
 def paired(
@@ -91,7 +91,7 @@ def make_teeth(front: float) -> Piece:
     rows: list[np.ndarray] = []
     tints: list[np.ndarray] = []
     gum, tooth, shade = np.array([0.80, 0.45, 0.45]), np.array([1.0, 0.985, 0.95]), np.array([0.70, 0.62, 0.55])
-    for side, biting, offset in ((1.0, -59.6, 0.0), (-1.0, -59.8, -2.4)):
+    for side, biting, offset in ((1.0, -59.6, 0.0), (-1.0, -58.4, -2.4)):
         flat = _arch(u, 20.0 + 0.35 * offset, front + offset, 27.0)
         normal = np.stack([np.sin(u * 1.36), np.cos(u * 1.36)], axis=1)
         edge = biting + side * (0.9 * (1 - out) + 1.2 * u**2)

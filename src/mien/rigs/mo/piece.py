@@ -49,4 +49,4 @@ def mirror_by_position(vertices: Float[np.ndarray, "V 3"]) -> Int[np.ndarray, "V
     distance, at = KDTree(vertices).query(vertices * [-1, 1, 1])
     if np.max(distance) > 1e-3 or len(np.unique(at)) != len(vertices):
         raise AssertionError(f"not symmetric: {np.max(distance):.4f} mm")
-    return at
+    return np.asarray(at)

@@ -75,6 +75,7 @@ class Encoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.level = nn.InstanceNorm2d(3, eps=spec.LEVEL_FLOOR)
         layers: list[nn.Module] = [*_conv(3, STEM, 3, stride=2), nn.ReLU(inplace=True)]
         channels = STEM
         for expansion, outputs, stride in BLOCKS:
@@ -89,8 +90,7 @@ class Encoder(nn.Module):
         self.norm = nn.BatchNorm1d(spec.FEATURES, momentum=0.02)
 
     def forward(self, crops_BCHW: Tensor) -> Tensor:
-        x_BCHW = (crops_BCHW - spec.PIXEL_MEAN) * spec.PIXEL_SCALE
-        return torch.relu(self.norm(self.flat(self.map(x_BCHW).flatten(1))))
+        return torch.relu(self.norm(self.flat(self.map(self.level(crops_BCHW)).flatten(1))))
 
 
 class TemporalHead(nn.Module):

@@ -9,12 +9,11 @@ __all__ = [
     "FEATURES",
     "HIDDEN",
     "LAYOUT",
+    "LEVEL_FLOOR",
     "MAC_BUDGET",
     "MARGIN",
     "PARAMETER_BUDGET",
     "PAST",
-    "PIXEL_MEAN",
-    "PIXEL_SCALE",
 ]
 
 CROP = 128
@@ -38,9 +37,11 @@ HIDDEN = 128
 PAST = 2
 """Past frames each of the two causal convolutions sees (kernel 3)."""
 
-PIXEL_MEAN = 127.5
-PIXEL_SCALE = 1.0 / 64.0
-"""Pixels enter as (p - PIXEL_MEAN) * PIXEL_SCALE, inside the model: about unit variance for photographs of faces."""
+LEVEL_FLOOR = 25.0
+"""Variance [grey levels^2] added when the net levels a crop: each colour to zero mean and unit variance over the crop.
+
+Exposure and white balance are the camera's, not the face's; the floor keeps a black frame's noise from being blown up.
+"""
 
 PARAMETER_BUDGET = 1_100_000
 MAC_BUDGET = 28_100_000

@@ -1,0 +1,90 @@
+"""Milliseconds of a painted frame of a moving rig, and of a whole preview frame, on one thread.
+
+    python -m benchmarks.paint [--rig mo] [--frames 120] [--json benchmarks/results/paint.json]
+
+CPU time of the thread, so that a busy machine counts less.
+The performance is made up: every channel and the head follow sines of different periods.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from time import thread_time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
+import numpy as np
+
+from mien import rigs
+from mien.cli.machine import describe
+from mien.core import ARKIT, Clip, Rig
+from mien.core.transforms import quaternion_from_angles
+from mien.io.atomic import write_whole
+from mien.viewer.paint import Painter
+from mien.viewer.preview import Preview
+
+SIZES = ((240, 240), (480, 480), (640, 480))
+WARM_UP = 5
+
+
+def performance(frames: int) -> Clip:
+    """All channels and the head in motion at 30 Hz."""
+    times = np.arange(frames) / 30.0
+    speeds = 0.3 + 1.7 * np.modf(np.arange(len(ARKIT)) * 0.618034)[0]
+    weights = 0.25 * (1 + np.sin(2 * np.pi * speeds * times[:, None] + np.arange(len(ARKIT)))).astype(np.float32)
+    angles = np.stack([0.4 * np.sin(times), 0.2 * np.sin(1.7 * times), 0.1 * np.sin(2.3 * times)], axis=1)
+    return Clip(times=times, weights=weights, head_rotation=quaternion_from_angles(angles))
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    return {"median_ms": float(np.median(values)), "p99_ms": float(np.percentile(values, 99)), "frames": len(values)}
+
+
+def measure(rig: Rig, frames: int) -> dict[str, dict[str, float]]:
+    """Posing, painting at each size, and composing a preview frame of 640x480 footage."""
+    clip = performance(frames + WARM_UP)
+    painters = {f"paint {w}x{h}": Painter(rig, w, h) for w, h in SIZES}
+    preview = Preview(rig, 640, 480)
+    footage = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    marks = np.random.default_rng(1).uniform(100, 400, (70, 2))
+    times: dict[str, list[float]] = {name: [] for name in ("pose", *painters, "preview 640x480")}
+    for f in range(len(clip)):
+        start = thread_time()
+        vertices = rig.perform(clip, f)
+        spent = {"pose": thread_time() - start}
+        for name, painter in painters.items():
+            start = thread_time()
+            painter.draw(vertices)
+            spent[name] = thread_time() - start
+        start = thread_time()
+        preview.compose(footage, marks, vertices, clip.weights[f])
+        spent["preview 640x480"] = thread_time() - start
+        if f >= WARM_UP:
+            for name, value in spent.items():
+                times[name].append(value * 1e3)
+    return {name: summary(values) for name, values in times.items()}
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rig", default="mo", help="mo, ict, or a .glb/.vrm file")
+    parser.add_argument("--frames", type=int, default=120)
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    rig = rigs.load(options.rig)
+    figures = measure(rig, options.frames)
+    print(f"{rig.name}: {len(rig.neutral.vertices)} vertices, {len(rig.neutral.topology.triangles)} triangles")
+    for name, row in figures.items():
+        print(f"{name:16} median {row['median_ms']:6.2f} ms   p99 {row['p99_ms']:6.2f} ms")
+    if options.json is not None:
+        found = {"rig": rig.name, "vertices": len(rig.neutral.vertices), "machine": describe(), "figures": figures}
+        with write_whole(options.json) as temporary:
+            temporary.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""A whole clip performed by a synthetic person before a webcam, as a video."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mien.core import ARKIT, Camera, Clip, MienError
+from mien.core.transforms import angles_from_quaternion, gaze_from_weights, quaternion_from_angles
+from mien.io.video import VideoWriter
+
+__all__ = ["render_take"]
+
+_DISTANCE = 560.0
+"""Camera to the eyes [mm]: how far people sit from a laptop."""
+_FIELD = np.radians(50.0)
+"""Horizontal field of view of the webcam."""
+_BATCH = 24
+
+
+def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int, fps: float) -> Clip:
+    """Render performer `seed` performing `clip` as a webcam-like video, and return what was performed.
+
+    The clip is read at 1/fps steps from its first time (weights linearly). Head rotation is the clip's; its head
+    translation is used as movement about its mean. The returned clip has the video's times, from 0.
+
+    Raises MienError when the clip is empty, the picture too large, the path cannot be written, or EGL is missing.
+    """
+    import cv2
+
+    from mien.synth.renderer import MAX_SIDE, renderer
+    from mien.synth.scene import cast, film
+
+    if not len(clip):
+        raise MienError("the clip has no frames to perform")
+    if not (min(width, height) >= 64 and max(width, height) * _SCALE <= MAX_SIDE):
+        raise MienError(
+            f"a take of {width}x{height} cannot be rendered; sides go from 64 to {int(MAX_SIDE / _SCALE)} px"
+        )
+    cv2.setNumThreads(1)
+    taken = _resampled(clip, fps)
+    gl, who = renderer(), cast(seed, seed)
+    gl.wear(who.costume)
+    rng = np.random.default_rng([0x7A, seed])
+    scene, action = _webcam(rng, who, width, height), _action(taken)
+    with VideoWriter(Path(out_mp4), width, height, fps) as writer:
+        exposure: np.ndarray | None = None
+        for first in range(0, len(taken), _BATCH):
+            part = action.frames(first, first + _BATCH)
+            for t, shot in enumerate(film(rng, gl, who, scene, part, scale=_SCALE, exposure=exposure)):
+                exposure = shot.exposure
+                writer.write(shot.image, float(taken.times[first + t]))
+    return taken
+
+
+_SCALE = 1.25
+"""Samples per pixel side."""
+
+
+def _resampled(clip: Clip, fps: float) -> Clip:
+    """The clip at even times from 0, with every channel, head pose and gaze filled in."""
+    from scipy.spatial.transform import Rotation, Slerp
+
+    whole = clip.filled().with_channels(ARKIT)
+    count = max(int(np.floor(whole.duration * fps + 1e-6)) + 1, 1)
+    times = np.arange(count) / fps
+    at = np.minimum(whole.times[0] + times, whole.times[-1])
+    weights = np.stack([np.interp(at, whole.times, column) for column in whole.weights.T], axis=1)
+    weights = np.clip(np.nan_to_num(weights), 0, 1).astype(np.float32)
+    weights[:, ARKIT.index("tongueOut")] = 0  # the rig has no such shape
+    if whole.head_rotation is None or len(whole) < 2:
+        rotation = np.tile([0.0, 0, 0, 1] if whole.head_rotation is None else whole.head_rotation[0], (count, 1))
+    else:
+        rotation = Slerp(whole.times, Rotation.from_quat(whole.head_rotation))(at).as_quat()
+    place = np.array([0.0, -40.0, -_DISTANCE - 90.0])
+    shift = np.zeros((count, 3))
+    if whole.head_translation is not None:
+        path = whole.head_translation - whole.head_translation.mean(axis=0)
+        shift = np.stack([np.interp(at, whole.times, column) for column in path.T], axis=1)
+    return Clip(
+        times=times,
+        weights=weights,
+        head_rotation=rotation,
+        head_translation=place + shift,
+        gaze=gaze_from_weights(weights.astype(np.float64)),
+        confidence=np.ones(count),
+        source=f"synthetic performer {clip.source}".strip(),
+    )
+
+
+def _action(taken: Clip):
+    from mien.synth.scene import Action
+
+    assert taken.head_rotation is not None and taken.head_translation is not None
+    angles = angles_from_quaternion(taken.head_rotation)
+    assert np.allclose(np.abs((quaternion_from_angles(angles) * taken.head_rotation).sum(1)), 1, atol=1e-6)
+    return Action(times=taken.times, weights=taken.weights, angles=angles, translation=taken.head_translation)
+
+
+def _webcam(rng: np.random.Generator, who, width: int, height: int):
+    """An ordinary room, an ordinary webcam; the head's place comes with the action."""
+    from mien.synth.backgrounds import sample_background
+    from mien.synth.cameras import View
+    from mien.synth.lights import sample_lights
+    from mien.synth.scene import Scene
+    from mien.synth.sensor import Sensor
+
+    camera = Camera(
+        width=width,
+        height=height,
+        focal=width / 2 / np.tan(_FIELD / 2),
+        centre=((width - 1) / 2, (height - 1) / 2),
+    )
+    background, surround = sample_background(rng, max(width, height))
+    sensor = Sensor(
+        target=0.2, balance=np.array([1.02, 1.0, 0.98]), contrast=1.05, lift=0.01, saturation=0.95, blur=0.5, noise=1.2,
+        chroma_noise=0.3, grain=0.5, shrink=1.0, sharpen=0.3, quality=0, shutter=0.35, grey=False,
+    )  # fmt: skip
+    del who
+    return Scene(
+        view=View(camera=camera, translation=np.zeros(3)),
+        lights=sample_lights(rng, surround, kinds=("window", "lamp", "ring")),
+        background=np.ascontiguousarray(background[:height, :width]),
+        sensor=sensor,
+        held=None,
+    )

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mien.core import ARKIT, VISEMES
+from mien.core.channels import AU_TO_ARKIT, arkit_from_aus, aus_from_arkit, index, mirrored
+
+NAMES = tuple(AU_TO_ARKIT)
+
+
+def test_the_vocabularies_are_complete_and_distinct():
+    assert len(ARKIT) == len(set(ARKIT)) == 52 and len(VISEMES) == len(set(VISEMES)) == 15
+    assert index(ARKIT)["jawOpen"] == ARKIT.index("jawOpen")
+
+
+@pytest.mark.parametrize("name", ARKIT)
+def test_mirroring_is_an_involution_inside_the_vocabulary(name: str):
+    assert mirrored(name) in ARKIT and mirrored(mirrored(name)) == name
+    assert (mirrored(name) == name) == (not name.endswith(("Left", "Right")))
+
+
+def test_units_drive_known_channels_and_no_channel_twice():
+    driven = [channel for channels in AU_TO_ARKIT.values() for channel in channels]
+    assert set(driven) <= set(ARKIT) and len(driven) == len(set(driven))
+    assert set(ARKIT) - set(driven) == {"mouthClose", "mouthLeft", "mouthRight", "mouthShrugUpper"}
+
+
+def test_units_have_a_mirror_image():
+    swap = {"AU61": "AU62", "AU62": "AU61", "AU30L": "AU30R", "AU30R": "AU30L"}
+    for unit, channels in AU_TO_ARKIT.items():
+        assert {mirrored(channel) for channel in channels} == set(AU_TO_ARKIT[swap.get(unit, unit)])
+
+
+@given(arrays(np.float64, (2, len(NAMES)), elements=st.floats(0, 5)))
+def test_units_survive_the_way_through_arkit(intensities: np.ndarray):
+    weights = arkit_from_aus(intensities, NAMES)
+    assert weights.shape == (2, 52) and weights.min() >= 0 and weights.max() <= 1
+    np.testing.assert_allclose(aus_from_arkit(weights, NAMES), intensities, atol=2e-6)
+
+
+def test_sides():
+    left, right = (arkit_from_aus(np.array([5.0]), ["AU12"], side=side) for side in ("Left", "Right"))
+    at = index(ARKIT)
+    assert left[at["mouthSmileLeft"]] == 1 and left.sum() == 1
+    assert right[at["mouthSmileRight"]] == 1 and right.sum() == 1
+    assert arkit_from_aus(np.array([5.0]), ["AU26"], side="Left")[at["jawOpen"]] == 1
+    assert arkit_from_aus(np.array([5.0]), ["AU30L"], side="Right")[at["jawLeft"]] == 1
+
+
+def test_intensities_are_clipped_and_unknown_units_refused():
+    assert arkit_from_aus(np.array([9.0]), ["AU26"]).max() == 1
+    assert arkit_from_aus(np.array([-1.0]), ["AU26"]).max() == 0
+    with pytest.raises(KeyError):
+        arkit_from_aus(np.array([1.0]), ["AU99"])

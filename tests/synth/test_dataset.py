@@ -1,0 +1,125 @@
+"""Shards: determined by seed and index, resumable, whole, and consistent with each other."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.core import MienError
+from mien.synth import dataset
+from mien.synth.dataset import FIELDS, MARGIN, SIDE, ShardSettings, make_shard, write_dataset
+
+STILLS = ShardSettings(seed=5, per_shard=10, frames=1, fps=30.0, identities=(0, 50))
+TAKES = ShardSettings(seed=5, per_shard=2, frames=4, fps=30.0, identities=(7, 8))
+
+
+@pytest.fixture(scope="module")
+def stills() -> dict[str, np.ndarray]:
+    return make_shard(0, STILLS)
+
+
+@pytest.fixture(scope="module")
+def takes() -> dict[str, np.ndarray]:
+    return make_shard(1, TAKES)
+
+
+def test_shapes(stills: dict[str, np.ndarray], takes: dict[str, np.ndarray]) -> None:
+    for arrays, settings in ((stills, STILLS), (takes, TAKES)):
+        for name, (dtype, shape) in FIELDS.items():
+            assert arrays[name].shape == (settings.per_shard, settings.frames, *shape)
+            assert arrays[name].dtype == dtype
+        assert arrays["identity"].shape == (settings.per_shard,)
+
+
+def test_same_seed_same_bytes(stills: dict[str, np.ndarray]) -> None:
+    again = make_shard(0, STILLS)
+    for name, array in stills.items():
+        assert array.tobytes() == again[name].tobytes(), name
+
+
+def test_another_shard_differs(stills: dict[str, np.ndarray]) -> None:
+    other = make_shard(1, ShardSettings(seed=5, per_shard=2, frames=1, fps=30.0, identities=(0, 50)))
+    assert not np.array_equal(other["crops"], stills["crops"][:2])
+
+
+def test_values(stills: dict[str, np.ndarray], takes: dict[str, np.ndarray]) -> None:
+    for arrays in (stills, takes):
+        assert arrays["weights"].min() >= 0
+        assert arrays["weights"].max() <= 1
+        assert np.isfinite(arrays["landmarks"]).all()
+        np.testing.assert_allclose(np.linalg.norm(arrays["pose"][..., :4], axis=-1), 1, atol=1e-5)
+        assert (arrays["pose"][..., 6] < -100).all()
+        assert ((arrays["occluded"] >= 0) & (arrays["occluded"] <= 1)).all()
+        assert set(np.unique(arrays["landmarks_visible"])) <= {0, 1}
+        assert arrays["five_from_onet"].mean() > 0.7
+        assert arrays["crops"].std(axis=(2, 3, 4)).min() > 4
+    assert (takes["identity"] == 7).all()
+    assert (takes["times"][:, 0] == 0).all()
+    assert (np.diff(takes["times"], axis=1) > 0).all()
+
+
+def test_crops_are_aligned(stills: dict[str, np.ndarray]) -> None:
+    """The eyes of the truth lie near the template's, whoever found the five points."""
+    eyes = np.stack([stills["landmarks"][:, 0, 36:42].mean(1), stills["landmarks"][:, 0, 42:48].mean(1)], 1)
+    wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (SIDE - 2 * MARGIN) + MARGIN
+    error = np.linalg.norm(np.median(eyes, axis=0) - wanted, axis=1)
+    assert (error < 0.08 * SIDE).all()
+
+
+def test_write_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    options = {"per_shard": 2, "frames": 1, "seed": 5, "workers": 1, "identities": (0, 50)}
+    write_dataset(tmp_path, shards=1, **options)
+    before = {p.name: p.read_bytes() for p in (tmp_path / "shard-00000").iterdir()}
+    assert set(before) == {*(f"{n}.npy" for n in (*FIELDS, "identity")), "shard.json"}
+    note = json.loads(before["shard.json"])
+    assert (note["seed"], note["index"], note["frames"], note["identities"]) == (5, 0, 1, [0, 50])
+    calls: list[int] = []
+    real = dataset.write_shard
+    monkeypatch.setattr(dataset, "write_shard", lambda out, k, s: (calls.append(k), real(out, k, s)))
+    write_dataset(tmp_path, shards=2, **options, progress=lambda a, b: seen.append((a, b)))
+    assert calls == [1]
+    assert seen == [(1, 2), (2, 2)]
+    assert {p.name: p.read_bytes() for p in (tmp_path / "shard-00000").iterdir()} == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["shard-00000", "shard-00001"]
+    with pytest.raises(MienError, match="another seed"):
+        write_dataset(tmp_path, shards=2, **{**options, "seed": 6})
+
+
+def test_workers_write_the_same(tmp_path: Path) -> None:
+    options = {"shards": 2, "per_shard": 1, "frames": 1, "seed": 5, "identities": (0, 50)}
+    write_dataset(tmp_path / "one", workers=1, **options)
+    write_dataset(tmp_path / "two", workers=2, **options)
+    for path in sorted((tmp_path / "one").rglob("*.npy")):
+        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes(), path.name
+
+
+def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dataset.write_shard(tmp_path, 0, ShardSettings(seed=1, per_shard=1, frames=1, fps=30.0, identities=(0, 1)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shards": 0}, "at least 1"),
+        ({"identities": (5, 5)}, "identities"),
+        ({"fps": 0.0}, "fps"),
+    ],
+)
+def test_senseless_settings(tmp_path: Path, change: dict, message: str) -> None:
+    options = {"shards": 1, "per_shard": 1, "frames": 1, "seed": 0, "workers": 1, "identities": (0, 1), "fps": 30.0}
+    with pytest.raises(MienError, match=message):
+        write_dataset(tmp_path, **{**options, **change})
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MienError, match="cannot make the folder"):
+        write_dataset(tmp_path / "file" / "sub", shards=1, per_shard=1, frames=1, seed=0, workers=1, identities=(0, 1))

@@ -1,0 +1,158 @@
+"""What is drawn is where the annotation says it is: checked in the renderer's id buffer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.core import ARKIT, Camera
+from mien.core.transforms import weights_from_gaze
+from mien.synth.cameras import View
+from mien.synth.renderer import renderer
+from mien.synth.scene import Action, Cast, Scene, Shot, cast, film, set_scene
+from mien.synth.solids import Id, join
+
+AT = {name: i for i, name in enumerate(ARKIT)}
+
+
+def _bare(identity: int) -> Cast:
+    """A performer without hair, glasses or beard: nothing hides the face."""
+    who = cast(0, identity)
+    nothing = join([])
+    costume = replace(
+        who.costume, hair=nothing, with_head=nothing, lenses=nothing, beard=np.zeros((0, 2)), lens_tint=np.zeros(4)
+    )
+    return Cast(identity=identity, performer=who.performer, costume=costume)
+
+
+def _scene(who: Cast, size: int = 200) -> Scene:
+    scene = set_scene(np.random.default_rng(1), who, occluders=False)
+    camera = Camera(width=size, height=size, focal=4.2 * size, centre=((size - 1) / 2, (size - 1) / 2))
+    return replace(
+        scene,
+        view=View(camera=camera, translation=np.array([0.0, -15.0, -900.0])),
+        background=np.zeros((size, size, 3), np.uint8),
+    )
+
+
+def _film(who: Cast, weights: np.ndarray, angles: np.ndarray | None = None, size: int = 200) -> list[Shot]:
+    gl = renderer()
+    gl.wear(who.costume)
+    count = len(weights)
+    action = Action(
+        times=np.arange(count) / 30,
+        weights=weights.astype(np.float32),
+        angles=np.zeros((count, 3)) if angles is None else angles,
+        translation=np.zeros((count, 3)),
+    )
+    return list(film(np.random.default_rng(0), gl, who, _scene(who, size), action, scale=2.0))
+
+
+def _around(shot: Shot, point: np.ndarray, reach: int = 1) -> np.ndarray:
+    x, y = np.floor((point + 0.5) * shot.scale).astype(int)
+    return shot.ids[y - reach : y + reach + 1, x - reach : x + reach + 1]
+
+
+@pytest.mark.parametrize("first", [0, 10])
+def test_closed_lids_leave_no_eye_visible(first: int) -> None:
+    """Twenty identities at blink = 1, with and without a squint and a look aside: not one pixel of eyeball."""
+    weights = np.zeros((3, 52))
+    weights[:, [AT["eyeBlinkLeft"], AT["eyeBlinkRight"]]] = 1
+    weights[1, [AT["eyeSquintLeft"], AT["eyeSquintRight"], AT["cheekSquintLeft"], AT["cheekSquintRight"]]] = 1
+    weights[2, [AT["eyeLookOutLeft"], AT["eyeLookInRight"], AT["eyeLookDownLeft"], AT["eyeLookDownRight"]]] = 0.8
+    for identity in range(first, first + 10):
+        for shot in _film(_bare(identity), weights):
+            # One of the 160,000 samples may fall into a crack between merged triangles.
+            assert np.isin(shot.ids, [Id.SCLERA, Id.IRIS]).sum() <= 1, identity
+
+
+@pytest.mark.parametrize("identity", [0, 3])
+def test_iris_landmarks_lie_on_the_iris(identity: int) -> None:
+    gaze = np.array([[[0, 0], [0, 0]], [[0.25, 0], [0.25, 0]], [[-0.25, -0.05], [-0.25, -0.05]]], float)
+    weights = weights_from_gaze(gaze)
+    weights[:, [AT["eyeWideLeft"], AT["eyeWideRight"]]] = 0.6
+    angles = np.array([[0, 0, 0], [0.2, 0.1, 0.1], [-0.2, 0, -0.1]])
+    for shot in _film(_bare(identity), weights, angles):
+        for point in shot.truth.landmarks[68:]:
+            assert (_around(shot, point) == Id.IRIS).all()
+            y, x = np.nonzero(shot.ids == Id.IRIS)
+            centre = np.stack([x, y], 1) / shot.scale
+            assert np.linalg.norm(centre - point, axis=1).min() < 1
+
+
+def test_the_iris_is_painted_round_its_landmark() -> None:
+    """With the eye wide open and straight ahead, the visible iris is centred on the landmark sideways."""
+    weights = np.zeros((1, 52))
+    weights[:, [AT["eyeWideLeft"], AT["eyeWideRight"]]] = 1
+    shot = _film(_bare(1), weights)[0]
+    columns = np.nonzero((shot.ids == Id.IRIS).any(axis=0))[0] / shot.scale
+    for point in shot.truth.landmarks[68:]:
+        own = columns[np.abs(columns - point[0]) < 12]
+        assert abs((own.min() + own.max()) / 2 - point[0]) < 1.0
+
+
+def test_lip_landmarks_lie_on_the_lips() -> None:
+    who = _bare(2)
+    who = replace(who, costume=replace(who.costume, look=replace(who.costume.look, lip_edge=0.0)))
+    weights = np.zeros((2, 52))
+    weights[1, [AT["mouthSmileLeft"], AT["mouthSmileRight"]]] = 0.7
+    for shot in _film(who, weights, np.array([[0, 0, 0], [0.25, 0.1, 0.1]])):
+        for k in range(48, 60):
+            assert (_around(shot, shot.truth.landmarks[k], 3) == Id.LIPS).any(), k
+
+
+def test_sealed_lips_show_no_mouth() -> None:
+    for identity in range(4):
+        weights = np.zeros((2, 52))
+        weights[1, [AT["jawOpen"], AT["mouthClose"]]] = 0.5
+        for shot in _film(_bare(identity), weights):
+            assert not np.isin(shot.ids, [Id.MOUTH, Id.TEETH]).any()
+
+
+def test_an_open_mouth_shows_teeth_or_tongue() -> None:
+    weights = np.zeros((1, 52))
+    weights[:, AT["jawOpen"]] = 0.5
+    shot = _film(_bare(0), weights)[0]
+    assert np.isin(shot.ids, [Id.MOUTH, Id.TEETH]).sum() > 300
+
+
+def test_visibility_follows_the_turn_of_the_head() -> None:
+    angles = np.array([[0.0, 0, 0], [0.75, 0, 0], [-0.75, 0, 0]])
+    front, to_right, to_left = _film(_bare(0), np.zeros((3, 52)), angles)
+    assert front.truth.visible[17:68].all()
+    assert front.truth.hidden.max() == 0
+    # The nose turned to the image's right hides the far side: the subject's left (image right) cheek.
+    assert not to_right.truth.visible[13:16].any()
+    assert to_right.truth.visible[1:4].all()
+    assert not to_left.truth.visible[1:4].any()
+    assert to_left.truth.visible[13:16].all()
+    assert to_right.truth.landmarks[30, 0] > front.truth.landmarks[30, 0] > to_left.truth.landmarks[30, 0]
+
+
+def test_truth_is_the_pose_that_was_asked_for() -> None:
+    from mien.core.transforms import angles_from_quaternion
+
+    angles = np.array([[0.3, -0.2, 0.1]])
+    shot = _film(_bare(0), np.zeros((1, 52)), angles)[0]
+    np.testing.assert_allclose(angles_from_quaternion(shot.truth.quaternion), angles[0], atol=1e-9)
+    np.testing.assert_allclose(shot.truth.translation, [0, -15, -900])
+
+
+def test_a_hand_over_the_mouth_hides_it() -> None:
+    from mien.synth.occluders import Held
+    from mien.synth.solids import box
+
+    who = _bare(0)
+    gl = renderer()
+    gl.wear(who.costume)
+    mouth = who.performer.landmarks(who.performer.neutral)[66]
+    slab = Held(solid=box((90.0, 50.0, 5.0), np.full(3, 0.3), Id.OCCLUDER), start=mouth + (0, 0, 40), speed=np.zeros(3))
+    scene = replace(_scene(who), held=slab)
+    still = Action(
+        times=np.zeros(1), weights=np.zeros((1, 52), np.float32), angles=np.zeros((1, 3)), translation=np.zeros((1, 3))
+    )
+    shot = next(film(np.random.default_rng(0), gl, who, scene, still))
+    assert shot.truth.hidden[2] == 1.0
+    assert shot.truth.hidden[:2].max() == 0.0
+    assert not shot.truth.visible[48:68].any()
+    assert (shot.ids == Id.OCCLUDER).any()
