@@ -108,12 +108,10 @@ class Clip:
         )
 
     def with_channels(self, channels: tuple[str, ...]) -> "Clip":
-        """The same clip on another channel list; channels it lacks are zero, others are dropped."""
+        """The clip on another channel list: channels it lacks are zero (NaN where the frame is), others are dropped."""
         at = {name: i for i, name in enumerate(self.channels)}
-        columns = [
-            self.weights[:, at[name]] if name in at else np.where(self.seen, 0.0, np.nan).astype(self.weights.dtype)
-            for name in channels
-        ]
+        absent = np.where(np.isfinite(self.weights).all(axis=1), 0.0, np.nan)
+        columns = [self.weights[:, at[name]] if name in at else absent.astype(self.weights.dtype) for name in channels]
         weights = np.stack(columns, axis=1) if columns else np.zeros((len(self), 0), self.weights.dtype)
         return replace(self, weights=weights, channels=tuple(channels))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -158,7 +159,7 @@ def _walk(rig: Rig, points: tuple[int, ...]) -> np.ndarray:
     graph = coo_matrix((lengths, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
     vertices = rig.landmarks["ibug68"].indices[list(points), 0]
     path: list[int] = [int(vertices[0])]
-    for a, b in zip(vertices[:-1], vertices[1:], strict=True):
+    for a, b in pairwise(vertices):
         before = dijkstra(graph, False, b, return_predecessors=True)[1]
         at = int(a)
         while at != b:
@@ -182,13 +183,13 @@ def _lids(rig: Rig, new: np.ndarray, basis: np.ndarray, side: str) -> Lids:
 
 
 def _lips(rig: Rig, new: np.ndarray, neutral: np.ndarray) -> Lips:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     upper, lower = new[_walk(rig, _UPPER_LIP)], new[_walk(rig, _LOWER_LIP)]
     face = new[np.r_[0 : GROUPS["face"][1], slice(*GROUPS["mouth_socket"])]]
     face = face[face >= 0]
-    to_upper, _ = cKDTree(neutral[upper]).query(neutral[face])
-    to_lower, _ = cKDTree(neutral[lower]).query(neutral[face])
+    to_upper, _ = KDTree(neutral[upper]).query(neutral[face])
+    to_lower, _ = KDTree(neutral[lower]).query(neutral[face])
     # 14 mm: from the mouth line to the nose above and the chin's fold below.
     reach = np.clip(1 - np.minimum(to_upper, to_lower) / 14.0, 0, 1)
     reach = reach * reach * (3 - 2 * reach)

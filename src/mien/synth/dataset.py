@@ -75,7 +75,9 @@ def write_dataset(
     machine without EGL.
     """
     out = Path(out)
-    settings = ShardSettings(seed=seed, per_shard=per_shard, frames=frames, fps=fps, identities=tuple(identities))
+    settings = ShardSettings(
+        seed=seed, per_shard=per_shard, frames=frames, fps=fps, identities=(identities[0], identities[1])
+    )
     _check(settings, shards)
     try:
         out.mkdir(parents=True, exist_ok=True)

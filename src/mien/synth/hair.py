@@ -28,7 +28,7 @@ def hairline_elevation(azimuth: Float[np.ndarray, "*n"], recede: float) -> Float
 @lru_cache(maxsize=1)
 def _lookup() -> np.ndarray:
     """Body vertex that stands for each direction of the radius map."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     b = body()
     ids = np.concatenate([b.part_vertices("face"), b.part_vertices("head_neck")])
@@ -38,7 +38,7 @@ def _lookup() -> np.ndarray:
     unit = d / np.linalg.norm(d, axis=1, keepdims=True)
     a, e = np.meshgrid(_AZIMUTHS, _ELEVATIONS, indexing="ij")
     wanted = np.stack([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)], -1).reshape(-1, 3)
-    _, near = cKDTree(unit).query(wanted, k=4)
+    near = np.asarray(KDTree(unit).query(wanted, k=4)[1])
     radii = np.linalg.norm(d, axis=1)[near]
     return ids[near[np.arange(len(near)), radii.argmax(axis=1)]].reshape(a.shape)
 
@@ -137,7 +137,7 @@ def _hang(
     rng: np.random.Generator, style: HairStyle, points: np.ndarray, azimuth: np.ndarray, jag: np.ndarray
 ) -> np.ndarray:
     """Let the sides and back fall straight from where the head is widest; the face stays free between two curtains."""
-    columns, rows = points.shape[:2]
+    rows = points.shape[1]
     opening = np.radians(rng.uniform(46, 66))
     falls = np.abs(azimuth) > opening
     s = np.linspace(0, 1, rows)

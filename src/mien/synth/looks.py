@@ -1,6 +1,7 @@
 """How a performer looks: skin, brows, lips, eyes, hair, beard, make-up. Sampled once per identity."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -230,7 +231,7 @@ def _hair(rng: np.random.Generator, color: Color, feminine: bool) -> HairStyle:
     )
 
 
-def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, np.ndarray | float]:
+def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, Any]:
     names = list(_IRIS)
     light = np.clip(1 - 1.7 * melanin, 0.02, 1)
     shares = np.array([0.6 + melanin, 0.9, 0.45 * light, 0.35 * light, 0.7 * light, 0.35 * light])

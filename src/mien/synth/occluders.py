@@ -203,7 +203,9 @@ def sample_held(rng: np.random.Generator, performer: Performer, look: Look) -> H
             "ZYX", [side * rng.uniform(0.1, 1.4), side * rng.uniform(-0.3, 0.8), rng.normal(0, 0.3)]
         )
         return Held(
-            solid=solid.moved(turn.as_matrix(), np.zeros(3)), start=spot + (0, 0, rng.uniform(10, 30)), speed=speed
+            solid=solid.moved(turn.as_matrix(), np.zeros(3)),
+            start=spot + np.array([0, 0, rng.uniform(10, 30)]),
+            speed=speed,
         )
     if kind == "microphone":
         dark = np.full(3, rng.uniform(0.01, 0.08))

@@ -72,7 +72,9 @@ def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
             end = start + side * np.array([rng.uniform(18, 34), 0]) + (0, 26 * np.sin(angle))
             _stroke(out[2], np.stack([start, end]), 230, rng.uniform(1.0, 2.0))
         nose, mouth = points[31 if side < 0 else 35], points[48 if side < 0 else 54]
-        curve = np.stack([nose + (side * 6, 6), (nose + mouth) / 2 + (side * 14, 2), mouth + (side * 17, -8)])
+        curve = np.stack(
+            [nose + np.array([side * 6, 6]), (nose + mouth) / 2 + (side * 14, 2), mouth + np.array([side * 17, -8])]
+        )
         _stroke(out[3], open_curve(curve), 230, rng.uniform(2.0, 4.0))
     return np.ascontiguousarray(np.moveaxis(cv2.GaussianBlur(np.moveaxis(out, 0, -1), (0, 0), 1.1), -1, -1))
 
@@ -96,9 +98,9 @@ def _packed(color: np.ndarray, gloss: np.ndarray) -> np.ndarray:
     return out
 
 
-def _blob(chart: FaceChart, centre: np.ndarray, radius: float | tuple[float, float]) -> np.ndarray:
+def _blob(centre: np.ndarray, radius: float | tuple[float, float]) -> np.ndarray:
     """A soft disc in the chart, centre and radius in px."""
-    rx, ry = (radius, radius) if np.isscalar(radius) else radius
+    rx, ry = radius if isinstance(radius, tuple) else (radius, radius)
     x = np.arange(FACE_SIZE, dtype=np.float32)
     return np.exp(-(((x - centre[1]) / ry) ** 2))[:, None] * np.exp(-(((x - centre[0]) / rx) ** 2))[None]
 
@@ -106,28 +108,22 @@ def _blob(chart: FaceChart, centre: np.ndarray, radius: float | tuple[float, flo
 def _cheeks(chart: FaceChart) -> np.ndarray:
     p = chart.points
     left, right = (p[36] + p[48]) / 2 + (-26, 8), (p[45] + p[54]) / 2 + (26, 8)
-    return _blob(chart, left, 42) + _blob(chart, right, 42)
+    return _blob(left, 42) + _blob(right, 42)
 
 
 def _oily(chart: FaceChart) -> np.ndarray:
     p = chart.points
-    return (
-        _blob(chart, p[29], (22, 55))
-        + 0.8 * _blob(chart, p[27] + (0, 90), (90, 45))
-        + 0.5 * _blob(chart, p[57] - (0, 30), 30)
-    )
+    return _blob(p[29], (22, 55)) + 0.8 * _blob(p[27] + (0, 90), (90, 45)) + 0.5 * _blob(p[57] - (0, 30), 30)
 
 
 def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
     """Blood and melanin that vary over the face, in log reflectance."""
     p = chart.points
-    blood = look.redness * (_cheeks(chart) + 0.9 * _blob(chart, p[30], (34, 30)) + 0.7 * chart.ears)
+    blood = look.redness * (_cheeks(chart) + 0.9 * _blob(p[30], (34, 30)) + 0.7 * chart.ears)
     blood += 0.10 * fractal(rng, 2.6, 2) * (0.4 + look.redness)
     blood += 0.25 * chart.eyes
     melanin = look.mottling * fractal(rng, 1.8, 3) + look.pores * fractal(rng, 0.4, 60)
-    under = _blob(chart, p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(
-        chart, p[[46, 47]].mean(0) - (0, 13), (24, 10)
-    )
+    under = _blob(p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(p[[46, 47]].mean(0) - (0, 13), (24, 10))
     melanin = melanin - look.shadows * under
     log -= blood[..., None] * np.array([0.10, 0.62, 0.42], np.float32)
     log += melanin[..., None] * np.array([0.75, 1.0, 1.15], np.float32)
@@ -135,13 +131,11 @@ def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarra
 
 def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
     if look.freckles > 0:
-        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * np.clip(
-            _cheeks(chart) + _blob(chart, chart.points[29], 60), 0, 1
-        )
+        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * np.clip(_cheeks(chart) + _blob(chart.points[29], 60), 0, 1)
         log -= (look.freckles * 0.6 * dots)[..., None] * np.array([0.5, 0.9, 1.2], np.float32)
     for _ in range(look.moles):
         centre = rng.uniform(90, FACE_SIZE - 90, 2)
-        log -= (1.4 * _blob(chart, centre, float(rng.uniform(1.5, 4.0))))[..., None].astype(np.float32)
+        log -= (1.4 * _blob(centre, float(rng.uniform(1.5, 4.0))))[..., None].astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -230,7 +224,7 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
         part *= ((1 - np.clip((0.25 + look.liner) * near, 0, 0.9)) * (1 - 0.25 * inner))[..., None]
         if look.eye_shadow > 0:
             x, y = np.arange(part.shape[1]), np.arange(part.shape[0])[:, None]
-            cx, cy = upper.mean(0) + (0, 12)
+            cx, cy = upper.mean(0) + np.array([0, 12])
             soft = look.eye_shadow * np.exp(-(((x - cx) / 26) ** 2) - ((y - cy) / 12) ** 2)
             part += soft[..., None].astype(np.float32) * (look.shadow_color.astype(np.float32) - part)
 
@@ -240,7 +234,7 @@ def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.nd
     out = 1 if side else -1  # towards the outer end in the chart
     line = chart.points[22:27] if side else chart.points[17:22][::-1]  # inner to outer
     line = line + np.array([[out * brows.gap, 0], *[[0, 0]] * 3, [out * 26 * (brows.tail - 1), -14 * (brows.tail - 1)]])
-    line = line + (0, brows.lift - 6)
+    line = line + np.array([0, brows.lift - 6])
     line[2:4, 1] += brows.arch * np.array([0.7, 1.0])
     curve = open_curve(line, 12)
     count = int(60 + 240 * brows.density)
@@ -274,5 +268,5 @@ def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.nd
 
 def _stroke(image: np.ndarray, curve: np.ndarray, value: int, width: float) -> None:
     cv2.polylines(
-        image, [np.round(curve * 16).astype(np.int32)], False, value, max(int(round(width)), 1), cv2.LINE_AA, shift=4
+        image, [np.round(curve * 16).astype(np.int32)], False, value, max(round(width), 1), cv2.LINE_AA, shift=4
     )

@@ -105,21 +105,20 @@ class Performer:
         upper, lower = out[:, lids.upper] - centre, out[:, lids.lower] - centre
         azimuth = np.arctan2(*(self.neutral[lids.upper] - centre)[:, [0, 2]].T)
         # Corners are left out: there the lids are one.
-        columns = np.linspace(*np.quantile(azimuth, [0.03, 0.97]), LID_COLUMNS)
+        first, last = np.quantile(azimuth, [0.03, 0.97])
+        columns = np.linspace(first, last, LID_COLUMNS)
 
-        def gap(scale: float | np.ndarray) -> np.ndarray:
+        margins = ((upper, lids.upper), (lower, lids.lower))
+
+        def gap(scale: np.ndarray) -> np.ndarray:
             heights = []
-            for points, index in ((upper, lids.upper), (lower, lids.lower)):
-                s = (
-                    scale
-                    if np.isscalar(scale)
-                    else _columns_at(columns, scale, _azimuth(self.neutral[index] - centre))[..., None]
-                )
-                moved = points + s * shape[index]
-                heights.append(_resample(moved, columns))
+            for points, index in margins:
+                s = _columns_at(columns, scale, _azimuth(self.neutral[index] - centre))
+                heights.append(_resample(points + s[..., None] * shape[index], columns))
             return heights[0] - heights[1]
 
-        rest, full = gap(0.0), gap(1.0)
+        none = np.zeros((len(out), LID_COLUMNS))
+        rest, full = gap(none), gap(none + 1)
         closing = (rest + _LID_OVERLAP) / np.maximum(rest - full, 1e-3)
         closing = np.clip(closing, -0.5, 2.2)
         left = gap(closing) + _LID_OVERLAP  # the arc is not straight: one secant step more

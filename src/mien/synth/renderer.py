@@ -8,22 +8,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from mien.core import ARKIT, Camera, MienError
+from mien.core import Camera, MienError
 from mien.synth import shaders
 from mien.synth.body import Body, body
+from mien.synth.coarse import coarse
 from mien.synth.lights import Lights
 from mien.synth.looks import Look
+from mien.synth.matrices import clip_matrix, data, depth_range, light_matrix, rigid
 from mien.synth.noise import fractal, streaks
-from mien.synth.solids import COLUMNS, Solid
+from mien.synth.solids import Solid, join
 
 __all__ = ["Costume", "Picture", "Pose", "Renderer", "renderer"]
 
 MAX_SIDE = 1024
 """Largest rendered side [px], supersampling included."""
 SHADOW_SIDE = 160
-_SHADOW_REACH = 165.0
-"""Half side of the volume that the shadow map covers [mm], about the head."""
-_SHADOW_MIDDLE = np.array([0.0, 10.0, 40.0])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,9 +68,7 @@ class Pose:
     lid_curves: Float[np.ndarray, "2 2 3"]
     """(left, right) x (upper, lower) x coefficients of the lid's elevation over azimuth [rad]."""
     mouth_open: bool
-    occluders: Solid = field(
-        default_factory=lambda: Solid(vertices=np.zeros((0, COLUMNS), np.float32), triangles=np.zeros((0, 3), np.int32))
-    )
+    occluders: Solid = field(default_factory=lambda: join([]))
     """In the head frame, this frame only."""
 
 
@@ -101,10 +98,11 @@ class Renderer:
         import moderngl
 
         try:
-            self.ctx = moderngl.create_context(standalone=True, backend="egl", require=330)  # pyright: ignore[reportCallIssue]
+            options: dict[str, Any] = {"standalone": True, "backend": "egl", "require": 330}
+            self.ctx: Any = moderngl.create_context(**options)
         except Exception as error:  # moderngl raises bare Exception for a missing library or driver
             raise MienError(
-                "no OpenGL context could be made through EGL; install the Debian packages libegl1 libgl1 libgl1-mesa-dri"
+                "no OpenGL context through EGL; install the Debian packages libegl1 libgl1 libgl1-mesa-dri"
             ) from error
         self.gl = moderngl
         self.body: Body = body()
@@ -112,8 +110,15 @@ class Renderer:
         self.programs: dict[str, Any] = {
             name: ctx.program(vertex_shader=v, fragment_shader=f)
             for name, (v, f) in {
-                "skin": shaders.SKIN, "plain": shaders.PLAIN, "hair": shaders.HAIR, "mouth": shaders.MOUTH, "eye": shaders.EYE,
-                "lash": shaders.LASH, "beard": shaders.BEARD, "glass": shaders.GLASS, "depth": shaders.DEPTH,
+                "skin": shaders.SKIN,
+                "plain": shaders.PLAIN,
+                "hair": shaders.HAIR,
+                "mouth": shaders.MOUTH,
+                "eye": shaders.EYE,
+                "lash": shaders.LASH,
+                "beard": shaders.BEARD,
+                "glass": shaders.GLASS,
+                "depth": shaders.DEPTH,
             }.items()
         }  # fmt: skip
         self._buffers()
@@ -139,6 +144,7 @@ class Renderer:
         drawn = {name: coarse(b, name) for name in b.parts}
         index = {name: ctx.buffer(t.tobytes()) for name, t in drawn.items()}
         mouth = np.concatenate([drawn[n] for n in ("mouth_socket", "gums_tongue", "teeth")])
+        caster = np.concatenate([coarse(b, "face", 7.0, shadow=True), coarse(b, "head_neck", 12.0, shadow=True)])
         moving = (self.dynamic, "3f 4f", "position", "normal")
         p = self.programs
         self.vaos = {
@@ -152,7 +158,7 @@ class Renderer:
             ),
             "shadow": ctx.vertex_array(
                 p["depth"], [(self.dynamic, "3f 16x", "position")],
-                ctx.buffer(np.concatenate([coarse(b, "face", 7.0, shadow=True), coarse(b, "head_neck", 12.0, shadow=True)]).tobytes()),
+                ctx.buffer(caster.tobytes()),
             ),
         }  # fmt: skip
 
@@ -229,8 +235,8 @@ class Renderer:
         if max(width, height) > MAX_SIDE:
             raise ValueError(f"a picture of {width}x{height} samples exceeds {MAX_SIDE}")
         self._upload(pose)
-        near, far = _depth_range(pose)
-        clip = _clip_matrix(camera, near, far) @ _rigid(pose.rotation, pose.translation)
+        near, far = depth_range(-float(pose.translation[2]))
+        clip = clip_matrix(camera, near, far) @ rigid(pose.rotation, pose.translation)
         extra = self._solid(pose.occluders)
         shadow = self._cast_shadow(pose, lights)
         self._uniforms(pose, lights, clip, shadow)
@@ -263,20 +269,20 @@ class Renderer:
     def _uniforms(self, pose: Pose, lights: Lights, clip: np.ndarray, shadow: np.ndarray) -> None:
         turn = pose.rotation
         values = {
-            "clip_from_head": _bytes(clip.T),
-            "turn": _bytes(turn.T),
-            "eye": _bytes(-turn.T @ pose.translation),
-            "lamp_dir": _bytes(lights.directions),
-            "lamp_color": _bytes(lights.colors),
-            "lamp_soft": _bytes(lights.softness),
-            "ambient": _bytes(lights.ambient),
-            "shadow_from_head": _bytes(shadow.T),
-            "shadow_strength": _bytes(np.array([lights.shadow])),
+            "clip_from_head": data(clip.T),
+            "turn": data(turn.T),
+            "eye": data(-turn.T @ pose.translation),
+            "lamp_dir": data(lights.directions),
+            "lamp_color": data(lights.colors),
+            "lamp_soft": data(lights.softness),
+            "ambient": data(lights.ambient),
+            "shadow_from_head": data(shadow.T),
+            "shadow_strength": data(np.array([lights.shadow])),
         }
         for program in self.programs.values():
-            for name, data in values.items():
+            for name, value in values.items():
                 if name in program and program is not self.programs["depth"]:
-                    program[name].write(data)
+                    program[name].write(value)
             for unit, name in enumerate(("skin", "lines", "noise", "shadow_map")):
                 if name in program:
                     program[name].value = unit
@@ -284,15 +290,15 @@ class Renderer:
     def _cast_shadow(self, pose: Pose, lights: Lights) -> np.ndarray:
         """Fill the first lamp's shadow map; the matrix from head frame to its clip space."""
         towards = pose.rotation.T @ lights.directions[0]
-        matrix = _light_matrix(towards)
+        matrix = light_matrix(towards)
         self.shadow_frame.use()
         self.shadow_frame.clear(depth=1.0)
         if lights.shadow < 0.05 or not lights.colors[0].any():
             return matrix
         self.ctx.enable_only(self.gl.DEPTH_TEST)
         program = self.programs["depth"]
-        program["clip_from_head"].write(_bytes(matrix.T))
-        program["placed"].write(_bytes(np.eye(4)))
+        program["clip_from_head"].write(data(matrix.T))
+        program["placed"].write(data(np.eye(4)))
         self.vaos["shadow"].render()
         for name in ("with_head", "hair"):
             if self._wear.get(name):
@@ -325,7 +331,7 @@ class Renderer:
             ("iris_color", look.iris), ("ring_color", look.iris_ring), ("sclera", look.sclera),
             ("radii", (look.iris_radius, look.pupil)), ("seed", 0.37 * look.iris_radius),
         ):  # fmt: skip
-            program[name].value = float(value) if np.isscalar(value) else tuple(float(x) for x in value)
+            program[name].value = value if isinstance(value, float) else tuple(float(x) for x in value)
         for k in range(2):
             axis = pose.axes[k]
             side = np.cross([0.0, 1.0, 0.0], axis)
@@ -340,11 +346,11 @@ class Renderer:
         wear, plain = self._wear, self.programs["plain"]
         for solid, placed in ((wear["with_head"], np.eye(4)), (extra, np.eye(4)), (wear["with_torso"], pose.torso)):
             if solid:
-                plain["placed"].write(_bytes(placed.T))
+                plain["placed"].write(data(placed.T))
                 solid[0].render()
         if wear["hair"]:
             self.strands.use(2)
-            self.programs["hair"]["placed"].write(_bytes(np.eye(4)))
+            self.programs["hair"]["placed"].write(data(np.eye(4)))
             wear["hair"][0].render()
         if "beard" in wear:
             program, look = self.programs["beard"], wear["costume"].look
@@ -390,11 +396,11 @@ class Renderer:
         frame = self.ctx.framebuffer([], target)
         frame.use()
         self.ctx.enable_only(self.gl.DEPTH_TEST)
-        self.programs["depth"]["placed"].write(_bytes(np.eye(4)))
+        self.programs["depth"]["placed"].write(data(np.eye(4)))
         seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
         for towards in directions:
-            matrix = _light_matrix(towards)
-            self.programs["depth"]["clip_from_head"].write(_bytes(matrix.T))
+            matrix = light_matrix(towards)
+            self.programs["depth"]["clip_from_head"].write(data(matrix.T))
             frame.clear(depth=1.0)
             vao.render()
             z = np.frombuffer(frame.read(components=1, attachment=-1, dtype="f4"), "f4").reshape(side, side)
@@ -407,88 +413,3 @@ class Renderer:
         for thing in (vao, index, positions, frame, target):
             thing.release()
         return (seen / np.maximum(total, 1e-6)).astype(np.float32)
-
-
-_CELLS = {"face": 5.0, "head_neck": 11.0, "mouth_socket": 6.0, "gums_tongue": 4.5, "teeth": 2.6}
-"""Cells [mm] within which corners are merged for drawing; a pixel of the crop is about 1.4 mm wide."""
-_FINE_REACH, _FINE_CELL = 10.0, 0.8
-"""Round eyes, brows, nose and lips, this far from their landmarks, the face keeps its detail [mm]."""
-
-
-_PARTING = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthFunnel", "mouthUpperUpLeft", "mouthLowerDownLeft")
-
-
-def coarse(b: Body, part: str, cell: float | None = None, *, shadow: bool = False) -> Int[np.ndarray, "F 3"]:
-    """A part's triangles after merging corners within a cell (vertex clustering: Rossignac & Borrel 1993).
-
-    llvmpipe pays per triangle, and the rig has several per pixel in places where nothing is learnt.
-    """
-    triangles = b.parts[part]
-    cell = cell or _CELLS.get(part)
-    if cell is None:
-        return np.ascontiguousarray(triangles, np.int32)
-    positions = b.neutral[b.corners]
-    sizes = np.full((len(positions), 1), cell)
-    if part == "face" and not shadow:
-        from scipy.spatial import cKDTree
-
-        marks = b.neutral[b.landmarks[17:68, 0]]
-        sizes[cKDTree(marks).query(positions)[0] < _FINE_REACH] = _FINE_CELL
-    # Front and back of a thin sheet (ears, lids) stay apart.
-    facing = (b.rest_normals[b.corners, 2:] > 0) & (not shadow)
-    # So do lips, teeth and lids that touch at rest and part in motion.
-    basis = b.basis.reshape(len(ARKIT), -1, 3)[:, b.corners, 1]
-    parting = [np.round(basis[ARKIT.index(name)] / 2.5) for name in _PARTING]
-    keys = np.column_stack([np.floor(positions / sizes), sizes, facing, *parting, np.zeros(len(positions))])
-    if not shadow:  # seams between parts keep their vertices, or cracks would open
-        seam = np.intersect1d(
-            b.corners[triangles], b.corners[np.concatenate([t for n, t in b.parts.items() if n != part])]
-        )
-        fixed = np.isin(b.corners, seam)
-        keys[fixed, -1] = 1 + b.corners[fixed]
-    used = np.unique(triangles)
-    _, first, group = np.unique(keys[used], axis=0, return_index=True, return_inverse=True)
-    to = np.arange(len(keys))
-    to[used] = used[first[group.reshape(-1)]]
-    merged = to[triangles]
-    p, q, r = merged.T
-    merged = merged[(p != q) & (q != r) & (r != p)]
-    return np.unique(merged, axis=0).astype(np.int32)
-
-
-def _bytes(array: np.ndarray) -> bytes:
-    return np.ascontiguousarray(array, np.float32).tobytes()
-
-
-def _rigid(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
-    out = np.eye(4)
-    out[:3, :3], out[:3, 3] = rotation, translation
-    return out
-
-
-def _depth_range(pose: Pose) -> tuple[float, float]:
-    middle = -float(pose.translation[2])
-    return max(middle - 300.0, 25.0), middle + 500.0
-
-
-def _clip_matrix(camera: Camera, near: float, far: float) -> Float[np.ndarray, "4 4"]:
-    """GL clip space from the camera frame, rows downwards so that the first row read is the image's top."""
-    w, h, (cx, cy) = camera.width, camera.height, camera.centre
-    out = np.zeros((4, 4))
-    out[0, 0], out[0, 2] = 2 * camera.focal / w, -((2 * cx + 1) / w - 1)
-    out[1, 1], out[1, 2] = -2 * camera.focal / h, -((2 * cy + 1) / h - 1)
-    out[2, 2], out[2, 3] = -(far + near) / (far - near), -2 * far * near / (far - near)
-    out[3, 2] = -1
-    return out
-
-
-def _light_matrix(towards: Float[np.ndarray, "3"]) -> Float[np.ndarray, "4 4"]:
-    """Orthographic clip space looking at the head from a direction."""
-    helper = np.array([0.0, 1.0, 0.0]) if abs(towards[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
-    right = np.cross(helper, towards)
-    right /= np.linalg.norm(right)
-    up = np.cross(towards, right)
-    out = np.eye(4)
-    out[:3, :3] = np.stack([right, up, -towards]) / _SHADOW_REACH
-    out[:3, 3] = -out[:3, :3] @ _SHADOW_MIDDLE
-    return out

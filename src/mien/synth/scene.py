@@ -266,10 +266,13 @@ def _mouth_colors(performer: Performer, look: Look) -> Float[np.ndarray, "C 4"]:
     b = performer.body
     colors = np.zeros((len(b.corners), 4), np.float32)
     deep = np.clip(look.lips * 0.55 + 0.03, 0, 1) * (1.0, 0.75, 0.75)
-    for name, color, id in (
-        ("mouth_socket", deep, Id.MOUTH), ("gums_tongue", np.array([0.46, 0.16, 0.15]), Id.MOUTH), ("teeth", look.teeth, Id.TEETH),
-    ):  # fmt: skip
-        colors[np.unique(b.parts[name])] = (*color, float(id))
+    paints = {
+        "mouth_socket": (deep, Id.MOUTH),
+        "gums_tongue": (np.array([0.46, 0.16, 0.15]), Id.MOUTH),
+        "teeth": (look.teeth, Id.TEETH),
+    }
+    for name, (color, part) in paints.items():
+        colors[np.unique(b.parts[name])] = (*color, float(part))
     return colors
 
 

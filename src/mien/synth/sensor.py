@@ -72,8 +72,8 @@ def develop(
     image = _optics(sensor, image, motion)
     height, width = image.shape[:2]
     if sensor.shrink < 1:
-        small = tuple(max(int(n * sensor.shrink), 32) for n in (width, height))
-        image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+        small = (max(int(width * sensor.shrink), 32), max(int(height * sensor.shrink), 32))
+        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA))
     image = _noise(rng, sensor, image)
     if sensor.sharpen > 0:
         soft = cv2.GaussianBlur(image, (0, 0), 1.0)
@@ -81,7 +81,7 @@ def develop(
         image = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
     if sensor.quality:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     if image.shape[:2] != (height, width):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(image, np.uint8)

@@ -127,7 +127,8 @@ void main() {
     "#version 330\nin vec3 v_dir; in vec3 v_diffuse; in vec3 v_pos; out vec4 frag;\n"
     "uniform vec3 axis; uniform vec3 side; uniform vec3 iris_color; uniform vec3 ring_color; uniform vec3 sclera;\n"
     "uniform vec2 radii; uniform vec3 upper_lid; uniform vec3 lower_lid; uniform sampler2D noise; uniform vec3 eye;\n"
-    "uniform mat3 turn; uniform vec3 lamp_dir[3]; uniform vec3 lamp_color[3]; uniform float lamp_soft[3]; uniform float seed;\n"
+    "uniform mat3 turn; uniform vec3 lamp_dir[3]; uniform vec3 lamp_color[3]; uniform float lamp_soft[3];\n"
+    "uniform float seed;\n"
     + _OUT
     + """
 void main() {
@@ -155,7 +156,8 @@ void main() {
     vec3 v = turn * normalize(eye - v_pos);
     for (int k = 0; k < 3; ++k) {
         float h = max(dot(n, normalize(lamp_dir[k] + v)), 0.0);
-        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(2.2, 0.7, lamp_soft[k]) * pow(h, mix(900.0, 130.0, lamp_soft[k]));
+        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(2.2, 0.7, lamp_soft[k])
+            * pow(h, mix(900.0, 130.0, lamp_soft[k]));
     }
     c += 0.05 * v_diffuse * smoothstep(0.03, 0.0, abs(low - 0.02));             // tear line
     frag = store(c, r < radii.x ? 40.0 : 30.0);
@@ -200,7 +202,8 @@ void main() {
 GLASS = (
     "#version 330\nin vec3 position; in vec3 normal; out vec3 v_p; out vec3 v_n; uniform mat4 clip_from_head;\n"
     "void main() { gl_Position = clip_from_head * vec4(position, 1.0); v_p = position; v_n = normal; }",
-    "#version 330\nin vec3 v_p; in vec3 v_n; out vec4 frag; uniform vec3 eye; uniform mat3 turn; uniform vec4 tint; uniform float coating;\n"
+    "#version 330\nin vec3 v_p; in vec3 v_n; out vec4 frag; uniform vec3 eye; uniform mat3 turn; uniform vec4 tint;\n"
+    "uniform float coating;\n"
     "uniform vec3 lamp_dir[3]; uniform vec3 lamp_color[3]; uniform float lamp_soft[3]; uniform vec3 ambient[6];\n"
     + """
 void main() {
@@ -209,7 +212,8 @@ void main() {
     float f = 0.045 + 0.9 * pow(1.0 - max(dot(n, v), 0.0), 5.0);
     vec3 c = sky * f * 2.0 * coating;
     for (int k = 0; k < 3; ++k)
-        c += lamp_color[k] * smoothstep(mix(0.995, 0.93, lamp_soft[k]), 1.0, dot(r, lamp_dir[k])) * mix(1.2, 0.2, lamp_soft[k]) * coating;
+        c += lamp_color[k] * smoothstep(mix(0.995, 0.93, lamp_soft[k]), 1.0, dot(r, lamp_dir[k]))
+            * mix(1.2, 0.2, lamp_soft[k]) * coating;
     float a = clamp(tint.a + max(max(c.r, c.g), c.b) * 0.8, 0.0, 0.97);
     frag = vec4(sqrt(clamp(c + tint.rgb * tint.a * 0.3, 0.0, 2.0) * 0.5), a);
 }""",

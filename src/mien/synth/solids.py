@@ -60,7 +60,7 @@ def join(solids: list[Solid]) -> Solid:
 def grid(
     points: Float[np.ndarray, "A B 3"],
     color: np.ndarray,
-    id: Id,
+    part: Id,
     *,
     cover: float | np.ndarray = 1.0,
     streak: float = 0.0,
@@ -86,7 +86,7 @@ def grid(
     vertices[..., 9] = np.linspace(0, uv_scale[0], a)[:, None]
     vertices[..., 10] = np.linspace(0, uv_scale[1], b)[None]
     vertices[..., 11] = cover
-    vertices[..., 12], vertices[..., 13], vertices[..., 14] = streak, gloss, float(id)
+    vertices[..., 12], vertices[..., 13], vertices[..., 14] = streak, gloss, float(part)
     index = np.arange(a * b).reshape(a, b)
     q = [index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]]
     triangles = np.concatenate([np.stack([q[0], q[1], q[2]], -1), np.stack([q[0], q[2], q[3]], -1)]).reshape(-1, 3)
@@ -94,7 +94,7 @@ def grid(
 
 
 def tube(
-    path: Float[np.ndarray, "P 3"], radius: float | np.ndarray, color: np.ndarray, id: Id, *, sides: int = 7,
+    path: Float[np.ndarray, "P 3"], radius: float | np.ndarray, color: np.ndarray, part: Id, *, sides: int = 7,
     gloss: float = 0.3, flat: float = 1.0,
 ) -> Solid:  # fmt: skip
     """A tube along a path; `flat` squeezes it across its second axis."""
@@ -110,25 +110,31 @@ def tube(
     radius = np.broadcast_to(radius, len(path))[:, None, None]
     ring = np.cos(angle)[None, :, None] * first[:, None] + flat * np.sin(angle)[None, :, None] * second[:, None]
     points = path[:, None] + radius * ring
-    solid = grid(points, color, id, gloss=gloss)
+    solid = grid(points, color, part, gloss=gloss)
     normals = ring / np.maximum(np.linalg.norm(ring, axis=-1, keepdims=True), 1e-9)
     solid.vertices[:, 3:6] = normals.reshape(-1, 3)
     return solid
 
 
 def ellipsoid(
-    centre: np.ndarray, radii: tuple[float, float, float], color: np.ndarray, id: Id, *, gloss: float = 0.2, n: int = 14
+    centre: np.ndarray,
+    radii: tuple[float, float, float],
+    color: np.ndarray,
+    part: Id,
+    *,
+    gloss: float = 0.2,
+    n: int = 14,
 ) -> Solid:
     """An ellipsoid along the axes."""
     a, e = np.linspace(0, 2 * np.pi, n + 1)[:, None], np.linspace(-np.pi / 2, np.pi / 2, n // 2 + 1)[None]
     unit = np.stack([np.cos(e) * np.sin(a), np.sin(e) * np.ones_like(a), np.cos(e) * np.cos(a)], -1)
-    solid = grid(unit * np.array(radii) + centre, color, id, gloss=gloss)
+    solid = grid(unit * np.array(radii) + centre, color, part, gloss=gloss)
     normals = unit / np.array(radii)
     solid.vertices[:, 3:6] = (normals / np.linalg.norm(normals, axis=-1, keepdims=True)).reshape(-1, 3)
     return solid
 
 
-def box(size: tuple[float, float, float], color: np.ndarray, id: Id, *, gloss: float = 0.4) -> Solid:
+def box(size: tuple[float, float, float], color: np.ndarray, part: Id, *, gloss: float = 0.4) -> Solid:
     """A box about the origin."""
     sheets = []
     for axis in range(3):
@@ -137,5 +143,5 @@ def box(size: tuple[float, float, float], color: np.ndarray, id: Id, *, gloss: f
             points = np.zeros((2, 2, 3))
             points[..., axis] = sign
             points[..., (axis + 1) % 3], points[..., (axis + 2) % 3] = s, t
-            sheets.append(grid(points * np.array(size) / 2, color, id, gloss=gloss, outward=np.zeros(3)))
+            sheets.append(grid(points * np.array(size) / 2, color, part, gloss=gloss, outward=np.zeros(3)))
     return join(sheets)

@@ -47,12 +47,11 @@ def face_chart() -> FaceChart:
     line = _polygon(closed_curve(points[60:68]), 2.5)
     del middle
     eyes = np.maximum(_polygon(closed_curve(points[36:42]), 2.0), _polygon(closed_curve(points[42:48]), 2.0))
-    x, y, z = np.moveaxis(positions, -1, 0)
     u = np.linspace(0, 1, FACE_SIZE)[None]
     v = np.linspace(0, 1, FACE_SIZE)[:, None]
     ears = (((u < 0.11) | (u > 0.89)) & (v > 0.44) & (v < 0.70)).astype(np.float32)
     nose = b.neutral[[where[int(v)] for v in rig_points[[31, 35]]]]
-    nostrils = np.zeros_like(x)
+    nostrils = np.zeros((FACE_SIZE, FACE_SIZE))
     for side in nose:
         centre = side * (0.62, 1, 1) + (0, 1.5, 3)
         nostrils = np.maximum(nostrils, np.exp(-(((positions - centre) / (3.6, 2.6, 5)) ** 2).sum(-1)))

@@ -20,15 +20,16 @@ from mien.runtime.backend_ncnn import batch_axes
 from mien.systems.capture import spec
 from mien.systems.capture.model import CaptureNet, CaptureStep
 
-__all__ = ["TOLERANCE", "bundle_parity", "export", "load_net"]
+__all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
 
 TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
 
-_STATES = {
+STATES = {
     "features_next": ("features_past", np.zeros((1, spec.PAST * spec.FEATURES), np.float32)),
     "hidden_next": ("hidden_past", np.zeros((1, spec.PAST * spec.HIDDEN), np.float32)),
 }
+"""A state's output -> the input it becomes, and its value before the first frame."""
 
 
 def load_net(checkpoint: Path) -> tuple[CaptureNet, dict[str, Any]]:
@@ -57,7 +58,7 @@ def export(
     net, state = load_net(checkpoint)
     step = CaptureStep(net).eval()
     example = [torch.zeros(1, 3, spec.CROP, spec.CROP), torch.ones(1, 1)]
-    example += [torch.zeros(*start.shape) for _, start in _STATES.values()]
+    example += [torch.zeros(*start.shape) for _, start in STATES.values()]
     ncnn = to_ncnn(step, example)
     manifest = _manifest(state, metrics or {}, command, batch_axes(ncnn.script))
     model = to_onnx(step, example, step.inputs, step.outputs)
@@ -87,7 +88,7 @@ def bundle_parity(net: CaptureNet, session: Session, frames: int = 200, seed: in
             outputs = step(*(torch.from_numpy(np.ascontiguousarray(values[name])) for name in step.inputs))
         return _scaled({name: value.numpy() for name, value in zip(step.outputs, outputs, strict=True)})
 
-    return parity(torch_step, lambda values: _scaled(session.run(values)), inputs, _STATES)
+    return parity(torch_step, lambda values: _scaled(session.run(values)), inputs, STATES)
 
 
 def _scaled(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -115,7 +116,7 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         ),
         states=tuple(
             StateSpec(input=into, output=out, shape=start.shape, ncnn_shape=keeps(2 + i, start.shape))
-            for i, (out, (into, start)) in enumerate(_STATES.items())
+            for i, (out, (into, start)) in enumerate(STATES.items())
         ),
         preprocess={"crop": spec.CROP, "color": "RGB", "align": "five points, mien.track.align.TEMPLATE"},
         channels=spec.CHANNELS,

@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from mien.engine.checkpoint import load_checkpoint, save_checkpoint, seed_everything
+from mien.engine.memory import keep_freed_memory
 from mien.engine.optim import WeightAverage, adamw, warmup_cosine
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
@@ -28,6 +29,7 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
 
     Raises MienError when a dataset folder has no shards or the checkpoint is of another configuration.
     """
+    keep_freed_memory()  # measured on one of two busy cores: 85 to 225 images a second
     torch.set_num_threads(config.threads)
     fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)  # pyright: ignore
     seed_everything(config.seed)
