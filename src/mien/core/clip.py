@@ -55,8 +55,8 @@ class Clip:
     @property
     def seen(self) -> Bool[np.ndarray, "T"]:
         """True where a face was seen: positive confidence and finite weights."""
-        finite = np.isfinite(self.weights).all(axis=1)
-        return finite if self.confidence is None else finite & (self.confidence > 0)
+        finite = np.asarray(np.isfinite(self.weights).all(axis=1))
+        return finite if self.confidence is None else np.logical_and(finite, self.confidence > 0)
 
     @property
     def duration(self) -> float:

@@ -39,7 +39,8 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     scale = torch.from_numpy(channel_scale(source.stills, source.sequences)).to(fabric.device)
     gram = torch.from_numpy(vertex_gram()).to(fabric.device)
 
-    net = CaptureNet().to(memory_format=torch.channels_last)
+    net = CaptureNet()
+    net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     net, optimiser = fabric.setup(net, adamw(net, config.learning_rate, config.weight_decay))
     net.mark_forward_method("encode")
     net.mark_forward_method("weigh")
