@@ -1,8 +1,9 @@
-"""Capture the real videos that have reference curves and score the clips.
+"""Capture the real videos that have reference curves and the portraits never trained on, and score what comes out.
 
     python -m benchmarks.capture_real ../shared/assets [--json benchmarks/results/capture_real.json]
 
 Prints a table per figure and video with medians and targets; see benchmarks/refs.py for what is compared with what.
+Portraits (neutral faces) give the landmark error in 2-D and the bias of a neutral face.
 """
 
 import argparse
@@ -13,9 +14,38 @@ import numpy as np
 
 from benchmarks import refs
 from mien.cli.machine import describe
+from mien.core import ARKIT
+from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
+from mien.io.video import read_image
+from mien.systems.capture.portraits import landmarks_from_template, read_template, split
 from mien.systems.capture.predict import Capture
+
+_OUTER_EYES = (36, 45)
+
+
+def portraits(capture: Capture, folder: Path) -> dict[str, object]:
+    """Landmark NME over points that both layouts define alike, and every channel's mean answer on a neutral face."""
+    errors: list[float] = []
+    weights: list[np.ndarray] = []
+    for path in split(folder, held_out=True):
+        capture.reset()
+        frame = capture.frame(read_image(path), 0.0)
+        if frame is None:
+            continue
+        truth, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
+        known = (trust == 1.0)[None]
+        errors.append(float(metrics.nme(frame.landmarks[None], truth[None], _OUTER_EYES, visible=known)[0]))
+        weights.append(frame.weights)
+    bias, spread = metrics.neutral_bias(np.stack(weights), np.arange(len(weights)))
+    return {
+        "portraits": len(errors),
+        "nme": float(np.mean(errors)),
+        "neutral_bias_worst": float(bias.max()),
+        "neutral_bias": {name: round(float(b), 4) for name, b in zip(ARKIT, bias, strict=True)},
+        "neutral_spread_mean": float(spread.mean()),
+    }
 
 
 def main() -> None:
@@ -36,7 +66,10 @@ def main() -> None:
         scores[name]["ms_median"] = float(np.median(result.milliseconds))
     agreements = {name: refs.agreement(reference) for name, reference in references.items()}
     print(refs.table(scores, agreements))
+    faces = portraits(capture, chosen.assets / "faces" / "webmorph_canada")
     print("\nPearson against the references; in brackets, how far the two trackers agree with each other.")
+    worst = sorted(faces["neutral_bias"].items(), key=lambda item: -item[1])[:5]
+    print(f"\n{faces['portraits']} portraits: NME {faces['nme']:.4f}, strongest neutral biases {worst}")
     if chosen.json:
         report = {
             "revision": git_revision(),
@@ -46,6 +79,7 @@ def main() -> None:
             },
             "medians": {k: v if np.isfinite(v) else None for k, v in refs.medians(scores).items()},
             "targets": refs.TARGETS,
+            "portraits": faces,
         }
         with write_whole(chosen.json) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n")
