@@ -146,7 +146,11 @@ def test_a_hand_over_the_mouth_hides_it() -> None:
     gl = renderer()
     gl.wear(who.costume)
     mouth = who.performer.landmarks(who.performer.neutral)[66]
-    slab = Held(solid=box((90.0, 50.0, 5.0), np.full(3, 0.3), Id.OCCLUDER), start=mouth + (0, 0, 40), speed=np.zeros(3))
+    slab = Held(
+        solid=box((90.0, 50.0, 5.0), np.full(3, 0.3), Id.OCCLUDER),
+        start=mouth + np.array([0, 0, 40]),
+        speed=np.zeros(3),
+    )
     scene = replace(_scene(who), held=slab)
     still = Action(
         times=np.zeros(1), weights=np.zeros((1, 52), np.float32), angles=np.zeros((1, 3)), translation=np.zeros((1, 3))

@@ -1,12 +1,16 @@
 """A whole clip performed by a synthetic person before a webcam, as a video."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mien.core import ARKIT, Camera, Clip, MienError
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights, quaternion_from_angles
 from mien.io.video import VideoWriter
+
+if TYPE_CHECKING:
+    from mien.synth.scene import Action, Scene
 
 __all__ = ["render_take"]
 
@@ -15,6 +19,8 @@ _DISTANCE = 560.0
 _FIELD = np.radians(50.0)
 """Horizontal field of view of the webcam."""
 _BATCH = 24
+_SCALE = 1.25
+"""Samples per pixel side."""
 
 
 def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int, fps: float) -> Clip:
@@ -41,7 +47,7 @@ def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int
     gl, who = renderer(), cast(seed, seed)
     gl.wear(who.costume)
     rng = np.random.default_rng([0x7A, seed])
-    scene, action = _webcam(rng, who, width, height), _action(taken)
+    scene, action = _webcam(rng, width, height), _action(taken)
     with VideoWriter(Path(out_mp4), width, height, fps) as writer:
         exposure: np.ndarray | None = None
         for first in range(0, len(taken), _BATCH):
@@ -50,10 +56,6 @@ def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int
                 exposure = shot.exposure
                 writer.write(shot.image, float(taken.times[first + t]))
     return taken
-
-
-_SCALE = 1.25
-"""Samples per pixel side."""
 
 
 def _resampled(clip: Clip, fps: float) -> Clip:
@@ -87,7 +89,7 @@ def _resampled(clip: Clip, fps: float) -> Clip:
     )
 
 
-def _action(taken: Clip):
+def _action(taken: Clip) -> "Action":
     from mien.synth.scene import Action
 
     assert taken.head_rotation is not None and taken.head_translation is not None
@@ -96,7 +98,7 @@ def _action(taken: Clip):
     return Action(times=taken.times, weights=taken.weights, angles=angles, translation=taken.head_translation)
 
 
-def _webcam(rng: np.random.Generator, who, width: int, height: int):
+def _webcam(rng: np.random.Generator, width: int, height: int) -> "Scene":
     """An ordinary room, an ordinary webcam; the head's place comes with the action."""
     from mien.synth.backgrounds import sample_background
     from mien.synth.cameras import View
@@ -115,7 +117,6 @@ def _webcam(rng: np.random.Generator, who, width: int, height: int):
         target=0.2, balance=np.array([1.02, 1.0, 0.98]), contrast=1.05, lift=0.01, saturation=0.95, blur=0.5, noise=1.2,
         chroma_noise=0.3, grain=0.5, shrink=1.0, sharpen=0.3, quality=0, shutter=0.35, grey=False,
     )  # fmt: skip
-    del who
     return Scene(
         view=View(camera=camera, translation=np.zeros(3)),
         lights=sample_lights(rng, surround, kinds=("window", "lamp", "ring")),

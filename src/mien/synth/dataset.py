@@ -29,7 +29,7 @@ __all__ = ["CROP", "FIELDS", "MARGIN", "ShardSettings", "write_dataset"]
 
 CROP, MARGIN = 128, 16
 SIDE = CROP + 2 * MARGIN
-FORMAT = 1
+FORMAT = 2
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
 _STILLS_PER_CAST = 8
 """Stills taken of one performer before the next is dressed (dressing costs as much as a few frames)."""

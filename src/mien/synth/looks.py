@@ -238,11 +238,11 @@ def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, Any]:
     iris = _IRIS[names[rng.choice(len(names), p=shares / shares.sum())]] * rng.uniform(0.7, 1.35)
     red = rng.uniform(0, 0.12)
     return {
-        "iris": np.clip(iris, 0.008, 0.6),
+        "iris": np.clip(iris, 0.008, 0.22),
         "iris_ring": np.clip(iris * rng.uniform(0.25, 0.6), 0.005, 0.4),
         "iris_radius": float(rng.normal(5.85, 0.22)),
         "pupil": float(rng.uniform(1.1, 2.9)),
-        "sclera": np.array([0.74, 0.74 - red, 0.72 - 1.1 * red]) * rng.uniform(0.8, 1.05),
+        "sclera": np.array([0.60, 0.60 - 0.8 * red, 0.585 - 0.9 * red]) * rng.uniform(0.75, 1.1),
         "teeth": linear(226, 218, 200)
         * rng.uniform(0.65, 1.05)
         * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.82, 1)]),

@@ -66,6 +66,8 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
     drop = rng.uniform(-1, 4)
     wrap = rng.uniform(0.04, 0.16)
     ends: list[np.ndarray] = []
+    temple = np.abs(performer.neutral - np.array([0.0, float(eyes[:, 1].mean()), 45.0]))
+    side = float(temple[(temple[:, 1] < 12) & (temple[:, 2] < 22), 0].max()) + 2.0  # half the head's width there
     for k, sign in ((0, 1), (1, -1)):
         c, s = np.cos(angle), np.sin(angle)
         rx, ry = np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
@@ -90,8 +92,10 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
             span = np.linspace(0, 1, 7)[:, None]
             path = first_inner * (1 - span) + inner * span + np.array([0, 2.5, 1.5]) * np.sin(np.pi * span)
             frames.append(tube(path, wire * 1.1, color, Id.GLASSES, sides=6, gloss=0.6))
-        ear = np.array([sign * 76.0, float(eyes[k, 1]) + 4.0, -8.0])
-        path = np.linspace(0, 1, 6)[:, None] * (ear - ends[k]) + ends[k]
+        hinge = np.array([sign * max(side, abs(float(ends[k][0]))), ends[k][1], ends[k][2] - 9.0])
+        over = np.array([sign * (side + 4.0), float(eyes[k, 1]) + 2.0, 20.0])
+        ear = np.array([sign * (side + 5.0), float(eyes[k, 1]) - 2.0, -10.0])
+        path = np.stack([ends[k], (ends[k] + hinge) / 2 + (sign * 1.5, 0, 1.5), hinge, (hinge + over) / 2, over, ear])
         frames.append(tube(path, max(wire, 1.0), color, Id.GLASSES, sides=6, gloss=0.6))
     tint = (
         np.array([*rng.uniform(0.0, 0.12, 3), rng.uniform(0.75, 0.96)])

@@ -3,12 +3,17 @@
 import zipfile
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mien.core import ARKIT
 from mien.synth.body import body
+from mien.synth.matrices import data, light_matrix
+
+if TYPE_CHECKING:
+    from mien.synth.renderer import Renderer
 
 __all__ = ["occlusion"]
 
@@ -56,8 +61,43 @@ def _bake() -> tuple[np.ndarray, np.ndarray]:
     count = len(b.parts["face"]) + len(b.parts["head_neck"])
     triangles = b.shaded[:count]
     normals = Normals()
-    values = np.stack([renderer().openness(v, normals(v), triangles, directions) for v in vertices])
+    values = np.stack([_openness(renderer(), v, normals(v), triangles, directions) for v in vertices])
     return values[0], values[1:] - values[0]
+
+
+def _openness(
+    gl: "Renderer",
+    vertices: Float[np.ndarray, "V 3"],
+    normals: Float[np.ndarray, "V 3"],
+    triangles: Int[np.ndarray, "F 3"],
+    directions: Float[np.ndarray, "D 3"],
+) -> Float[np.ndarray, "V"]:
+    """Cosine-weighted share of the directions from which each vertex is seen (ambient occlusion)."""
+    positions = gl.ctx.buffer(np.ascontiguousarray(vertices, np.float32).tobytes())
+    index = gl.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
+    vao = gl.ctx.vertex_array(gl.programs["depth"], [(positions, "3f", "position")], index)
+    side = 256
+    target = gl.ctx.depth_texture((side, side))
+    frame = gl.ctx.framebuffer([], target)
+    frame.use()
+    gl.ctx.enable_only(gl.gl.DEPTH_TEST)
+    gl.programs["depth"]["placed"].write(data(np.eye(4)))
+    seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
+    for towards in directions:
+        matrix = light_matrix(towards)
+        gl.programs["depth"]["clip_from_head"].write(data(matrix.T))
+        frame.clear(depth=1.0)
+        vao.render()
+        z = np.frombuffer(frame.read(components=1, attachment=-1, dtype="f4"), "f4").reshape(side, side)
+        lifted = (vertices + 1.2 * normals) @ matrix[:3, :3].T + matrix[:3, 3]
+        at = np.clip(((lifted[:, :2] * 0.5 + 0.5) * side).astype(int), 0, side - 1)
+        free = lifted[:, 2] * 0.5 + 0.5 <= z[at[:, 1], at[:, 0]] + 0.0035
+        weight = np.maximum(normals @ towards, 0)
+        seen += weight * free
+        total += weight
+    for thing in (vao, index, positions, frame, target):
+        thing.release()
+    return (seen / np.maximum(total, 1e-6)).astype(np.float32)
 
 
 def _sphere(count: int) -> Float[np.ndarray, "D 3"]:

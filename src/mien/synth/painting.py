@@ -23,10 +23,15 @@ LINES = ("forehead", "glabella", "crow", "nasolabial")
 def paint_face(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "N N 4"]:
     """The face chart's texture."""
     chart = face_chart()
-    log = np.repeat(np.log(look.skin)[None, None].astype(np.float32), FACE_SIZE, 0).repeat(FACE_SIZE, 1)
-    _tone(rng, look, chart, log)
-    _spots(rng, look, chart, log)
-    color = np.exp(log, out=log)
+    blood, melanin = _tone(rng, look, chart)
+    _spots(rng, look, chart, melanin)
+    color = cv2.merge(
+        [
+            np.asarray(cv2.exp(float(m) * melanin - float(h) * blood)) * np.float32(c)
+            for m, h, c in zip(_MELANIN, _HAEMOGLOBIN, look.skin, strict=True)
+        ]
+    )
+    color = np.asarray(color)
     _stubble(rng, look, chart, color)
     _scalp(rng, look, "face", color)
     _lips(rng, look, chart, color)
@@ -36,7 +41,7 @@ def paint_face(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "N N 4
     nose = _window(chart.points[27:36], 24)
     color[nose] *= (1 - 0.75 * chart.nostrils[nose])[..., None]
     gloss = np.full((FACE_SIZE, FACE_SIZE), 70 * look.oil, np.float32)
-    gloss += 40 * look.oil * _oily(chart)
+    gloss += 40 * look.oil * _regions()["oily"]
     gloss = gloss * (1 - chart.lips) + (165 + 85 * look.lip_gloss) * chart.lips
     return _packed(color, gloss)
 
@@ -116,26 +121,49 @@ def _oily(chart: FaceChart) -> np.ndarray:
     return _blob(p[29], (22, 55)) + 0.8 * _blob(p[27] + (0, 90), (90, 45)) + 0.5 * _blob(p[57] - (0, 30), 30)
 
 
-def _tone(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
-    """Blood and melanin that vary over the face, in log reflectance."""
+_MELANIN = (0.75, 1.0, 1.15)
+"""Log reflectance per unit of the melanin field (which is negative where skin is darker)."""
+_HAEMOGLOBIN = (0.10, 0.62, 0.42)
+"""Absorbance per unit of blood, as in `looks.skin_color`."""
+
+
+@lru_cache(maxsize=1)
+def _regions() -> dict[str, Float[np.ndarray, "N N"]]:
+    """Soft regions of the chart that many looks share."""
+    chart = face_chart()
     p = chart.points
-    blood = look.redness * (_cheeks(chart) + 0.9 * _blob(p[30], (34, 30)) + 0.7 * chart.ears)
-    blood += 0.10 * fractal(rng, 2.6, 2) * (0.4 + look.redness)
-    blood += 0.25 * chart.eyes
-    melanin = look.mottling * fractal(rng, 1.8, 3) + look.pores * fractal(rng, 0.4, 60)
+    cheeks = _cheeks(chart)
     under = _blob(p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(p[[46, 47]].mean(0) - (0, 13), (24, 10))
-    melanin = melanin - look.shadows * under
-    log -= blood[..., None] * np.array([0.10, 0.62, 0.42], np.float32)
-    log += melanin[..., None] * np.array([0.75, 1.0, 1.15], np.float32)
+    return {
+        "flush": (cheeks + 0.9 * _blob(p[30], (34, 30)) + 0.7 * chart.ears).astype(np.float32),
+        "under": under.astype(np.float32),
+        "freckled": np.clip(cheeks + _blob(p[29], 60), 0, 1).astype(np.float32),
+        "oily": _oily(chart).astype(np.float32),
+    }
 
 
-def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, log: np.ndarray) -> None:
+def _tone(rng: np.random.Generator, look: Look, chart: FaceChart) -> tuple[np.ndarray, np.ndarray]:
+    """Fields of blood and melanin over the face."""
+    regions = _regions()
+    blood = np.float32(look.redness) * regions["flush"]
+    blood += np.float32(0.10 * (0.4 + look.redness)) * fractal(rng, 2.6, 2)
+    blood += np.float32(0.25) * chart.eyes
+    melanin = np.float32(look.mottling) * fractal(rng, 1.8, 3) + np.float32(look.pores) * fractal(rng, 0.4, 60)
+    melanin -= np.float32(look.shadows) * regions["under"]
+    return blood, melanin
+
+
+def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, melanin: np.ndarray) -> None:
+    """Freckles and moles."""
     if look.freckles > 0:
-        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * np.clip(_cheeks(chart) + _blob(chart.points[29], 60), 0, 1)
-        log -= (look.freckles * 0.6 * dots)[..., None] * np.array([0.5, 0.9, 1.2], np.float32)
+        dots = smoothstep(1.5, 2.3, fractal(rng, 0.9, 26)) * _regions()["freckled"]
+        melanin -= np.float32(0.6 * look.freckles) * dots
     for _ in range(look.moles):
         centre = rng.uniform(90, FACE_SIZE - 90, 2)
-        log -= (1.4 * _blob(centre, float(rng.uniform(1.5, 4.0))))[..., None].astype(np.float32)
+        window = _window(centre[None], 12)
+        spot = _blob(centre, float(rng.uniform(1.5, 4.0)))[window]
+        melanin[window] -= (1.4 * spot).astype(np.float32)
+    del chart
 
 
 @lru_cache(maxsize=8)
@@ -151,7 +179,7 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     border = lip_y + np.interp(off[0], [40, 70, 120, 165], [2, 6, 30, 150])[None]
     low = smoothstep(chin_y - 75, chin_y - 35, rows)
     full = smoothstep(8, -6, rows - border) * low * smoothstep(188, 172, off)
-    top = nose_y - 3 - 0.0125 * off**2
+    top = nose_y - 3 - 0.006 * off**2
     moustache = smoothstep(4, -7, rows - top) * smoothstep(lip_y - 20, lip_y - 4, rows) * smoothstep(70, 50, off)
     chin = smoothstep(62, 44, off) * smoothstep(lip_y - 18, lip_y - 30, rows) * low
     shape = {

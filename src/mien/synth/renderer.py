@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from mien.core import Camera, MienError
 from mien.synth import shaders
@@ -22,7 +22,15 @@ __all__ = ["Costume", "Picture", "Pose", "Renderer", "renderer"]
 
 MAX_SIDE = 1024
 """Largest rendered side [px], supersampling included."""
-SHADOW_SIDE = 160
+SHADOW_SIDE = 128
+
+
+_SHARED_UNIFORMS = (
+    "clip_from_head", "turn", "eye", "lamp_dir", "lamp_color", "lamp_soft", "ambient", "shadow_from_head",
+    "shadow_strength",
+)  # fmt: skip
+_FAINT = 0.2
+"""Shadows weaker than this are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,6 +129,16 @@ class Renderer:
                 "depth": shaders.DEPTH,
             }.items()
         }  # fmt: skip
+        self._shared = [
+            (name, program[name])
+            for key, program in self.programs.items()
+            for name in _SHARED_UNIFORMS
+            if key != "depth" and name in program
+        ]
+        for program in self.programs.values():
+            for unit, name in enumerate(("skin", "lines", "noise", "shadow_map")):
+                if name in program:
+                    program[name].value = unit
         self._buffers()
         self._targets()
         self._noise_textures()
@@ -162,10 +180,11 @@ class Renderer:
             ),
         }  # fmt: skip
 
-    def _targets(self) -> None:
+    def _targets(self, side: int = 384) -> None:
+        """Frame buffers; clearing costs by their size, so they start small and grow when a larger picture is asked."""
         ctx = self.ctx
-        self.depth = ctx.depth_texture((MAX_SIDE, MAX_SIDE))
-        self.frame = ctx.framebuffer([ctx.texture((MAX_SIDE, MAX_SIDE), 4)], self.depth)
+        self.side = side
+        self.frame = ctx.framebuffer([ctx.texture((side, side), 4)], ctx.depth_texture((side, side)))
         self.shadow_map = ctx.depth_texture((SHADOW_SIDE, SHADOW_SIDE))
         self.shadow_map.compare_func = ""
         self.shadow_map.repeat_x = self.shadow_map.repeat_y = False
@@ -234,6 +253,8 @@ class Renderer:
         width, height = round(camera.width * scale), round(camera.height * scale)
         if max(width, height) > MAX_SIDE:
             raise ValueError(f"a picture of {width}x{height} samples exceeds {MAX_SIDE}")
+        if max(width, height) > self.side:
+            self._targets(MAX_SIDE)
         self._upload(pose)
         near, far = depth_range(-float(pose.translation[2]))
         clip = clip_matrix(camera, near, far) @ rigid(pose.rotation, pose.translation)
@@ -277,15 +298,10 @@ class Renderer:
             "lamp_soft": data(lights.softness),
             "ambient": data(lights.ambient),
             "shadow_from_head": data(shadow.T),
-            "shadow_strength": data(np.array([lights.shadow])),
+            "shadow_strength": data(np.array([lights.shadow if lights.shadow >= _FAINT else 0.0])),
         }
-        for program in self.programs.values():
-            for name, value in values.items():
-                if name in program and program is not self.programs["depth"]:
-                    program[name].write(value)
-            for unit, name in enumerate(("skin", "lines", "noise", "shadow_map")):
-                if name in program:
-                    program[name].value = unit
+        for name, uniform in self._shared:
+            uniform.write(values[name])
 
     def _cast_shadow(self, pose: Pose, lights: Lights) -> np.ndarray:
         """Fill the first lamp's shadow map; the matrix from head frame to its clip space."""
@@ -293,7 +309,7 @@ class Renderer:
         matrix = light_matrix(towards)
         self.shadow_frame.use()
         self.shadow_frame.clear(depth=1.0)
-        if lights.shadow < 0.05 or not lights.colors[0].any():
+        if lights.shadow < _FAINT or not lights.colors[0].any():
             return matrix
         self.ctx.enable_only(self.gl.DEPTH_TEST)
         program = self.programs["depth"]
@@ -377,39 +393,3 @@ class Renderer:
             self._wear["lenses"][0].render()
         self.frame.depth_mask = True
         self.ctx.disable(gl.BLEND)
-
-    # -- visibility from directions, for baking ---------------------------------------------------------------------
-
-    def openness(
-        self,
-        vertices: Float[np.ndarray, "V 3"],
-        normals: Float[np.ndarray, "V 3"],
-        triangles: Int[np.ndarray, "F 3"],
-        directions: Float[np.ndarray, "D 3"],
-    ) -> Float[np.ndarray, "V"]:
-        """Cosine-weighted share of the directions from which each vertex is seen (ambient occlusion)."""
-        positions = self.ctx.buffer(np.ascontiguousarray(vertices, np.float32).tobytes())
-        index = self.ctx.buffer(np.ascontiguousarray(triangles, np.int32).tobytes())
-        vao = self.ctx.vertex_array(self.programs["depth"], [(positions, "3f", "position")], index)
-        side = 256
-        target = self.ctx.depth_texture((side, side))
-        frame = self.ctx.framebuffer([], target)
-        frame.use()
-        self.ctx.enable_only(self.gl.DEPTH_TEST)
-        self.programs["depth"]["placed"].write(data(np.eye(4)))
-        seen, total = np.zeros(len(vertices)), np.zeros(len(vertices))
-        for towards in directions:
-            matrix = light_matrix(towards)
-            self.programs["depth"]["clip_from_head"].write(data(matrix.T))
-            frame.clear(depth=1.0)
-            vao.render()
-            z = np.frombuffer(frame.read(components=1, attachment=-1, dtype="f4"), "f4").reshape(side, side)
-            lifted = (vertices + 1.2 * normals) @ matrix[:3, :3].T + matrix[:3, 3]
-            at = np.clip(((lifted[:, :2] * 0.5 + 0.5) * side).astype(int), 0, side - 1)
-            free = lifted[:, 2] * 0.5 + 0.5 <= z[at[:, 1], at[:, 0]] + 0.0035
-            weight = np.maximum(normals @ towards, 0)
-            seen += weight * free
-            total += weight
-        for thing in (vao, index, positions, frame, target):
-            thing.release()
-        return (seen / np.maximum(total, 1e-6)).astype(np.float32)

@@ -185,13 +185,15 @@ def _poses(who: Cast, scene: Scene, action: Action, performance: Performance) ->
     torsos = Rotation.from_quat(quaternion_from_angles(action.angles * (0.35, 0.15, 0.2))).as_matrix()
     shades = np.clip(rest + action.weights @ change, 0.02, 1.0)
     pivot = np.array([0.0, -45.0, -15.0])
+    neck = np.flatnonzero(body.skin < 1)
     for t, vertices in enumerate(performance.vertices):
         relative = rotations[t].T @ torsos[t]
         placed = np.eye(4)
         placed[:3, :3], placed[:3, 3] = relative, pivot - relative @ pivot
-        with_torso = vertices @ relative.T.astype(np.float32) + placed[:3, 3].astype(np.float32)
-        bent = vertices + (1 - body.skin[:, None]) * (with_torso - vertices)
-        bent = bent.astype(np.float32)
+        bent = vertices.copy()
+        loose = vertices[neck]
+        with_torso = loose @ relative.T.astype(np.float32) + placed[:3, 3].astype(np.float32)
+        bent[neck] += (1 - body.skin[neck, None]).astype(np.float32) * (with_torso - loose)
         weights = action.weights[t]
         shade = shades[t].astype(np.float32)
         gap = float(performance.mouth_gap[t])

@@ -156,8 +156,8 @@ void main() {
     vec3 v = turn * normalize(eye - v_pos);
     for (int k = 0; k < 3; ++k) {
         float h = max(dot(n, normalize(lamp_dir[k] + v)), 0.0);
-        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(2.2, 0.7, lamp_soft[k])
-            * pow(h, mix(900.0, 130.0, lamp_soft[k]));
+        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(1.6, 0.16, lamp_soft[k])
+            * pow(h, mix(1200.0, 260.0, lamp_soft[k]));
     }
     c += 0.05 * v_diffuse * smoothstep(0.03, 0.0, abs(low - 0.02));             // tear line
     frag = store(c, r < radii.x ? 40.0 : 30.0);

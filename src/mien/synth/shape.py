@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.synth.body import body
+from mien.synth.coarse import coarse
 
 __all__ = ["Normals"]
 
@@ -15,8 +16,11 @@ class Normals:
         from scipy.sparse import csr_matrix
 
         self.body = body()
-        count = len(self.body.parts["face"]) + len(self.body.parts["head_neck"])
-        self.triangles = self.body.shaded[:count]
+        # Of the triangles that are drawn: what they do not use needs no normal.
+        self.triangles = self.body.corners[
+            np.concatenate([coarse(self.body, "face"), coarse(self.body, "head_neck")])
+        ].astype(np.int32)
+        count = len(self.triangles)
         used = np.unique(self.triangles)
         self.rows = used
         new = np.full(len(self.body.neutral), -1)

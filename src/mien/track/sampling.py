@@ -54,7 +54,8 @@ def area_crop(
 
     Sampled at twice the size and averaged, so that every output pixel is the mean over its sub-pixel area. The jitter
     of the five points is decided here: sampling without the filter measured 15 times as much, and the exact mean over
-    areas (from running sums) 15 % less at twice the time. The last average is not rounded, which matters to both.
+    areas (from running sums) mostly 4 to 13 % less at twice the time. The last average is not rounded: that matters to
+    both.
     """
     left, top, right, _ = box.tolist()
     scale = 2 * size / (right - left)
