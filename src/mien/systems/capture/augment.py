@@ -61,8 +61,8 @@ def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> list[np.n
     table = np.clip((levels[:, None] ** gamma) * gain + offset, 0, 1) * 255
     table = table.astype(np.uint8)[None]
     grey = rng.random() < 0.08
-    blur = rng.uniform(0.4, 1.4) if rng.random() < 0.25 else 0.0
-    sigma = rng.uniform(0, 8) if rng.random() < 0.5 else 0.0
+    blur = rng.uniform(0.4, 1.0) if rng.random() < 0.12 else 0.0
+    sigma = rng.uniform(0, 6) if rng.random() < 0.25 else 0.0
     patch = _patch(rng) if rng.random() < 0.12 else None
     out: list[np.ndarray] = []
     for source in frames:

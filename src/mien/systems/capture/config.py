@@ -21,7 +21,7 @@ class CaptureConfig:
     seed: int = 1
     """Seed of the initial weights and of every batch."""
 
-    samples: int = 1_000_000
+    samples: int = 1_200_000
     """Images seen in the whole run, repeats included."""
     landmark_share: float = 0.2
     """First part of the run that learns landmarks alone; the source method trains them first."""
@@ -45,9 +45,9 @@ class CaptureConfig:
 
     landmark_weight: float = 1.0
     """Weight of the landmark RMSE in percent of the crop."""
-    facs_weight: float = 1.0
+    facs_weight: float = 3.0
     """Weight of the FACS error, each channel divided by its variance over the data."""
-    vertex_weight: float = 0.2
+    vertex_weight: float = 0.3
     """Weight of the FACS error as it shows on the face [mm^2]: |B (w_hat - w)|^2 over ICT-FaceKit's face vertices."""
     velocity_weight: float = 1.0
     """Weight of the error of frame-to-frame differences (source method)."""

@@ -19,10 +19,11 @@ from mien.engine import metrics
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.capture import spec
 from mien.systems.capture.landmark_rig import LandmarkRig
+from mien.systems.capture.posed import SHOWN, neutral_views, single_shapes
 from mien.systems.capture.predict import clean_weights
 from mien.track.pose import PoseSolver
 
-__all__ = ["HELD_OUT", "Rendered", "bench", "held_out_figures", "read_rendered"]
+__all__ = ["HELD_OUT", "Rendered", "bench", "held_out_figures", "posed_figures", "read_rendered", "rendered"]
 
 HELD_OUT = (1_000_000, 1_000_300)
 """Identity numbers of evaluation; training uses smaller ones, and coefficients come from the number alone."""
@@ -49,25 +50,27 @@ class Rendered:
 def read_rendered(folder: Path) -> Rendered:
     """All shards of a dataset folder as one."""
     shards = sorted(folder.glob("shard-*"))
+    names = ("crops", "landmarks", "weights", "pose", "identity")
+    return rendered({name: np.concatenate([np.load(shard / f"{name}.npy") for shard in shards]) for name in names})
 
-    def column(name: str) -> np.ndarray:
-        return np.concatenate([np.load(shard / f"{name}.npy") for shard in shards])
 
+def rendered(arrays: Mapping[str, np.ndarray]) -> Rendered:
+    """A shard's arrays in the net's own terms."""
     return Rendered(
-        crops=column("crops"),
-        landmarks=column("landmarks").astype(np.float64) - spec.MARGIN,
-        weights=column("weights")[..., _COLUMNS],
-        quaternions=column("pose")[..., :4],
-        identity=column("identity"),
+        crops=arrays["crops"],
+        landmarks=arrays["landmarks"].astype(np.float64) - spec.MARGIN,
+        weights=arrays["weights"][..., _COLUMNS],
+        quaternions=arrays["pose"][..., :4],
+        identity=arrays["identity"],
     )
 
 
-def predict(bundle: Bundle, rendered: Rendered) -> tuple[np.ndarray, np.ndarray]:
+def predict(bundle: Bundle, samples: Rendered) -> tuple[np.ndarray, np.ndarray]:
     """(weights [N, T, A] in [0, 1], landmarks [N, T, L, 2] px) as the runtime gives them."""
     stream = Stream(open_session(bundle))
-    weights, landmarks = np.empty(rendered.weights.shape), np.empty(rendered.landmarks.shape)
+    weights, landmarks = np.empty(samples.weights.shape), np.empty(samples.landmarks.shape)
     inner = slice(spec.MARGIN, spec.MARGIN + spec.CROP)
-    for i, window in enumerate(rendered.crops):
+    for i, window in enumerate(samples.crops):
         for t, crop in enumerate(window):
             planes = np.ascontiguousarray(crop[inner, inner].transpose(2, 0, 1), np.float32)[None]
             outputs = stream.step({"crop": planes, "fresh": np.full((1, 1), float(t == 0), np.float32)})
@@ -162,6 +165,40 @@ def render_sets(folder: Path, *, quick: bool, workers: int = 2) -> tuple[Rendere
     return read_rendered(train), read_rendered(test)
 
 
+def posed_figures(bundle: Bundle, *, quick: bool) -> dict[str, Any]:
+    """Selectivity at single shapes, bias and pose leakage of neutral faces; held-out identities, nothing in front."""
+    first = HELD_OUT[0]
+    single = single_shapes(103, range(first, first + (2 if quick else 20)))
+    columns = [spec.CHANNELS.index(name) for name in SHOWN]
+    answers, _ = predict(bundle, rendered(single.arrays))
+    alone = metrics.selectivity(answers[:, 0, columns], single.label)
+    neutral = neutral_views(104, range(first, first + (10 if quick else 100)))
+    answers, _ = predict(bundle, rendered(neutral.arrays))
+    identity, frontal = neutral.arrays["identity"], neutral.label == 1
+    bias, spread = metrics.neutral_bias(answers[frontal, 0], identity[frontal])
+    leakage = metrics.pose_leakage(answers[:, 0], identity, frontal)
+    return {
+        "selectivity": {
+            "accuracy": alone.accuracy,
+            "mean_answer": alone.mean_answer,
+            "mean_leakage": alone.mean_leakage,
+            "leakage": {name: _strongest(row) for name, row in zip(SHOWN, alone.leakage, strict=True)},
+        },
+        "neutral": {
+            "bias_mean": float(bias.mean()),
+            "bias_worst": float(bias.max()),
+            "spread_mean": float(spread.mean()),
+            "pose_leakage_mean": float(leakage.mean()),
+            "bias": {name: round(float(b), 4) for name, b in zip(spec.CHANNELS, bias, strict=True)},
+        },
+    }
+
+
+def _strongest(row: np.ndarray) -> dict[str, float]:
+    """The five strongest mean answers while one channel is shown."""
+    return {SHOWN[c]: round(float(row[c]), 3) for c in np.argsort(-row)[:5]}
+
+
 def bench(*, quick: bool) -> dict[str, Any]:
     """Everything about quality that can be computed here and now; see docs/systems/capture.md for definitions."""
     bundle = Bundle.load("capture")
@@ -169,12 +206,26 @@ def bench(*, quick: bool) -> dict[str, Any]:
         train, test = render_sets(Path(folder), quick=quick)
     rows = held_out_figures(bundle, train, test)
     weights, _ = predict(bundle, test)
+    posed = posed_figures(bundle, quick=quick)
     return {
-        "figures": _figures(rows),
+        "figures": _figures(rows) + _posed_rows(posed),
         "held_out": rows,
+        **posed,
         "channels": channel_table(_flat(weights), _flat(test.weights)),
         "samples": {"train": len(train.identity), "test": len(test.identity), "identities": len(set(test.identity))},
     }
+
+
+def _posed_rows(posed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    alone, neutral = posed["selectivity"], posed["neutral"]
+    described = (
+        ("Selectivity: strongest answer is the shape shown", alone["accuracy"], "higher"),
+        ("Leakage into other channels, mean", alone["mean_leakage"], "lower"),
+        ("Neutral bias, mean over channels", neutral["bias_mean"], "lower"),
+        ("Neutral bias, worst channel", neutral["bias_worst"], "lower"),
+        ("Pose leakage of a neutral face, mean", neutral["pose_leakage_mean"], "lower"),
+    )
+    return [{"name": name, "ours": ours, "better": better, "baselines": {}} for name, ours, better in described]
 
 
 def _figures(rows: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

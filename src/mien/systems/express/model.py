@@ -1,0 +1,103 @@
+"""The express network: an LSTM over the label signal and a decoder of displacements per frame.
+
+Follows Potamias et al. 2020, "Learning to Generate Customized Dynamic 3D Facial Expressions": LSTM encoder, latent 64,
+spiral convolutions behind upsampling (table 1), displacements added to the neutral. Two things are ours: nothing in
+front of the decoder has a bias and the decoder's answer to the latent 0 is taken off, so that a signal of zeros moves
+nothing at all; and the identity-aware variant.
+
+Shapes: B sequences, T frames, K expressions, D latent, E identity code, F frames decoded, N = B F, V vertices.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from mien.engine.mesh.hierarchy import Hierarchy
+from mien.engine.mesh.spiral_conv import SpiralDecoder
+from mien.systems.express import spec
+
+__all__ = ["ExpressNet", "ExpressStep", "PcaDecoder"]
+
+
+class PcaDecoder(nn.Module):
+    """The paper's baseline: latent vector to coefficients of fixed blendshapes."""
+
+    def __init__(self, latent: int, components: int, vertices: int) -> None:
+        super().__init__()
+        self.full = nn.Linear(latent, components)
+        self.register_buffer("basis", torch.zeros(components, 3 * vertices))
+
+    def forward(self, z_ND: Tensor) -> Tensor:
+        """[N, D] -> [V, N, 3]."""
+        return (self.full(z_ND) @ self.basis).reshape(len(z_ND), -1, 3).transpose(0, 1)
+
+    def step(self, z_D: Tensor) -> Tensor:
+        """One frame: [D] -> [V, 3]."""
+        return (self.full(z_D[None]) @ self.basis).reshape(-1, 3)
+
+
+class ExpressNet(nn.Module):
+    """The whole network over sequences, as it is trained."""
+
+    def __init__(self, hierarchy: Hierarchy, *, model: str, expressions: int, code: int, components: int) -> None:
+        super().__init__()
+        self.encoder = nn.LSTM(expressions, spec.LATENT, batch_first=True, bias=False)
+        self.knows_identity = model == "identity"
+        latent = spec.LATENT
+        if self.knows_identity:
+            # What the expression does times who wears it: bilinear, so that no expression stays no movement.
+            self.motion = nn.Linear(spec.LATENT, spec.LATENT, bias=False)
+            self.person = nn.Linear(code, spec.LATENT, bias=False)
+            latent += spec.LATENT
+        self.decoder: SpiralDecoder | PcaDecoder = (
+            PcaDecoder(latent, components, hierarchy.counts[0])
+            if model == "pca"
+            else SpiralDecoder(hierarchy, latent, spec.CHANNELS)
+        )
+
+    def latent(self, z_ND: Tensor, code_NE: Tensor) -> Tensor:
+        """The decoder's input [N, D or 2 D]."""
+        if not self.knows_identity:
+            return z_ND
+        return torch.cat([z_ND, self.motion(z_ND) * self.person(code_NE)], dim=1)
+
+    def rest(self) -> Tensor:
+        """What the decoder says of the latent 0 [V, 3]; zero after it is taken off."""
+        full = self.decoder.full
+        return self.decoder.step(torch.zeros(full.in_features, device=full.weight.device))
+
+    def forward(self, signal_BTK: Tensor, frames_BF: Tensor, code_BE: Tensor) -> Tensor:
+        """Displacements [V, B, F, 3] mm of the chosen frames."""
+        z_BTD = self.encoder(signal_BTK)[0]
+        z_BFD = z_BTD.gather(1, frames_BF[..., None].expand(-1, -1, z_BTD.shape[2]))
+        count = frames_BF.shape[1]
+        z_ND = self.latent(z_BFD.flatten(0, 1), code_BE.repeat_interleave(count, dim=0))
+        # The latent 0 goes along as one more frame.
+        y_VN3 = self.decoder(torch.cat([z_ND, torch.zeros_like(z_ND[:1])]))
+        return (y_VN3[:, :-1] - y_VN3[:, -1:]).unflatten(1, frames_BF.shape)
+
+
+class ExpressStep(nn.Module):
+    """The network over one frame with explicit state, as it is shipped. Same weights, same arithmetic.
+
+    Inputs: label [1, K], one row of the signal; code [1, E] for the identity-aware variant; hidden, cell [1, D].
+    """
+
+    outputs = ("displacements", "hidden_next", "cell_next")
+
+    def __init__(self, net: ExpressNet) -> None:
+        super().__init__()
+        self.net = net
+        self.inputs = ("label", "code", "hidden", "cell") if net.knows_identity else ("label", "hidden", "cell")
+        with torch.no_grad():
+            self.register_buffer("rest", net.rest())
+
+    def forward(self, label: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """`outputs` in their order; displacements are [1, V, 3] mm."""
+        *code, hidden, cell = others
+        lstm = self.net.encoder
+        gates = label @ lstm.weight_ih_l0.T + hidden @ lstm.weight_hh_l0.T
+        take, forget, new, give = (gates[:, k * spec.LATENT : (k + 1) * spec.LATENT] for k in range(4))
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(new)
+        hidden = torch.sigmoid(give) * torch.tanh(cell)
+        z = self.net.latent(hidden, code[0] if code else hidden)
+        return (self.net.decoder.step(z[0]) - self.rest)[None], hidden, cell
