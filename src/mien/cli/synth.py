@@ -17,8 +17,8 @@ __all__ = ["Dataset", "Preview", "dataset", "main", "preview", "tile"]
 class Dataset:
     """Render a data set into a folder of shards; run again, it goes on where it was stopped.
 
-    Capture trains on two: `mien synth dataset data/stills --samples 100000` and
-    `mien synth dataset data/sequences --samples 15000 --frames 8 --per-shard 100`.
+    Capture trains on two: `mien synth dataset data/stills --samples 32000` and
+    `mien synth dataset data/sequences --samples 2750 --frames 8 --per-shard 32 --seed 2`.
     """
 
     out: tyro.conf.Positional[Path]

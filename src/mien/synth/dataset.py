@@ -7,7 +7,7 @@ k, and the settings that shard.json records.
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mien.synth.scene import Action, Cast, Shot
     from mien.track.onet import ONet
 
-__all__ = ["CROP", "FIELDS", "MARGIN", "ShardSettings", "write_dataset"]
+__all__ = ["CROP", "FIELDS", "MARGIN", "ShardSettings", "make_posed", "make_shard", "write_dataset"]
 
 CROP, MARGIN = 128, 16
 SIDE = CROP + 2 * MARGIN
@@ -157,15 +157,41 @@ def make_shard(
     return arrays
 
 
+def make_posed(seed: int, identity: int, actions: Sequence["Action"]) -> dict[str, np.ndarray]:
+    """One performer doing given things of equal length, each in a scene of its own with nothing before the face.
+
+    Arrays as in a shard, for tests of single expressions; depends on the arguments alone.
+    """
+    import cv2
+
+    from mien.synth.renderer import renderer
+    from mien.synth.scene import cast
+    from mien.track.onet import ONet
+
+    cv2.setNumThreads(1)
+    gl, onet = renderer(), ONet.load()
+    rng = np.random.default_rng([seed, identity])
+    who = cast(seed, identity)
+    gl.wear(who.costume)
+    frames = len(actions[0].times)
+    arrays = {name: np.zeros((len(actions), frames, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
+    for n, action in enumerate(actions):
+        performance = who.performer.perform(action.weights)
+        rows = {name: array[n] for name, array in arrays.items()}
+        _fill(rng, gl, onet, who, action, performance, rows, occluders=False)
+    arrays["identity"] = np.full(len(actions), identity, np.int64)
+    return arrays
+
+
 def _fill(
     rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast", action: "Action", performance: "Performance",
-    rows: dict[str, np.ndarray],
+    rows: dict[str, np.ndarray], *, occluders: bool = True,
 ) -> None:  # fmt: skip
     """Film one sample and write its frames."""
     from mien.synth.scene import film, set_scene
     from mien.track.align import align_matrix, warp
 
-    scene = set_scene(rng, who)
+    scene = set_scene(rng, who, occluders=occluders)
     box: np.ndarray | None = None
     for t, shot in enumerate(film(rng, gl, who, scene, action, performance=performance)):
         five, box = follow(rng, onet, shot, box)

@@ -21,7 +21,7 @@ class CaptureConfig:
     seed: int = 1
     """Seed of the initial weights and of every batch."""
 
-    samples: int = 1_200_000
+    samples: int = 1_100_000
     """Images seen in the whole run, repeats included."""
     landmark_share: float = 0.2
     """First part of the run that learns landmarks alone; the source method trains them first."""
