@@ -1,9 +1,9 @@
 """180 people who each show six expressions in a way of their own: registered 4D sequences with their timing.
 
-What is stored are weights and styles (a megabyte or two for everybody); `ExpressiveFace` makes the vertices, and is not
-linear in the weights: local size and slant of each face carry the displacements, skin gives out as it stretches, the jaw
-swings on an arc, and cheeks, glabella, forehead and chin bulge when two muscles press on them, the more the fuller they
-are. So a generator must know the neutral face to be right, as on scans. Everybody depends on (seed, number) alone.
+What is stored are weights and styles (a few megabytes for everybody); `ExpressiveFace` makes the vertices, and is not
+linear in the weights: local size and slant of each face carry the displacements, skin gives out as it stretches, the
+jaw swings on an arc, and cheeks, glabella, forehead and chin bulge when two muscles press on them, the more the fuller
+they are. So a generator must know the neutral face to be right, as on scans. All depends on (seed, number) alone.
 """
 
 from collections.abc import Callable
@@ -81,6 +81,8 @@ class Takes:
     """Index into EMOTIONS."""
     timing: Float[np.ndarray, "N 4"]
     """Start of the onset, start and end of the apex, end of the offset [s]."""
+    apex_mm: Float[np.ndarray, "N"]
+    """Mean displacement of the face in the middle of the apex [mm]."""
 
 
 def pulse_at(
@@ -121,9 +123,13 @@ def sample_takes(seed: int, number: int, per_expression: int) -> Takes:
             weights.append(_perform(rng, style, times, timing))
             timings.append(timing)
             labels.append(label)
+    face = ExpressiveFace(identity_coefficients(seed, number))
+    middle = np.rint(np.stack(timings)[:, 1:3].mean(axis=1) * FPS).astype(int)
+    apex = face.displacements(np.stack(weights)[np.arange(len(weights)), middle])
     return Takes(
         subject=number,
         coefficients=identity_coefficients(seed, number),
+        apex_mm=np.linalg.norm(apex, axis=2).mean(axis=1),
         times=times,
         weights=np.stack(weights).astype(np.float32),
         expression=np.array(labels),
@@ -208,7 +214,7 @@ class ExpressiveFace:
             height * float(np.clip(1.0 + 0.6 * (out * where).sum() / where.sum(), 0.2, 2.5))
             for _, _, height, where in shared.bulges
         ]
-        self.give = float(14.0 * np.exp(0.35 * np.tanh(out.mean())))
+        self.give = float(22.0 * np.exp(0.35 * np.tanh(out.mean())))
         """Displacement at which the skin has given out to 1/sqrt(2) of the pull [mm]: fuller faces stretch further."""
 
     @property
@@ -260,7 +266,9 @@ def _local_maps(mean: np.ndarray, own: np.ndarray, edges: np.ndarray) -> np.ndar
     count = len(mean)
     a = mean[edges[:, 1]] - mean[edges[:, 0]]
     b = own[edges[:, 1]] - own[edges[:, 0]]
-    gather = csr_matrix((np.ones(len(edges), np.float32), (edges[:, 0], np.arange(len(edges)))), shape=(count, len(edges)))
+    gather = csr_matrix(
+        (np.ones(len(edges), np.float32), (edges[:, 0], np.arange(len(edges)))), shape=(count, len(edges))
+    )
     ring = csr_matrix((np.ones(len(edges), np.float32), (edges[:, 0], edges[:, 1])), shape=(count, count))
     cross = gather @ np.einsum("ei,ej->eij", b, a).reshape(-1, 9)
     own_moment = gather @ np.einsum("ei,ej->eij", a, a).reshape(-1, 9)

@@ -53,7 +53,7 @@ def frame_errors(corpus: Corpus, predictor: Predictor, rows: np.ndarray) -> list
     """Mean distance of vertices [mm] in every frame of the sequences `rows`."""
     out = []
     for i in rows.tolist():
-        truth = corpus.displacements(i, np.arange(corpus.length[i]))
+        truth = corpus.displacements(i, np.arange(int(corpus.length[i])))
         out.append(np.linalg.norm(predictor(i) - truth, axis=2).mean(axis=1))
     return out
 
@@ -98,7 +98,7 @@ def f1_table(corpus: Corpus, predictors: Mapping[str, Predictor], rows: np.ndarr
 
 
 def bench(*, quick: bool) -> dict[str, Any]:
-    """The shipped bundle beside the untrained baselines on held-out subjects; see docs/systems/express.md."""
+    """The shipped bundle beside the untrained baselines on held-out subjects."""
     bundle = Bundle.load("express")
     with TemporaryDirectory() as folder:
         config = replace(PRESETS["cpu"], data=folder)

@@ -82,15 +82,20 @@ def read_mesh(path: Path) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "F 
     try:
         data = path.read_bytes()
         vertices, faces = (_ply if path.suffix.lower() == ".ply" else _obj)(data)
-        triangles = np.array([(f[0], f[k], f[k + 1]) for f in faces for k in range(1, len(f) - 1)], np.int64)
+        triangles = _fans(faces)
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, IndexError, KeyError, UnicodeDecodeError):
         raise MienError(f"{path} is damaged or no {path.suffix} mesh") from None
-    triangles = triangles.reshape(-1, 3)
     if not len(vertices) or (triangles.size and not 0 <= triangles.min() <= triangles.max() < len(vertices)):
         raise MienError(f"{path} is damaged: faces point to vertices that are not there")
     return vertices, triangles
+
+
+def _fans(faces: list[list[int]] | np.ndarray) -> np.ndarray:
+    if isinstance(faces, np.ndarray) or all(len(f) == 3 for f in faces):
+        return np.array(faces, np.int64).reshape(-1, 3)
+    return np.array([(f[0], f[k], f[k + 1]) for f in faces for k in range(1, len(f) - 1)], np.int64).reshape(-1, 3)
 
 
 def _frame_number(path: Path) -> tuple[int, str]:
@@ -99,14 +104,14 @@ def _frame_number(path: Path) -> tuple[int, str]:
 
 
 def _obj(data: bytes) -> tuple[np.ndarray, list[list[int]]]:
-    rows = [line.split() for line in data.decode("utf-8", "replace").splitlines()]
-    vertices = np.array([[float(x) for x in row[1:4]] for row in rows if row and row[0] == "v"]).reshape(-1, 3)
+    lines = data.decode("utf-8", "replace").splitlines()
+    vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float).reshape(-1, 3)
     count = len(vertices)
-    faces = [[int(corner.split("/")[0]) for corner in row[1:]] for row in rows if row and row[0] == "f"]
+    faces = [[int(corner.split("/", 1)[0]) for corner in line.split()[1:]] for line in lines if line.startswith("f ")]
     return vertices, [[i - 1 if i > 0 else count + i for i in face] for face in faces]
 
 
-def _ply(data: bytes) -> tuple[np.ndarray, list[list[int]]]:
+def _ply(data: bytes) -> tuple[np.ndarray, list[list[int]] | np.ndarray]:
     end = data.index(b"end_header")
     header = [line.split() for line in data[:end].decode("ascii").splitlines()]
     body = data[data.index(b"\n", end) + 1 :]
@@ -120,7 +125,8 @@ def _ply(data: bytes) -> tuple[np.ndarray, list[list[int]]]:
         elif row and row[0] == "property":
             elements[-1][2].append(row[1:])
     reader = _Ascii(body) if kind == "ascii" else _Binary(body, "<" if "little" in kind else ">")
-    vertices, faces = np.zeros((0, 3)), []
+    vertices = np.zeros((0, 3))
+    faces: list[list[int]] | np.ndarray = []
     for name, count, properties in elements:
         if all(p[0] != "list" for p in properties):
             table = reader.table(count, [p[0] for p in properties])
@@ -128,6 +134,10 @@ def _ply(data: bytes) -> tuple[np.ndarray, list[list[int]]]:
                 columns = [p[1] for p in properties]
                 vertices = np.stack([table[columns.index(axis)] for axis in "xyz"], axis=1).astype(np.float64)
         else:
+            triangles = reader.triangles(count, properties[0]) if len(properties) == 1 and count else None
+            if triangles is not None:
+                faces = triangles if name == "face" else faces
+                continue
             rows = [[reader.entry(p) for p in properties] for _ in range(count)]
             at = [i for i, p in enumerate(properties) if p[0] == "list" and p[-1].startswith("vert")]
             faces = [[int(i) for i in row[at[0]]] for row in rows] if name == "face" else faces
@@ -145,6 +155,14 @@ class _Ascii:
         values = np.array(self.words[self.at : self.at + size], float).reshape(count, len(types))
         self.at += size
         return list(values.T)
+
+    def triangles(self, count: int, _property: list[str]) -> np.ndarray | None:
+        """The next lists when each has three entries (they are then read at once), else None."""
+        values = np.array(self.words[self.at : self.at + 4 * count], float)
+        if len(values) != 4 * count or (values[::4] != 3).any():
+            return None
+        self.at += 4 * count
+        return values.reshape(count, 4)[:, 1:].astype(np.int64)
 
     def entry(self, property_: list[str]) -> list[float]:
         """One property's values."""
@@ -174,6 +192,18 @@ class _Binary:
         values = np.frombuffer(self.body, dtype, count, self.at)
         self.at += values.nbytes
         return [values[str(i)] for i in range(len(types))]
+
+    def triangles(self, count: int, property_: list[str]) -> np.ndarray | None:
+        """The next lists when each has three entries (they are then read at once), else None."""
+        kinds = [self.order + _TYPES[t] for t in property_[1:3]]
+        dtype = np.dtype([("count", kinds[0]), ("members", kinds[1], (3,))])
+        if len(self.body) - self.at < count * dtype.itemsize:
+            return None
+        values = np.frombuffer(self.body, dtype, count, self.at)
+        if (values["count"] != 3).any():
+            return None
+        self.at += values.nbytes
+        return values["members"].astype(np.int64)
 
     def entry(self, property_: list[str]) -> list[float]:
         """One property's values."""

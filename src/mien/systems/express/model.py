@@ -21,6 +21,8 @@ __all__ = ["ExpressNet", "ExpressStep", "PcaDecoder"]
 class PcaDecoder(nn.Module):
     """The paper's baseline: latent vector to coefficients of fixed blendshapes."""
 
+    basis: Tensor
+
     def __init__(self, latent: int, components: int, vertices: int) -> None:
         super().__init__()
         self.full = nn.Linear(latent, components)
@@ -83,6 +85,7 @@ class ExpressStep(nn.Module):
     """
 
     outputs = ("displacements", "hidden_next", "cell_next")
+    rest: Tensor
 
     def __init__(self, net: ExpressNet) -> None:
         super().__init__()
@@ -94,8 +97,8 @@ class ExpressStep(nn.Module):
     def forward(self, label: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """`outputs` in their order; displacements are [1, V, 3] mm."""
         *code, hidden, cell = others
-        lstm = self.net.encoder
-        gates = label @ lstm.weight_ih_l0.T + hidden @ lstm.weight_hh_l0.T
+        into, back = (p for p in self.net.encoder.parameters())  # no biases
+        gates = label @ into.T + hidden @ back.T
         take, forget, new, give = (gates[:, k * spec.LATENT : (k + 1) * spec.LATENT] for k in range(4))
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(new)
         hidden = torch.sigmoid(give) * torch.tanh(cell)

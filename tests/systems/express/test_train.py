@@ -1,0 +1,165 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mien.core import MienError
+from mien.engine.checkpoint import load_checkpoint
+from mien.runtime import open_session
+from mien.systems.express import losses, spec
+from mien.systems.express.config import ExpressConfig
+from mien.systems.express.corpus import load_corpus
+from mien.systems.express.data import BatchSource
+from mien.systems.express.evaluate import bundle_predictor, error_table, f1_table
+from mien.systems.express.export import bundle_parity, export, load_net
+from mien.systems.express.identity import IdentityCode
+from mien.systems.express.model import ExpressStep
+from mien.systems.express.predict import Express
+from mien.systems.express.train import train
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def learnt(smoke: ExpressConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An identity-aware run of 160 steps on the scans."""
+    out = tmp_path_factory.mktemp("learnt")
+    config = replace(smoke, out=str(out), model="identity", epochs=80, pairs=4, learning_rate=2e-3, save_every=100)
+    return train(config)
+
+
+@pytest.mark.parametrize("model", ["identity", "pca"])
+def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(
+    smoke: ExpressConfig, tmp_path: Path, model: str
+) -> None:
+    config = replace(smoke, model=model, epochs=3)
+    whole = load_checkpoint(train(replace(config, out=str(tmp_path / "whole"))))
+    killed = replace(config, out=str(tmp_path / "killed"))
+    train(killed, stop_after=2)
+    resumed = load_checkpoint(train(killed))
+    assert whole is not None and resumed is not None and whole["step"] == resumed["step"] == 6
+    for name, value in whole["net"].items():
+        torch.testing.assert_close(value, resumed["net"][name], rtol=0, atol=0, msg=name)
+    with pytest.raises(MienError, match="seed"):
+        train(replace(killed, seed=2))
+
+
+def test_batches_are_a_function_of_seed_and_step_and_an_epoch_sees_everything_once(smoke: ExpressConfig) -> None:
+    corpus = load_corpus(smoke)
+    code = IdentityCode.fit(corpus.train_neutrals(), np.arange(10), smoke.code)
+    one, other = (BatchSource(smoke, corpus, code) for _ in range(2))
+    for step in (0, 3):
+        a, b = vars(one[step]), vars(other[step])
+        assert all(torch.equal(a[name], b[name]) for name in a)
+    assert one.steps_per_epoch == 2
+    signals = torch.cat([one[0].signal, one[1].signal])
+    assert len(torch.unique(signals.flatten(1), dim=0)) == 8
+    frames = one[0].frames.unflatten(1, (-1, 2))
+    assert (frames.diff(dim=2) == 1).all() and frames.max() < 15
+
+
+def test_the_temporal_loss_ignores_what_does_not_change() -> None:
+    true = torch.rand(5, 2, 3, 2, 3)
+    offset = torch.rand(5, 2, 3, 1, 3)
+    torch.testing.assert_close(losses.reconstruction_loss(true + offset, true), offset.mean())
+    torch.testing.assert_close(losses.temporal_loss(true + offset, true), torch.tensor(0.0), atol=1e-6, rtol=0)
+    later = torch.tensor([0.0, 0.5])[:, None]
+    torch.testing.assert_close(losses.temporal_loss(true + later, true), torch.tensor(0.5))
+
+
+def test_training_learns_and_the_held_out_subject_is_better_than_still(learnt: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (learnt.parent / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["reconstruction"] < rows[0]["reconstruction"] / 3
+    state = load_checkpoint(learnt)
+    assert state is not None
+    corpus = load_corpus(ExpressConfig(**state["config"]))
+    bundle = export(learnt, tmp_path / "bundle")
+    held_out = np.flatnonzero(~corpus.train)
+    ours = {"ours": bundle_predictor(bundle, corpus), "still": lambda i: 0 * corpus.displacements(i, np.arange(15))}
+    table = error_table(corpus, ours, held_out)
+    assert table["ours"]["total"] < 0.6 * table["still"]["total"]
+    assert set(table["ours"]) == {"happiness", "surprise", "total", "course"}
+    assert f1_table(corpus, ours, held_out)["ours"]["f1"] == 1.0
+
+
+def test_streaming_equals_the_sequence_and_the_runtime_equals_torch(learnt: Path, tmp_path: Path) -> None:
+    net, state = load_net(learnt)
+    signal = torch.rand(1, 12, 2, generator=torch.Generator().manual_seed(0))
+    code = torch.randn(1, state["config"]["code"], generator=torch.Generator().manual_seed(1))
+    step = ExpressStep(net).eval()
+    hidden = cell = torch.zeros(1, spec.LATENT)
+    with torch.no_grad():
+        whole = net(signal, torch.arange(12)[None], code)[:, 0]
+        for t in range(12):
+            moved, hidden, cell = step(signal[:, t], code, hidden, cell)
+            torch.testing.assert_close(moved[0], whole[:, t], atol=1e-4, rtol=1e-4)
+    bundle = export(learnt, tmp_path / "bundle")
+    assert bundle_parity(net, open_session(bundle)) < 1e-3
+
+
+def test_a_generated_sequence_starts_at_the_neutral_and_obeys_its_timeline(learnt: Path, tmp_path: Path, actor) -> None:
+    express = Express(export(learnt, tmp_path / "bundle"))
+    neutral, shapes, _ = actor(4)
+    sequence = express.generate(neutral, "happy 0.1-0.3-0.6-0.8 @0.9", fps=60.0, duration=1.0)
+    assert len(sequence.times) == 61 and sequence.vertices.shape == (61, len(neutral), 3)
+    moved = sequence.vertices - neutral.astype(np.float32)
+    drift = np.linalg.norm(moved[:6], axis=2).max()
+    assert drift < 1e-5  # zero before the onset, but for rounding
+    top = shapes["happiness"][:, 1].argmax()
+    assert moved[30, top, 1] > 0.4 * shapes["happiness"][top, 1]
+    strong, weak = (
+        express.generate(neutral, f"happy 0.1-0.3-0.6-0.8 @{i}").vertices[15, top, 1] - neutral[top, 1]
+        for i in (0.9, 0.3)
+    )
+    assert strong > weak > 0
+    still = express.generate(neutral, "happy 0-1-2-3 @0").vertices
+    np.testing.assert_allclose(still, np.broadcast_to(neutral, still.shape), atol=1e-4)
+    again = express.generate(neutral, "happy 0.1-0.3-0.6-0.8 @0.9", fps=60.0, duration=1.0)
+    np.testing.assert_array_equal(again.vertices, sequence.vertices)
+
+
+def test_what_cannot_be_expressed_is_one_clear_line(learnt: Path, tmp_path: Path, actor) -> None:
+    express = Express(export(learnt, tmp_path / "bundle"))
+    neutral, *_ = actor(0)
+    for bad, complaint in (
+        (neutral[:-1], "topology"),
+        (np.where(np.arange(len(neutral))[:, None] == 3, np.nan, neutral), "no number"),
+    ):
+        with pytest.raises(MienError, match=complaint):
+            express.generate(bad, "happy 0-1-2-3")
+    with pytest.raises(MienError, match="'fear'"):
+        express.generate(neutral, "fear 0-1-2-3")  # not among the expressions of these scans
+    with pytest.raises(MienError, match="frame rate"):
+        express.generate(neutral, "happy 0-1-2-3", fps=0)
+    with pytest.raises(MienError, match="at most"):
+        express.generate(neutral, "happy 0-1-2-9999")
+    with pytest.raises(MienError, match="one per expression"):
+        list(express.stream(neutral, [np.array([np.nan, 0.0])]))
+
+
+def test_the_command_writes_a_sequence_and_names_what_it_cannot_read(learnt: Path, tmp_path: Path, actor) -> None:
+    import trimesh
+
+    from mien.cli.express import main
+    from mien.core import MeshSequence
+
+    bundle = export(learnt, tmp_path / "bundle").path
+    neutral, _, triangles = actor(2)
+    trimesh.Trimesh(neutral / 1000, triangles, process=False).export(tmp_path / "face.obj")
+    out, common = tmp_path / "x.npz", ["--bundle", str(bundle), "--unit-mm", "1000"]
+    main([str(tmp_path / "face.obj"), "--timeline", "happy 0.1-0.3-0.6-0.8", "--out", str(out), *common])
+    sequence = MeshSequence.load(out)
+    np.testing.assert_allclose(sequence.vertices[0], neutral, atol=1e-3)
+    np.testing.assert_array_equal(sequence.topology.triangles, triangles)
+    assert np.linalg.norm(sequence.vertices[14] - neutral, axis=1).mean() > 0.2
+    for words, complaint in (
+        (["mean", "--out", str(tmp_path / "x.txt")], "npz"),
+        (["face.stl", "--out", str(out)], "obj or .ply"),
+        (["mean", "--timeline", "bored 0-1-2-3", "--out", str(out)], "bored"),
+        (["mean", "--out", str(tmp_path / "none" / "x.npz")], "none"),
+    ):
+        with pytest.raises(MienError, match=complaint):
+            main([*words, *common])
