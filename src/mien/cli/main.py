@@ -17,7 +17,8 @@ COMMANDS = MappingProxyType(
     {
         "capture": "a video or a picture of a face into curves, a moving head, a preview",
         "demo": "capture the sample clip that ships with mien and compare it with its truth",
-        "rig": "what is in a rig: shapes, joints, landmarks",
+        "rig": "look into a rig, check it, draw it, give its shapes to another face",
+        "retarget": "perform a take on another rig",
         "train": "train a system",
         "bench": "measure a system beside its baselines",
         "synth": "render training images with their annotations",

@@ -1,27 +1,28 @@
-"""`mien rig`: look into a rig."""
+"""`mien rig`: look into a rig, check it, draw it, give its shapes to another face."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from mien.core import ARKIT, MienError
 
-__all__ = ["info", "main", "sheet"]
+__all__ = ["check", "info", "main", "sheet", "transfer"]
 
 _Rig = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
 
 
 def main(arguments: list[str]) -> None:
-    """Parse the command line and run `info` or `sheet`."""
-    tyro.extras.subcommand_cli_from_dict({"info": info, "sheet": sheet}, prog="mien rig", args=arguments)
+    """Parse the command line and run one of the commands."""
+    commands = {"info": info, "check": check, "sheet": sheet, "transfer": transfer}
+    tyro.extras.subcommand_cli_from_dict(commands, prog="mien rig", args=arguments)
 
 
 def info(rig: _Rig, /) -> None:
     """Show what a rig has: shapes, joints, landmarks.
 
     Args:
-        rig: mo, ict, or a .glb, .vrm or .gltf file
+        rig: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files
     """
     from mien import rigs
     from mien.cli.display import console, table
@@ -45,11 +46,93 @@ def info(rig: _Rig, /) -> None:
     console().print(out)
 
 
+def check(
+    rig: _Rig,
+    /,
+    *,
+    map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,  # noqa: A002
+    complete: bool = False,
+) -> None:
+    """Check a rig: which names map, what is missing or unused, which shapes look wrong.
+
+    Exit code 1 when a shape looks wrong or a name is ambiguous, 0 otherwise.
+
+    Args:
+        rig: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files
+        map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
+        complete: missing shapes count as faults too
+    """
+    from mien import rigs
+    from mien.cli.display import console, table
+    from mien.rigs.check import check as judge
+
+    loaded = rigs.load(rig, mapping=map, any_names=True)
+    found = judge(loaded, rigs.name_report(rig))
+    out = table(f"{loaded.name}: {len(ARKIT) - len(found.missing)} of {len(ARKIT)} ARKit shapes", "shape", "")
+    out.show_header = False
+    out.columns[1].justify = "left"
+    renamed = [f"{raw} -> {name}" for raw, name in found.names.items() if raw != name]
+    out.add_row("renamed", f"{len(renamed)}: {', '.join(renamed)}" if renamed else "none")
+    out.add_row("missing", ", ".join(found.missing) or "none")
+    out.add_row("unused", f"{len(found.unused)}: {', '.join(found.unused)}" if found.unused else "none")
+    for name, raws in found.ambiguous.items():
+        out.add_row(f"ambiguous {name}", f"claimed by {', '.join(raws)}; none is used, rename or map one")
+    for name, phrases in found.wrong.items():
+        out.add_row(f"wrong {name}", "; ".join(phrases))
+    if found.frame is None:
+        out.add_row("places", "not judged: no eye joints, landmarks or blinks say where the face is")
+    sound = found.sound and not (complete and found.missing)
+    out.add_row("verdict", "sound" if sound else "not sound")
+    console().print(out)
+    if not sound:
+        raise SystemExit(1)
+
+
+def transfer(
+    *,
+    to: Annotated[Path, tyro.conf.arg(metavar="FILE.obj")],
+    out: Path,
+    source: Annotated[str, tyro.conf.arg(name="from")] = "ict",
+    landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None,
+    unit: Literal["mm", "cm", "m"] | None = None,
+) -> None:
+    """Make every shape of a rig for a new neutral face, by deformation transfer.
+
+    Args:
+        to: the neutral, upright and looking along +Z
+        out: a .glb, or a folder for one .obj per shape
+        source: the rig whose shapes are taken: ict, mo, or a file
+        landmarks: where points are on the neutral: {"ibug68": {"30": vertex, ...}}; without, the face is found by shape
+        unit: the unit of the neutral; by default it follows from its size
+    """
+    from mien import rigs
+    from mien.cli.outputs import check_writable
+    from mien.io.gltf.rig import write_rig
+    from mien.rigs.obj import load_obj, save_obj_folder
+    from mien.rigs.transfer import read_landmarks
+    from mien.rigs.transfer import transfer as make
+
+    as_glb = out.suffix.lower() == ".glb"
+    if out.suffix and not as_glb:
+        raise MienError(f"{out}: a rig is written as .glb, or as a folder of .obj files (a name without extension)")
+    check_writable(out) if as_glb else check_writable(out.parent / f"{out.name}.obj")
+    if to.suffix.lower() != ".obj":
+        raise MienError(f"{to}: the neutral is an .obj file")
+    neutral = load_obj(to, unit)
+    points = None if landmarks is None else read_landmarks(landmarks)
+    rig = make(rigs.load(source), neutral, name=to.stem, landmarks=points)
+    if as_glb:
+        write_rig(rig, out)
+    else:
+        save_obj_folder(rig, out)
+    print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(neutral.vertices):,} vertices")
+
+
 def sheet(rig: _Rig, /, *, out: Path = Path("sheet.png")) -> None:
     """Draw what a rig can do: three views, six expressions, every ARKit shape.
 
     Args:
-        rig: mo, ict, or a .glb, .vrm or .gltf file
+        rig: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files
         out: the picture to write
     """
     from mien import rigs

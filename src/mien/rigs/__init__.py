@@ -1,4 +1,4 @@
-"""Faces to perform on: the built-in head "mo", ICT-FaceKit "ict", and any glTF or VRM with ARKit shapes."""
+"""Faces to perform on: the built-in head "mo", ICT-FaceKit "ict", any glTF or VRM, and folders of OBJ files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,43 @@ import numpy as np
 from mien.core.channels import ARKIT
 from mien.core.errors import MienError
 from mien.core.rig import Rig
+from mien.rigs.names import NameReport, normalise
 
-__all__ = ["RigInfo", "load", "rig_info"]
+__all__ = ["RigInfo", "load", "name_report", "rig_info"]
 
 _FILES = (".glb", ".vrm", ".gltf")
 
 
-def load(name_or_path: str | Path) -> Rig:
-    """A rig by name ("mo", "ict") or from a .glb, .vrm or .gltf file. Raises MienError when there is none."""
+def load(name_or_path: str | Path, *, mapping: str | Path | None = None, any_names: bool = False) -> Rig:
+    """A rig by name ("mo", "ict"), from a .glb, .vrm or .gltf file, or from a folder of OBJ files.
+
+    `mapping` is a file that says how the rig's shapes make channels (`mien.rigs.mapping`). Without it a glTF none of
+    whose shapes carries an ARKit name is refused, unless `any_names`. Raises MienError when there is no such rig.
+    """
+    if mapping is None:
+        return _plain(name_or_path, None, any_names)
+    from mien.rigs.mapping import apply_mapping, read_mapping
+
+    recipes = read_mapping(mapping)
+    rig = _plain(name_or_path, recipes.unit, True)
+    return apply_mapping(rig, recipes, name_report(name_or_path).names)
+
+
+def name_report(name_or_path: str | Path) -> NameReport:
+    """How the shape names of a rig's file were understood; raises MienError when it is not readable."""
+    path = Path(name_or_path)
+    if str(name_or_path) in ("mo", "ict"):
+        return normalise(_plain(name_or_path, None, True).shape_names)
+    if path.is_dir():
+        from mien.rigs import obj
+
+        return obj.name_report(path)
+    from mien.rigs import glb
+
+    return glb.name_report(path)
+
+
+def _plain(name_or_path: str | Path, unit: str | None, any_names: bool) -> Rig:
     text = str(name_or_path)
     if text == "mo":
         from mien.rigs.mo import load_mo
@@ -26,11 +55,17 @@ def load(name_or_path: str | Path) -> Rig:
 
         return load_ict()
     path = Path(name_or_path)
+    if path.is_dir():
+        from mien.rigs.obj import load_obj_folder
+
+        return load_obj_folder(path, unit)
     if path.suffix.lower() not in _FILES:
-        raise MienError(f"there is no rig '{text}'; use mo, ict or a {', '.join(_FILES)} file")
+        raise MienError(
+            f"there is no rig '{text}'; use mo, ict or a {', '.join(_FILES)} file, or a folder of .obj files"
+        )
     from mien.rigs.glb import load_glb
 
-    return load_glb(path)
+    return load_glb(path, any_names=any_names)
 
 
 @dataclass(frozen=True, kw_only=True)

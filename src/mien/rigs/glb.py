@@ -31,8 +31,8 @@ _EYE_TURN = 0.5
 """Mean displacement [mm] of an eye joint's vertices by the eyeLook shapes above which the shapes turn the eye."""
 
 
-def load_glb(path: str | Path) -> Rig:
-    """Load a .glb, .vrm or .gltf as a rig.
+def load_glb(path: str | Path, *, any_names: bool = False) -> Rig:
+    """Load a .glb, .vrm or .gltf as a rig; with `any_names` also one whose shapes carry no ARKit names.
 
     Raises:
         MienError: not readable, no mesh, no morph targets, or none that carries an ARKit name.
@@ -46,7 +46,7 @@ def load_glb(path: str | Path) -> Rig:
     named = [name for piece in pieces for name in piece.targets]
     if not named:
         document.fail("no morph targets, so this face cannot move; export it with its blendshapes")
-    if not (set(named) & set(ARKIT) or normalise(list(named_binds(document))).arkit):
+    if not (any_names or set(named) & set(ARKIT) or normalise(list(named_binds(document))).arkit):
         document.fail(
             f"none of its {len(set(named))} morph targets has an ARKit name (one is '{named[0]}'); rename them"
         )

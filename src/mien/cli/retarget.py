@@ -1,0 +1,68 @@
+"""`mien retarget`: a clip performed by another rig."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from mien.core import Clip, MienError
+
+__all__ = ["main", "run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Perform a take on another rig, by shape names where they match and by motion where they do not."""
+
+    take: tyro.conf.Positional[Path]
+    """A clip: Live Link Face .csv, .npz or an animated .glb."""
+    rig: str
+    """The rig to perform it: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files."""
+    out: Path
+    """The file to write: .glb holds rig and animation, .npz and .csv the curves."""
+    map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A mapping file (.json, .yaml): how the rig's own shapes make ARKit channels."""
+    source: str = "mo"
+    """The face whose motion is followed where names do not match: mo, ict, or the rig the take was made for."""
+    method: Literal["auto", "names", "motion"] = "auto"
+    """auto: names, then motion for what they leave out; names: nothing else; motion: names are not looked at."""
+    same_size: bool = False
+    """Follow motion in its own size; otherwise a full smile becomes the rig's full smile."""
+
+
+def main(arguments: list[str]) -> None:
+    """Parse the command line and retarget."""
+    run(tyro.cli(Options, prog="mien retarget", args=arguments))
+
+
+def run(options: Options) -> None:
+    """Retarget one take; raises MienError before any work when the output cannot be written."""
+    from mien import rigs
+    from mien.cli.outputs import check_clip_format, check_writable
+    from mien.rigs.retarget import retarget
+
+    check_clip_format(options.out)
+    check_writable(options.out)
+    if options.out.exists() and options.take.exists() and options.out.samefile(options.take):
+        raise MienError(f"{options.out} is the take and would be overwritten; choose another --out")
+    clip = Clip.load(options.take)
+    rig = rigs.load(options.rig, mapping=options.map, any_names=True)
+    done = retarget(clip, rig, options.source, method=options.method, own_range=not options.same_size)
+    if options.out.suffix.lower() == ".glb":
+        done.clip.save(options.out, rig=rig)
+    else:
+        done.clip.save(options.out)
+    print(f"by name: {len(done.named)} channels")
+    if done.share is not None:
+        print(
+            f"by motion: {_listed(done.carried)} -> {_listed(done.solved)}, which make {done.share:.0%} of that motion"
+        )
+    if done.lost:
+        print(f"cannot be shown by this rig: {_listed(done.lost)}")
+    print(f"wrote {options.out}")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Names, or their number when there are many."""
+    return ", ".join(names) if 0 < len(names) <= 6 else f"{len(names)} channels"

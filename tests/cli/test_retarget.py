@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.core import Clip, Rig
+from mien.rigs import load
+from mien.rigs.obj import save_obj_folder
+
+from .conftest import Run
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    weights = np.random.default_rng(0).uniform(0, 0.6, (6, 52)).astype(np.float32)
+    Clip(times=np.arange(6) / 30, weights=weights).save(tmp_path / "take.csv")
+    return tmp_path / "take.csv"
+
+
+def few(tmp_path: Path, *names: str, called: tuple[str, ...] = ()) -> Path:
+    mo = load("mo")
+    rig = Rig(
+        name="few", neutral=mo.neutral, shape_names=called or names, shapes=np.stack([mo.shape(name) for name in names])
+    )
+    save_obj_folder(rig, tmp_path / "few")
+    return tmp_path / "few"
+
+
+def test_a_take_on_another_rig(run: Run, take: Path, assets: Path) -> None:
+    done = run("retarget", take, "--rig", assets / "rigs" / "rocketbox_female_01.glb", "--out", "x.glb")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "by name: 52 channels" in done.stdout
+    back = Clip.load(take.parent / "x.glb")
+    np.testing.assert_allclose(back.with_channels(Clip.load(take).channels).weights, Clip.load(take).weights, atol=1e-6)
+
+
+def test_names_by_a_mapping_and_the_rest_is_reported(run: Run, take: Path, tmp_path: Path) -> None:
+    folder = few(tmp_path, "jawOpen", "mouthSmileLeft", called=("Mouth_Gape", "mouthSmileLeft"))
+    (tmp_path / "map.json").write_text('{"shapes": {"jawOpen": "Mouth_Gape"}}')
+    done = run("retarget", take, "--rig", folder, "--map", "map.json", "--method", "names", "--out", "x.npz")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "by name: 2 channels" in done.stdout
+    assert "cannot be shown by this rig: 50 channels" in done.stdout
+    assert set(Clip.load(tmp_path / "x.npz").channels) == {"jawOpen", "mouthSmileLeft"}
+
+
+def test_what_cannot_be_retargeted_is_refused(refused, take: Path, tmp_path: Path) -> None:
+    assert "x.mp4" in refused("retarget", take, "--rig", "mo", "--out", "x.mp4")
+    assert "nobody" in refused("retarget", take, "--rig", "nobody", "--out", "x.glb")
+    assert "none.csv" in refused("retarget", "none.csv", "--rig", "mo", "--out", "x.glb")
+    assert "overwritten" in refused("retarget", take, "--rig", "mo", "--out", take)
+    assert "map.txt" in refused("retarget", take, "--rig", "mo", "--map", "map.txt", "--out", "x.glb")
+
+
+def test_check_says_what_maps_and_exits_by_verdict(run: Run, tmp_path: Path) -> None:
+    done = run("rig", "check", "mo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "52 of 52" in done.stdout
+    folder = few(tmp_path, "jawOpen", "eyeBlinkLeft", "eyeBlinkRight")
+    assert run("rig", "check", folder).returncode == 0
+    done = run("rig", "check", folder, "--complete")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "not sound" in done.stdout
+    folder = few(tmp_path, "jawOpen", "eyeBlinkLeft", "eyeBlinkRight", called=("jawOpen", "cheekPuff", "eyeBlinkLeft"))
+    done = run("rig", "check", folder)
+    assert done.returncode in {0, 1}
+
+
+def test_check_refuses_what_is_no_rig(refused, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "no .obj" in refused("rig", "check", "empty")
+    assert "none.glb" in refused("rig", "check", "none.glb")
+
+
+def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
+    mo = load("mo")
+    one = Rig(name="mo", neutral=mo.neutral, shape_names=("jawOpen",), shapes=mo.shape("jawOpen")[None])
+    save_obj_folder(one, tmp_path / "new")
+    done = run("rig", "transfer", "--from", "mo", "--to", "new/neutral.obj", "--out", "made.glb")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "52 shapes of 7,255 vertices" in done.stdout
+    made = load(tmp_path / "made.glb")
+    np.testing.assert_allclose(made.shape("jawOpen"), mo.shape("jawOpen"), atol=0.05)
+
+
+def test_a_transfer_that_cannot_be_is_refused(refused, tmp_path: Path) -> None:
+    (tmp_path / "bad.obj").write_text("v 0 0")
+    assert "bad.obj" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.glb")
+    assert "x.fbx" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.fbx")
+    assert "none.obj" in refused("rig", "transfer", "--to", "none.obj", "--out", "x.glb")

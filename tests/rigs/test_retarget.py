@@ -1,0 +1,218 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import lsq_linear, minimize
+from scipy.spatial.transform import Rotation
+
+from mien.core import ARKIT, Clip, Mesh, MienError, Rig
+from mien.core.channels import mirrored
+from mien.rigs import load
+from mien.rigs.retarget import motion_between, retarget
+from mien.rigs.retarget.correspondence import correspond, fit_similarity
+from mien.rigs.retarget.solver import SolveSettings, side_pairs, solve, symmetry_of
+from mien.rigs.retarget.surface import components, eyeballs, skin
+
+PLAIN = SolveSettings(sparsity=0, symmetry=0, smoothness=0, iterations=5000, tolerance=1e-8)
+
+
+@pytest.fixture(scope="module")
+def mo() -> Rig:
+    return load("mo")
+
+
+def take(frames: int = 30, seed: int = 0) -> Clip:
+    rng = np.random.default_rng(seed)
+    weights = np.clip(rng.normal(0, 0.4, (frames, 52)), 0, 1).astype(np.float32)
+    at = {name: i for i, name in enumerate(ARKIT)}
+    weights[:, at["mouthClose"]] = np.minimum(weights[:, at["mouthClose"]], weights[:, at["jawOpen"]])
+    return Clip(times=np.arange(frames) / 30, weights=weights)
+
+
+def renamed(rig: Rig) -> Rig:
+    """The same shapes in another order and under names that say nothing."""
+    order = np.random.default_rng(1).permutation(len(rig.shape_names))
+    names = tuple(f"s{i}" for i in range(len(order)))
+    return replace(rig, shape_names=names, shapes=rig.shapes[order])
+
+
+@given(st.integers(0, 10_000))
+def test_the_solver_finds_the_bounded_optimum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    basis, motion = rng.normal(size=(20, 6)) * rng.uniform(0.1, 10, 6), rng.normal(size=20) * 5
+    found = solve(basis.T @ basis, (basis.T @ motion)[None], list("abcdef"), PLAIN)[0]
+    scale = np.sqrt(1e-4 * (basis**2).sum(axis=0))  # the documented ridge
+    best = lsq_linear(np.vstack([basis, np.diag(scale)]), np.r_[motion, np.zeros(6)], (0, 1), tol=1e-12)
+    np.testing.assert_allclose(found, best.x, atol=1e-4)
+
+
+@given(st.integers(0, 10_000))
+def test_the_mouth_never_closes_more_than_the_jaw_opens_and_costs_nothing_more(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = ("jawOpen", "mouthClose", "other")
+    basis = rng.normal(size=(8, 3))
+    motion = basis @ np.array([0.2, 0.9, 0.4]) + rng.normal(size=8) * 0.1
+    gram, product = basis.T @ basis, basis.T @ motion
+    found = solve(gram, product[None], names, PLAIN)[0]
+    assert found[1] <= found[0] + 1e-9
+
+    def cost(w: np.ndarray) -> float:
+        return float(0.5 * w @ gram @ w - product @ w + 0.5e-4 * (np.diag(gram) * w**2).sum())
+
+    other = minimize(
+        cost, [0.5, 0.4, 0.5], bounds=[(0, 1)] * 3, constraints={"type": "ineq", "fun": lambda w: w[0] - w[1]}
+    )
+    assert cost(found) <= other.fun + 1e-6
+
+
+def test_sparsity_prefers_one_shape_and_smoothness_steadies() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=30)
+    basis = np.stack([one, one + rng.normal(size=30), rng.normal(size=30)], axis=1)
+    motion = np.tile(0.7 * one, (40, 1)) + rng.normal(size=(40, 30)) * 0.3
+    gram, products = basis.T @ basis, motion @ basis
+
+    def run(**settings: float) -> np.ndarray:
+        return solve(gram, products, ("a", "b", "c"), replace(PLAIN, **settings), times=np.arange(40) / 30)
+
+    assert (run(sparsity=0.1)[:, 1:] > 1e-3).mean() < (run()[:, 1:] > 1e-3).mean()
+    assert np.abs(np.diff(run(smoothness=5.0), axis=0)).mean() < 0.4 * np.abs(np.diff(run(), axis=0)).mean()
+
+
+def test_symmetry_counts_only_where_the_source_is_symmetric() -> None:
+    gram = np.eye(2)
+    products = np.array([[0.8, 0.4], [0.8, 0.4]])
+    settings = replace(PLAIN, symmetry=100.0, iterations=50_000)
+    alike, apart = solve(gram, products, ("xLeft", "xRight"), settings, symmetric=np.array([1.0, 0.0]))
+    np.testing.assert_allclose(alike, 0.6, atol=2e-3)
+    np.testing.assert_allclose(apart, [0.8, 0.4], atol=1e-3)
+
+
+def test_partners_and_symmetry() -> None:
+    pairs = {(ARKIT[a], ARKIT[b]) for a, b in side_pairs(ARKIT)}
+    assert len(pairs) == 18
+    assert all(mirrored(left) == right for left, right in pairs)
+    assert not any("jaw" in left for left, _ in pairs)
+    wink = np.zeros((3, 52))
+    wink[1, ARKIT.index("eyeBlinkLeft")] = 1
+    wink[2, [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]] = 1
+    np.testing.assert_allclose(symmetry_of(wink), [1, 0, 1])
+
+
+@given(st.floats(0.2, 5), st.integers(0, 10_000))
+def test_a_similarity_is_recovered(scale: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points, shift = rng.normal(size=(10, 3)) * 50, rng.normal(size=3) * 100
+    turn = Rotation.random(rng=rng).as_matrix()
+    fit = fit_similarity(points, scale * points @ turn.T + shift)
+    assert fit.scale == pytest.approx(scale)
+    np.testing.assert_allclose(fit.rotation, turn, atol=1e-8)
+    np.testing.assert_allclose(fit.shift, shift, atol=1e-6)
+
+
+def test_nearest_points_are_nearest(mo: Rig) -> None:
+    surface = skin(mo)
+    rng = np.random.default_rng(0)
+    at = rng.integers(0, len(surface.triangles), 200)
+    weights = rng.dirichlet([1, 1, 1], 200)
+    on = np.einsum("nk,nkd->nd", weights, surface.vertices[surface.triangles[at]])
+    hits = surface.nearest(on)
+    assert np.quantile(hits.distance, 0.99) < 1e-6
+    assert hits.distance.max() < 0.5  # where small triangles crowd about a large one
+    points = on + surface.face_normals[at]
+    hits = surface.nearest(points)
+    corners = surface.vertices[surface.triangles[hits.triangle]]
+    np.testing.assert_allclose(np.einsum("nk,nkd->nd", hits.barycentric, corners), hits.points, atol=1e-9)
+    assert (hits.barycentric > -1e-9).all()
+    assert np.quantile(hits.distance, 0.99) < 1 + 1e-9  # no farther than the point it was lifted from
+
+
+def test_pieces(mo: Rig) -> None:
+    """Closed lips lie on each other and stay apart; eyeballs are round pieces."""
+    pieces = components(mo)
+    groups = mo.neutral.topology.groups
+    assert len(np.unique(pieces[groups["teeth_upper"]])) == 1
+    assert not set(pieces[groups["teeth_upper"]]) & set(pieces[groups["teeth_lower"]])
+    assert set(eyeballs(mo)) == {"Left", "Right"}
+
+
+def test_by_names_weights_are_copied(mo: Rig) -> None:
+    clip = take()
+    done = retarget(clip, mo)
+    assert set(done.named) == set(ARKIT)
+    assert (done.carried, done.solved, done.lost, done.share) == ((), (), (), None)
+    np.testing.assert_array_equal(done.clip.with_channels(ARKIT).weights, clip.weights)
+
+
+def test_what_a_rig_cannot_show_is_named(mo: Rig) -> None:
+    kept = [i for i, name in enumerate(mo.shape_names) if name != "tongueOut"]
+    less = replace(mo, shape_names=tuple(mo.shape_names[i] for i in kept), shapes=mo.shapes[kept])
+    assert retarget(take(), less).lost == ("tongueOut",)
+    assert retarget(take(), less, method="names").lost == ("tongueOut",)
+    none = replace(mo, shape_names=("smirk",), shapes=mo.shapes[:1])
+    with pytest.raises(MienError, match="mapping file"):
+        retarget(take(), none, method="names")
+
+
+def test_one_missing_name_is_carried_by_motion_alone(mo: Rig) -> None:
+    names = tuple("grin" if name == "mouthSmileLeft" else name for name in mo.shape_names)
+    done = retarget(take(), replace(mo, shape_names=names))
+    assert done.carried == ("mouthSmileLeft",)
+    assert done.solved == ("grin",)
+    assert done.lost == ()
+    assert done.share is not None and done.share > 0.95
+    np.testing.assert_allclose(done.clip.curve("grin"), take().curve("mouthSmileLeft"), atol=0.12)
+
+
+def test_motion_alone_recovers_a_performance_under_other_names(mo: Rig) -> None:
+    clip, other = take(), renamed(mo)
+    weights = clip.weights.copy()
+    weights[4] = np.nan
+    lost = replace(clip, weights=weights)
+    done = retarget(lost, other, mo, method="motion", settings=SolveSettings(sparsity=0.003, smoothness=0))
+    assert np.isnan(done.clip.weights[4]).all()
+    face = skin(mo).origin
+    seen = np.flatnonzero(clip.weights.any(axis=1) & (np.arange(len(clip)) != 4))
+    ours = np.stack([other.evaluate(done.clip.weights[i], done.clip.channels)[face] for i in seen])
+    theirs = mo.evaluate(clip.weights[seen])[:, face]
+    rest = mo.neutral.vertices[face]
+    assert np.linalg.norm(ours - theirs, axis=-1).mean() < 0.15 * np.linalg.norm(theirs - rest, axis=-1).mean()
+
+
+def test_a_moved_and_scaled_face_keeps_its_partners(mo: Rig) -> None:
+    """The same face, another size and place, its vertices shuffled so that the topology differs."""
+    order = np.random.default_rng(2).permutation(len(mo.neutral.vertices))
+    back = np.argsort(order)
+    topology = replace(
+        mo.neutral.topology, triangles=back[mo.neutral.topology.triangles], groups={}, uv=None, uv_triangles=None
+    )
+    other = replace(
+        mo,
+        neutral=Mesh(vertices=mo.neutral.vertices[order] * 0.5 + np.float32(100), topology=topology),
+        shapes=mo.shapes[:, order] * 0.5,
+        joints=tuple(replace(j, position=tuple((np.array(j.position) * 0.5 + 100).tolist())) for j in mo.joints),
+        joint_weights=None,
+        landmarks={},
+        colors=None,
+    )
+    pairs = correspond(mo, other)
+    assert pairs.similarity.scale == pytest.approx(0.5, rel=1e-2)
+    there = pairs.at_second(other.neutral.vertices.astype(float))
+    np.testing.assert_allclose(
+        np.median(np.linalg.norm(there - (pairs.at_first(mo.neutral.vertices) * 0.5 + 100), axis=1)), 0, atol=0.05
+    )
+    motion = motion_between(mo, other, mo.shape_names, other.shape_names, pairs)
+    same = [motion.shapes[int(row.argmax())] == name for name, row in zip(motion.channels, motion.partner, strict=True)]
+    assert np.mean(same) > 0.8
+    np.testing.assert_allclose(np.median(motion.gain), 1, atol=0.05)
+
+
+def test_a_real_take_on_a_real_character(assets: Path) -> None:
+    rig = load(assets / "rigs" / "rocketbox_female_01.glb")
+    clip = Clip.load(assets / "motion" / "alex_rom_3.csv").select(np.arange(4030) % 40 == 0)
+    done = retarget(clip, rig)
+    assert set(done.named) == set(ARKIT)
+    np.testing.assert_array_equal(done.clip.times, clip.times)
