@@ -36,9 +36,9 @@ def show() -> None:
         where = str(find_ict())
     except MienError:
         where = "not here; get it with: mien assets get ict"
-    out = table("Assets", "name", "what", "licence", "where")
+    out = table("Assets", "name", "what", "licence")
     for column in out.columns:
         column.justify = "left"
-        column.overflow = "fold"  # a path is worth nothing when it is cut
-    out.add_row("ict", "ICT-FaceKit: the head that training images are rendered from", ICT_LICENCE, where)
+    out.add_row("ict", "ICT-FaceKit: the head that training images are rendered from", ICT_LICENCE)
     console().print(out)
+    print(f"ict: {where}")  # on a line of its own: a path is worth nothing when it is cut or folded

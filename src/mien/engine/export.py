@@ -28,6 +28,10 @@ def to_onnx(module: nn.Module, example: Sequence[Tensor], inputs: Sequence[str],
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # The TorchScript exporter is announced to go; it writes the plain graph that NCNN and old runtimes want.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # It says so of every instance norm without running statistics, which has none to use.
+        warnings.filterwarnings("ignore", "ONNX export mode is set to TrainingMode.EVAL", UserWarning)
+        # Tracing turns checks of fixed shapes into constants, as wanted.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # pyright: ignore
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             module.eval(),
@@ -55,7 +59,9 @@ class NcnnFiles:
 
 def to_ncnn(module: nn.Module, example: Sequence[Tensor]) -> NcnnFiles:
     """The module for NCNN; raises MienError with pnnx's last words when it cannot convert it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is what pnnx reads
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # pyright: ignore
         traced = torch.jit.trace(module.eval(), tuple(example))
         traced.save(f"{folder}/model.pt")  # pyright: ignore
         shapes = str([tuple(tensor.shape) for tensor in example])
