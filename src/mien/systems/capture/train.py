@@ -3,8 +3,6 @@
 `python -m mien train capture --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
 """
 
-import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from mien.engine.checkpoint import load_checkpoint, save_checkpoint, seed_everything
+from mien.engine.log import TrainingLog
 from mien.engine.memory import keep_freed_memory
 from mien.engine.optim import WeightAverage, adamw, warmup_cosine
 from mien.systems.capture import losses, spec
@@ -49,7 +48,7 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     start = _resume(path, net.module, optimiser, average, fabric.device)
 
     end = steps if stop_after is None else min(steps, start + stop_after)
-    log = _Log(Path(config.out) / "log.jsonl", steps)
+    log = TrainingLog(Path(config.out) / "log.jsonl", steps)
     net.train()
     for step, batch in enumerate(batches(source, start, end, config.workers), start):
         rate = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=config.learning_rate)
@@ -118,24 +117,3 @@ def _resume(
     optimiser.load_state_dict(state["optimiser"])
     average.state = state["average"]
     return int(state["step"])
-
-
-class _Log:
-    """One JSON line every 20 steps: means of the losses since the last line, and images a second."""
-
-    def __init__(self, path: Path, steps: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.steps, self.sums, self.count, self.since = path, steps, {}, 0, time.monotonic()
-
-    def write(self, step: int, rate: float, parts: dict[str, Tensor]) -> None:
-        for name, value in parts.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-        self.count += 1
-        if (step + 1) % 20:
-            return
-        now = time.monotonic()
-        row = {"step": step + 1, "of": self.steps, "rate": rate, "steps_per_s": self.count / (now - self.since)}
-        row |= {name: total / self.count for name, total in self.sums.items()}
-        with self.path.open("a") as file:
-            file.write(json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}) + "\n")
-        self.sums, self.count, self.since = {}, 0, now

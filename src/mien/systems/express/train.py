@@ -3,8 +3,6 @@
 `mien train express --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
 """
 
-import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from torch import Tensor
 
 from mien.core.errors import MienError
 from mien.engine.checkpoint import load_checkpoint, save_checkpoint, seed_everything
+from mien.engine.log import TrainingLog
 from mien.engine.memory import keep_freed_memory
 from mien.engine.mesh.hierarchy import Hierarchy, load_hierarchy
 from mien.systems.express import losses, spec
@@ -58,7 +57,7 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
 
     steps = config.epochs * source.steps_per_epoch
     end = steps if stop_after is None else min(steps, start + stop_after)
-    log = _Log(Path(config.out) / "log.jsonl", steps)
+    log = TrainingLog(Path(config.out) / "log.jsonl", steps)
     constants = _constants(corpus, mean, code)
     for step, batch in enumerate(batches(source, start, end, config.workers), start):
         rate = config.learning_rate * config.decay ** (step // source.steps_per_epoch)
@@ -120,24 +119,3 @@ def _resume(path: Path, state: dict, config: ExpressConfig, net: ExpressNet, opt
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["step"])
-
-
-class _Log:
-    """One JSON line every 20 steps: means of the losses since the last line, and steps a second."""
-
-    def __init__(self, path: Path, steps: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.steps, self.sums, self.count, self.since = path, steps, {}, 0, time.monotonic()
-
-    def write(self, step: int, rate: float, parts: dict[str, Tensor]) -> None:
-        for name, value in parts.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
-        self.count += 1
-        if (step + 1) % 20:
-            return
-        now = time.monotonic()
-        row = {"step": step + 1, "of": self.steps, "rate": rate, "steps_per_s": self.count / (now - self.since)}
-        row |= {name: total / self.count for name, total in self.sums.items()}
-        with self.path.open("a") as file:
-            file.write(json.dumps({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()}) + "\n")
-        self.sums, self.count, self.since = {}, 0, now
