@@ -2,24 +2,30 @@
 #   make demo     capture the sample clip, write demo/          make test     run every test
 #   make check    format, lint, types, import rules             make format   let ruff rewrite the source
 #   make bench    speed and quality, as JSON in benchmarks/     make clean    remove what these targets made
+#   make test-blender   what Blender shows of exported takes (350 MB more; bpy has wheels for Python 3.11 only)
 # PYTHON=python3.12 picks an interpreter; ARGS="-k track" goes to pytest, JOBS=4 sets its processes;
 # PIP_FLAGS="..." goes to pip (an index with CPU builds of torch, for instance).
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 JOBS ?= 2
-VALIDATOR := tools/gltf-validator
+NODE_TOOLS := tools/gltf-validator tools/three
+BPY_PYTHON ?= python3.11
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test test-blender check format bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/base.stamp
 	.venv/bin/mien demo
 
 # One thread per process: the networks are small, and JOBS processes share the cores already.
-test: .venv/dev.stamp $(VALIDATOR)/node_modules/stamp
+test: .venv/dev.stamp $(NODE_TOOLS:%=%/node_modules/stamp)
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+# Blender reads what mien writes, in a Python of its own: bpy demands one version of Python and an older numpy.
+test-blender: .venv/dev.stamp .venv-bpy/stamp
+	OMP_NUM_THREADS=1 MIEN_BLENDER=$(CURDIR)/.venv-bpy/bin/python .venv/bin/python -m pytest tests/blender $(ARGS)
 
 check: .venv/dev.stamp
 	.venv/bin/ruff format --check .
@@ -36,7 +42,7 @@ bench: .venv/dev.stamp
 	.venv/bin/python -m benchmarks.tables
 
 clean:
-	rm -rf .venv $(VALIDATOR)/node_modules demo
+	rm -rf .venv .venv-bpy $(NODE_TOOLS:%=%/node_modules) demo
 
 .venv/python.stamp:
 	@test -n "$(PYTHON)" || { echo "mien needs Python 3.11 or newer; none was found (PYTHON=/path/to/python names one)"; exit 1; }
@@ -53,9 +59,16 @@ clean:
 	$(PIP) -e ".[dev]"
 	@touch $@ .venv/base.stamp
 
-# Without npm the one test that runs the Khronos validator is skipped.
-$(VALIDATOR)/node_modules/stamp: $(VALIDATOR)/package.json $(VALIDATOR)/package-lock.json
+.venv-bpy/stamp:
+	@command -v $(BPY_PYTHON) >/dev/null || { echo "Blender as a module needs Python 3.11 (BPY_PYTHON=/path/to/python3.11 names one)"; exit 1; }
+	@echo "Installing Blender as a module into .venv-bpy (once; a large download)"
+	$(BPY_PYTHON) -m venv .venv-bpy
+	.venv-bpy/bin/python -m pip install --quiet --disable-pip-version-check bpy==5.0.1
+	@touch $@
+
+# Without npm the tests that run the Khronos validator and three.js are skipped.
+$(NODE_TOOLS:%=%/node_modules/stamp): %/node_modules/stamp: %/package.json %/package-lock.json
 	@mkdir -p $(@D)
-	@if command -v npm >/dev/null; then cd $(VALIDATOR) && npm ci --silent --no-fund --no-audit; \
-		else echo "npm is not installed: the glTF validator is left out"; fi
+	@if command -v npm >/dev/null; then cd $* && npm ci --silent --no-fund --no-audit; \
+		else echo "npm is not installed: the tests that need $* are left out"; fi
 	@mkdir -p $(@D) && touch $@

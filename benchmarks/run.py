@@ -1,7 +1,7 @@
 """Everything measured: `python -m benchmarks.run [--quick] [--assets FOLDER]` writes benchmarks/results/*.json.
 
 `mien bench` of every system, at most ten minutes each; where the real test material is there (FOLDER, by default
-../shared/assets), also tracking, whole frames and real videos.
+../shared/assets), also tracking, whole frames, real videos, and rigs.
 """
 
 import argparse
@@ -36,6 +36,8 @@ def main() -> None:
     run("benchmarks.track", "--assets", chosen.assets, *quick, "--json", RESULTS / "track.json")
     run("benchmarks.capture_speed", chosen.assets, "--json", RESULTS / "capture_speed.json")
     run("benchmarks.capture_real", chosen.assets, "--json", RESULTS / "capture_real.json")
+    run("benchmarks.capture_time", chosen.assets, "--json", RESULTS / "capture_time.json")
+    run("benchmarks.rigs", chosen.assets, *quick, "--json", RESULTS / "rigs.json")
 
 
 if __name__ == "__main__":

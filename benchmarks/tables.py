@@ -24,6 +24,9 @@ BLOCK = re.compile(r"(<!-- figures: ([\w ]+)(, headline)? -->\n).*?(<!-- end of 
 HOW = {
     "capture_real": "python -m benchmarks.capture_real ../shared/assets",
     "capture_speed": "python -m benchmarks.capture_speed ../shared/assets",
+    "capture_time": "python -m benchmarks.capture_time ../shared/assets",
+    "fit": "python -m benchmarks.fit ../shared/assets",
+    "rigs": "python -m benchmarks.rigs ../shared/assets",
     "track": "python -m benchmarks.track",
 }
 """What makes a result file that is not of `mien bench`."""
@@ -74,6 +77,7 @@ def figures_of(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
     own: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
         "capture_real": _real,
         "capture_speed": _speed,
+        "capture_time": _time,
         "track": _track,
     }
     return own[name](result) if name in own else result["figures"]
@@ -108,6 +112,23 @@ def _speed(result: dict[str, Any]) -> list[dict[str, Any]]:
         for size, backends in result["whole_frame"].items()
         for backend, values in backends.items()
     ]
+
+
+def _time(result: dict[str, Any]) -> list[dict[str, Any]]:
+    rest, rendered = result["rest"]["filters"], result["rendered"]
+    figures: list[dict[str, Any]] = []
+    for name, label in (("off", "no filter"), ("live", "one-euro filter"), ("ahead", "looking ahead")):
+        loss = max(video[name]["blink_loss_worst"] for video in result["real"].values())
+        for what, unit, value, target in (
+            ("Tremble of weights at rest, noise sigma 3", "1e-3", 1e3 * rest[name]["jitter_mean"], 1.0),
+            ("Delay against a rendered performance", "ms, median", rendered[name]["lag_ms_median"], 40.0),
+            ("Largest loss of a blink's height, real takes", "%", 100 * loss, None),
+        ):
+            figures.append(
+                {"name": f"{what}: {label}", "unit": unit, "better": "lower", "ours": value, "target": target}
+                | {"headline": False}
+            )
+    return figures
 
 
 def _track(result: dict[str, Any]) -> list[dict[str, Any]]:

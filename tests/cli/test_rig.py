@@ -1,6 +1,12 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
+from PIL import Image
+
+from mien.core import Clip
+from mien.io.usd.rig import write_rig
+from mien.rigs import load
 
 from .conftest import Run
 
@@ -20,15 +26,32 @@ def test_info_of_a_file(run: Run, assets: Path) -> None:
     assert "viseme_PP" in done.stdout
 
 
-def test_a_sheet_shows_every_shape(run: Run, tmp_path: Path) -> None:
-    done = run("rig", "sheet", "mo", "--out", "mo.png")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_a_sheet_shows_every_shape_and_a_turntable_turns(run: Run, tmp_path: Path) -> None:
+    done = run("rig", "sheet", "mo", "--out", "mo.png", "--turntable", "mo.gif")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "wrote mo.png\nwrote mo.gif\n")
     image = cv2.imread(str(tmp_path / "mo.png"))
     assert image.shape[0] > 500
     assert image.std() > 10
-    assert [path.name for path in tmp_path.iterdir()] == ["mo.png"]
+    with Image.open(tmp_path / "mo.gif") as gif:
+        assert gif.n_frames == 36
+    assert (tmp_path / "mo.gif").stat().st_size < 2**20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mo.gif", "mo.png"]
 
 
 def test_a_sheet_is_a_png(refused) -> None:
     assert "mo.gif" in refused("rig", "sheet", "mo", "--out", "mo.gif")
     assert "none/mo.png" in refused("rig", "sheet", "mo", "--out", "none/mo.png")
+    assert "mo.png: the turntable is a .gif" in refused("rig", "sheet", "mo", "--turntable", "mo.png")
+
+
+def test_usd_in_and_out(run: Run, tmp_path: Path, assets: Path) -> None:
+    write_rig(load(assets / "rigs" / "rocketbox_female_01.glb"), tmp_path / "box.usdc")
+    done = run("rig", "info", "box.usdc")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "52 of 52" in done.stdout
+    take = Clip.load(assets / "motion" / "alex_rom_3.csv")
+    take.select(np.arange(len(take)) < 20).save(tmp_path / "take.csv")
+    done = run("retarget", "take.csv", "--rig", "box.usdc", "--out", "made.usda")
+    assert (done.returncode, done.stderr) == (0, "")
+    made, take = Clip.load(tmp_path / "made.usda"), Clip.load(tmp_path / "take.csv")
+    np.testing.assert_allclose(made.curve("jawOpen"), take.curve("jawOpen"), atol=1e-6)

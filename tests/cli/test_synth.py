@@ -49,9 +49,21 @@ def test_a_preview_shows_faces(run: Run, tmp_path: Path) -> None:
     assert not image[320:, 320:].any()
 
 
+def test_expressions_are_performed_and_gone_on_with(run: Run, tmp_path: Path) -> None:
+    command = ("synth", "expressions", "takes", "--subjects", "2", "--per-expression", "1")
+    done = run(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    files = sorted((tmp_path / "takes").iterdir())
+    assert [file.name for file in files] == ["subject-0000.npz", "subject-0001.npz"]
+    stamp = files[0].stat().st_mtime_ns
+    assert run(*command[:3], "--subjects", "3", "--per-expression", "1").returncode == 0
+    assert files[0].stat().st_mtime_ns == stamp and (tmp_path / "takes" / "subject-0002.npz").exists()
+
+
 def test_bad_numbers_and_places(refused, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "--samples" in refused("synth", "dataset", "data", "--samples", "0")
     assert "identities" in refused("synth", "dataset", "data", "--identities", "5", "5")
     assert "file/data" in refused("synth", "dataset", "file/data")
+    assert "at least 1" in refused("synth", "expressions", "data", "--subjects", "0")
     assert "sheet.gif" in refused("synth", "preview", "--out", "sheet.gif")

@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mien.core import ARKIT, VISEMES
-from mien.core.channels import AU_TO_ARKIT, arkit_from_aus, aus_from_arkit, index, mirrored
+from mien.core.channels import (
+    AU_TO_ARKIT,
+    VISEME_TO_ARKIT,
+    arkit_from_aus,
+    arkit_from_visemes,
+    aus_from_arkit,
+    index,
+    mirrored,
+)
 
 NAMES = tuple(AU_TO_ARKIT)
 
@@ -54,3 +62,27 @@ def test_intensities_are_clipped_and_unknown_units_refused():
     assert arkit_from_aus(np.array([-1.0]), ["AU26"]).max() == 0
     with pytest.raises(KeyError):
         arkit_from_aus(np.array([1.0]), ["AU99"])
+
+
+def test_visemes_are_mouths_that_hold_together():
+    assert tuple(VISEME_TO_ARKIT) == VISEMES
+    weights = arkit_from_visemes(np.eye(len(VISEMES)))
+    at = index(ARKIT)
+    assert not weights[VISEMES.index("sil")].any()
+    assert weights[1:].any(axis=1).all()
+    assert (weights <= 1).all()
+    assert (weights >= 0).all()
+    for name in ARKIT:
+        if not name.startswith(("jaw", "mouth", "tongue")):
+            assert not weights[:, at[name]].any(), "visemes leave eyes, brows, cheeks and nose alone"
+        np.testing.assert_array_equal(weights[:, at[name]], weights[:, at[mirrored(name)]])
+    assert (weights[:, at["mouthClose"]] <= weights[:, at["jawOpen"]]).all()
+
+
+def test_visemes_mix_linearly_under_both_names():
+    level = np.array([[0.25, 0.5], [1.0, 0.0]])
+    mixed = arkit_from_visemes(level, ["PP", "viseme_aa"])
+    one = arkit_from_visemes(np.eye(2), ["PP", "aa"])
+    np.testing.assert_allclose(mixed, level @ one, atol=1e-6)
+    with pytest.raises(KeyError):
+        arkit_from_visemes(np.ones(1), ["zz"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.core import FIVE, IBUG68, MIEN70, Camera, Mesh, Topology, vertex_normals
+from mien.core import FIVE, IBUG68, MIEN70, MIEN198, Camera, Mesh, Topology, vertex_normals
 
 
 def sphere(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +70,7 @@ def test_the_camera_looks_along_minus_z():
     assert CAMERA.focal == 768 and Camera.guess(480, 640).focal == 768
 
 
-@pytest.mark.parametrize("layout", [FIVE, IBUG68, MIEN70])
+@pytest.mark.parametrize("layout", [FIVE, IBUG68, MIEN70, MIEN198])
 def test_layouts_mirror_onto_themselves(layout):
     swap = np.array(layout.mirror)
     assert np.array_equal(swap[swap], np.arange(layout.count))
@@ -81,3 +81,11 @@ def test_layouts_mirror_onto_themselves(layout):
     points = np.arange(layout.count * 2.0).reshape(1, layout.count, 2)
     group = next(iter(layout.groups))
     assert np.array_equal(layout.take(points, group)[0, 0], points[0, layout.groups[group][0]])
+
+
+def test_the_dense_layout_begins_with_mien70():
+    assert MIEN198.mirror[:70] == MIEN70.mirror
+    assert sorted(i for members in MIEN198.groups.values() for i in members) == list(range(198))
+    assert MIEN70.closed <= MIEN198.closed
+    for name, members in MIEN70.groups.items():
+        assert tuple(i for i in MIEN198.groups[name] if i < 70) == members

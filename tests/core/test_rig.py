@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.core import ARKIT, FIVE, Clip, Joint, LandmarkAnchors, Mesh, MienError, Rig, Topology
+from mien.core import ARKIT, FIVE, Clip, Corrective, Joint, LandmarkAnchors, Mesh, MienError, Rig, Topology
 from mien.core.transforms import quaternion_from_angles, weights_from_gaze
 
 RNG = np.random.default_rng(0)
@@ -137,3 +137,55 @@ def test_landmarks_are_weighted_means():
     vertices = np.stack([RIG.neutral.vertices, RIG.neutral.vertices * 2])
     points = anchors.positions(vertices)
     np.testing.assert_allclose(points, 0.25 * vertices[:, :5] + 0.75 * vertices[:, 1:6], rtol=1e-5)
+
+
+CORRECTED = replace(
+    RIG,
+    correctives=(
+        Corrective(name="both", channels=("jawOpen", "mouthSmileLeft")),
+        Corrective(name="three", channels=("mouthSmileLeft", "own", "jawOpen")),
+        Corrective(name="beyond", channels=("own", "jawOpen"), rule="excess"),
+    ),
+    corrective_shapes=RNG.normal(size=(3, 8, 3)).astype(np.float32),
+)
+
+
+@given(arrays(np.float32, (2, 3), elements=st.floats(-0.5, 1.5, width=32)))
+def test_correctives_come_in_where_channels_meet(w: np.ndarray):
+    channels = ("mouthSmileLeft", "own", "jawOpen")
+    smile, own, jaw = np.clip(w, 0, 1).T
+    level = np.stack([jaw * smile, smile * own * jaw, np.maximum(own - jaw, 0)], axis=1)
+    np.testing.assert_allclose(CORRECTED.corrective_weights(w, channels), level, atol=1e-6)
+    assert CORRECTED.corrective_shapes is not None
+    expected = RIG.evaluate(w, channels) + np.einsum("bk,kvd->bvd", level, CORRECTED.corrective_shapes)
+    np.testing.assert_allclose(CORRECTED.evaluate(w, channels), expected, atol=2e-5)
+    np.testing.assert_allclose(CORRECTED.evaluate(w[0], channels), expected[0], atol=2e-5)
+
+
+def test_absent_channels_leave_correctives_out():
+    one = CORRECTED.corrective_weights(np.array([1.0, 0.25]), ["own", "unknown"])
+    assert one.tolist() == [0.0, 0.0, 1.0]
+    assert RIG.corrective_weights(np.zeros((4, 52))).shape == (4, 0)
+    assert CORRECTED.corrective_weights(np.ones((2, 3, 52))).shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("corrective", "line"),
+    [
+        (Corrective(name="x", channels=("jawOpen",)), "has channels"),
+        (Corrective(name="x", channels=("jawOpen", "jawOpen")), "has channels"),
+        (Corrective(name="x", channels=("a", "b", "c"), rule="excess"), "has channels"),
+        (Corrective(name="own", channels=("a", "b")), "two shapes 'own'"),
+    ],
+)
+def test_wrong_correctives_are_refused(corrective: Corrective, line: str):
+    with pytest.raises(MienError, match=line):
+        replace(RIG, correctives=(corrective,), corrective_shapes=RIG.shapes[:1])
+
+
+def test_correctives_need_their_shapes():
+    for shapes in (None, RIG.shapes[:2]):
+        with pytest.raises(MienError, match="corrective shapes are"):
+            replace(CORRECTED, correctives=CORRECTED.correctives[:1], corrective_shapes=shapes)
+    with pytest.raises(MienError, match="corrective shapes are"):
+        replace(RIG, corrective_shapes=RIG.shapes[:1])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import ARKIT, MienError
+from mien.core import ARKIT, MIEN70, MienError
 from mien.rigs.ict import EYE_AXES, GROUPS, find_ict, load_ict
 
 
@@ -87,6 +87,30 @@ def test_an_iris_centre_is_its_eyeballs_pole() -> None:
         direction = point - joints[joint]
         assert 15.5 < np.linalg.norm(direction) < 17.5
         assert direction / np.linalg.norm(direction) @ np.array(EYE_AXES[side]) > np.cos(np.radians(1.0))
+
+
+def test_dense_landmarks() -> None:
+    """They begin with mien70, mirror, lie on the skin near their neighbours, and the irises' rims surround the poles."""
+    rig = load_ict()
+    dense, sparse = rig.landmarks["mien198"], rig.landmarks["mien70"]
+    points = dense.positions(rig.neutral.vertices)
+    np.testing.assert_allclose(points[:70], sparse.positions(rig.neutral.vertices), atol=1e-9)
+    assert np.abs(points - points[list(dense.layout.mirror)] * (-1, 1, 1)).max() < 0.1
+    assert (dense.weights >= 0).all()
+    for name in ("eye_left", "lips_outer", "lips_inner"):
+        loop = dense.layout.take(points, name)
+        steps = np.linalg.norm(loop - np.roll(loop, 1, axis=0), axis=1)
+        assert 1.5 < steps.min() and steps.max() < 8.5, name
+    for side in ("left", "right"):
+        upper = points[list(MIEN70.groups[f"brow_{side}"])][:: 1 if side == "right" else -1]
+        drop = upper[:, 1] - dense.layout.take(points, f"brow_lower_{side}")[:, 1]
+        assert (drop > 2.5).all() and (drop < 11).all()
+        rim = dense.layout.take(points, f"iris_rim_{side}")
+        pole = dense.layout.take(points, f"iris_{side}")
+        reach = np.linalg.norm(rim - pole, axis=1)
+        assert 5.5 < reach.min() and reach.max() < 6.5
+        assert rim[1, 1] > pole[0, 1] > rim[3, 1]
+        assert abs(rim[0, 0]) > abs(pole[0, 0]) > abs(rim[2, 0])
 
 
 def test_skin_weights() -> None:

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from mien.core import ARKIT, Mesh, MienError, Rig, Topology
 from mien.rigs import load
 from mien.rigs.check import check
+from mien.rigs.retarget.surface import skin
 from mien.rigs.transfer import read_landmarks, transfer
 
 SOME = ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "mouthPucker", "browInnerUp")
@@ -158,3 +159,33 @@ def test_what_is_no_face_is_refused(ict: Rig) -> None:
     blob = Mesh(vertices=corners, topology=Topology(triangles=rng.integers(0, 300, (500, 3))))
     with pytest.raises(MienError, match="landmarks"):
         transfer(ict, blob)
+
+
+def strange(face: Rig) -> Mesh:
+    """A face as a stranger brings it: other vertices, other triangles, and nothing that says where its eyes are."""
+    surface = skin(face)
+    middle = surface.vertices[surface.triangles].mean(axis=1)
+    count = len(surface.vertices)
+    a, b, c = surface.triangles.T
+    fans = np.concatenate([np.stack([p, q, count + np.arange(len(a))], axis=1) for p, q in ((a, b), (b, c), (c, a))])
+    vertices = np.concatenate([surface.vertices, middle])
+    return Mesh(vertices=vertices.astype(np.float32), topology=Topology(triangles=fans.astype(np.int32)))
+
+
+def one(rig: Rig) -> Rig:
+    return replace(rig, shape_names=("jawOpen",), shapes=rig.shape("jawOpen")[None])
+
+
+def test_a_face_of_ordinary_proportions_is_found_by_shape(ict: Rig) -> None:
+    mesh = strange(ict.with_identity(np.random.default_rng(0).normal(size=100)))
+    assert check(transfer(one(ict), mesh)).wrong == {}
+
+
+@pytest.mark.parametrize("name", ["a caricature", "mo"])
+def test_stylised_faces_need_landmarks(ict: Rig, mo: Rig, name: str) -> None:
+    if name == "a caricature":
+        mesh = strange(ict.with_identity(3 * np.random.default_rng(6).normal(size=100)))
+    else:
+        mesh = strange(mo)
+    with pytest.raises(MienError, match=r"not found by shape alone; give landmarks \(at least three\)$"):
+        transfer(one(ict), mesh)

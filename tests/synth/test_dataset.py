@@ -8,7 +8,7 @@ import pytest
 
 from mien.core import MienError
 from mien.synth import dataset
-from mien.synth.dataset import FIELDS, MARGIN, SIDE, ShardSettings, make_shard, write_dataset
+from mien.synth.dataset import FIELDS, MARGIN, SAMPLE_FIELDS, SIDE, ShardSettings, make_shard, write_dataset
 
 STILLS = ShardSettings(seed=5, per_shard=10, frames=1, fps=30.0, identities=(0, 50))
 TAKES = ShardSettings(seed=5, per_shard=2, frames=4, fps=30.0, identities=(7, 8))
@@ -29,7 +29,9 @@ def test_shapes(stills: dict[str, np.ndarray], takes: dict[str, np.ndarray]) -> 
         for name, (dtype, shape) in FIELDS.items():
             assert arrays[name].shape == (settings.per_shard, settings.frames, *shape)
             assert arrays[name].dtype == dtype
-        assert arrays["identity"].shape == (settings.per_shard,)
+        for name, (dtype, shape) in SAMPLE_FIELDS.items():
+            assert arrays[name].shape == (settings.per_shard, *shape)
+            assert arrays[name].dtype == dtype
 
 
 def test_same_seed_same_bytes(stills: dict[str, np.ndarray]) -> None:
@@ -67,12 +69,26 @@ def test_crops_are_aligned(stills: dict[str, np.ndarray]) -> None:
     assert (error < 0.08 * SIDE).all()
 
 
+def test_neutrals(stills: dict[str, np.ndarray]) -> None:
+    """A resting face, aligned like the rest, of which the samples of one dressing share two shots."""
+    weights = stills["neutral_weights"]
+    assert weights.min() >= 0
+    assert weights.max() <= 0.16
+    points = stills["neutral_landmarks"]
+    eyes = np.stack([points[:, 36:42].mean(1), points[:, 42:48].mean(1)], 1)
+    wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (SIDE - 2 * MARGIN) + MARGIN
+    assert (np.linalg.norm(np.median(eyes, axis=0) - wanted, axis=1) < 0.08 * SIDE).all()
+    shots = [len(np.unique(stills["neutral"][rows], axis=0)) for rows in (slice(0, 8), slice(8, 10))]
+    assert max(shots) <= 2
+    assert not (stills["neutral"] == stills["crops"][:, 0]).all(axis=(1, 2, 3)).any()
+
+
 def test_write_and_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
     options = {"per_shard": 2, "frames": 1, "seed": 5, "workers": 1, "identities": (0, 50)}
     write_dataset(tmp_path, shards=1, **options)
     before = {p.name: p.read_bytes() for p in (tmp_path / "shard-00000").iterdir()}
-    assert set(before) == {*(f"{n}.npy" for n in (*FIELDS, "identity")), "shard.json"}
+    assert set(before) == {*(f"{n}.npy" for n in (*FIELDS, *SAMPLE_FIELDS)), "shard.json"}
     note = json.loads(before["shard.json"])
     assert (note["seed"], note["index"], note["frames"], note["identities"]) == (5, 0, 1, [0, 50])
     calls: list[int] = []

@@ -7,7 +7,6 @@ from mien.core import ARKIT, MienError
 from mien.core.channels import index
 from mien.rigs.mo import load_mo
 from mien.viewer.preview import Preview, readable
-from mien.viewer.sheet import EXPRESSIONS, contact_sheet, expression_weights
 
 AT = index(ARKIT)
 
@@ -80,22 +79,3 @@ def test_bad_input_is_one_clear_line():
         preview.compose(np.zeros((10, 10, 3), np.uint8), None, None, None)
     with pytest.raises(MienError, match="weights"):
         preview.compose(np.zeros((24, 32, 3), np.uint8), None, None, np.zeros(3))
-
-
-def test_contact_sheet_shows_every_channel():
-    rig = load_mo()
-    sheet = contact_sheet(rig, cell=48, columns=9)
-    assert sheet.shape[1] == 9 * 48
-    assert sheet.shape[0] == 9 * 48 // 3 + 9 * 48 // 6 + 6 * 48
-    last = sheet[-48:]
-    assert len(np.unique(last.reshape(-1, 3), axis=0)) > 100
-
-
-def test_expressions_use_real_channels():
-    assert len(EXPRESSIONS) == 6
-    for weights in EXPRESSIONS.values():
-        vector = expression_weights(weights)
-        assert vector.max() <= 1
-        assert np.count_nonzero(vector) == len(weights)
-    with pytest.raises(KeyError):
-        expression_weights({"smirk": 1.0})

@@ -1,6 +1,6 @@
 """`mien capture`: videos and pictures into clips."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mien.io.video import Frame
+    from mien.systems.capture.finish import Neutral
     from mien.systems.capture.predict import Capture, CaptureResult
 
 __all__ = ["main", "moved", "run"]
@@ -25,7 +26,7 @@ MOVED = 0.1
 class Options:
     """Capture a performance from each video or picture.
 
-    Writes Live Link Face curves (.csv), a head that performs them (.glb), or arrays (.npz), by the extension.
+    Writes Live Link Face curves (.csv), a head that performs them (.glb, .usd), or arrays (.npz), by the extension.
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]]
@@ -33,7 +34,7 @@ class Options:
     out: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A file to write, once per file; {name} stands for the input's name. [default: {name}.csv]"""
     rig: str = "mo"
-    """The head in .glb outputs and the preview: mo, ict, or a .glb/.vrm file with ARKit shapes."""
+    """The head in .glb and .usd outputs and the preview: mo, ict, or a .glb/.vrm/.usd file with ARKit shapes."""
     preview: Annotated[str | None, tyro.conf.arg(metavar="FILE.mp4")] = None
     """A video to write: the input with its landmarks, the rig performing, the strongest curves."""
     face: int = 0
@@ -42,6 +43,12 @@ class Options:
     """What runs the networks."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained bundle in place of the one that ships with mien."""
+    identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
+    """The performer's face, from `mien fit`, for head pose and distance in millimetres; without, a mean face."""
+    neutral: Annotated[str, tyro.conf.arg(metavar="auto|off|FRAME")] = "auto"
+    """The face at rest, which reads as zero: found in the take, not calibrated, or a frame counted from 0."""
+    smooth: Literal["off", "live", "ahead"] = "off"
+    """Less tremble: the one-euro filter as live use has it, or a pass that looks ahead and has no delay."""
 
 
 def main(arguments: list[str]) -> None:
@@ -51,12 +58,14 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Capture every input; raises MienError before any work when an output cannot be written."""
-    from mien.cli.outputs import check_clip_format, check_writable, expand
+    from mien.cli.outputs import check_clip_format, check_writable, expand, needs_rig, save_clip
+    from mien.systems.capture.finish import finish
 
     if not options.inputs:
         raise MienError("no video given; usage: mien capture VIDEO --out take.csv")
     if options.face < 0:
         raise MienError(f"--face counts from 0, the largest; {options.face} is none")
+    neutral = _neutral(options.neutral)
     outs = options.out or ("{name}.csv",)
     previews = () if options.preview is None else (options.preview,)
     paths = expand((*outs, *previews), options.inputs)
@@ -67,16 +76,27 @@ def run(options: Options) -> None:
             raise MienError(f"{own[-1]}: a preview is an .mp4 video; name it so")
         for path in own:
             check_writable(path)
-    wants_rig = bool(previews) or any(path.suffix.lower() == ".glb" for own in paths for path in own)
+    wants_rig = bool(previews) or any(needs_rig(path) for own in paths for path in own)
     rig = _load_rig(options.rig) if wants_rig or options.rig != "mo" else None
     capture = _open(options)
     for source, own in zip(options.inputs, paths, strict=True):
         result = capture_one(capture, source)
+        result = replace(result, clip=finish(result, neutral=neutral, smoothing=options.smooth))
         for path in own[: len(outs)]:
-            save(result.clip, path, rig)
+            save_clip(result.clip, path, rig)
         if previews and rig is not None:
             preview(source, result, own[-1], rig)
         summarise(source, result, own)
+
+
+def _neutral(text: str) -> "Neutral":
+    """`--neutral`; raises MienError when it is neither a word nor a frame."""
+    words: dict[str, Neutral] = {"auto": "auto", "off": "off"}
+    if text in words:
+        return words[text]
+    if not (text.isascii() and text.isdecimal()):
+        raise MienError(f"--neutral is auto, off, or a frame counted from 0; '{text}' is none of them")
+    return int(text)
 
 
 def _load_rig(name: str) -> Rig:
@@ -90,7 +110,20 @@ def _open(options: Options) -> "Capture":
     from mien.systems.capture.predict import Capture
 
     bundle = None if options.bundle is None else Bundle.load(options.bundle)
-    return Capture(bundle, backend=options.backend, face=options.face)
+    return Capture(bundle, backend=options.backend, face=options.face, person=_person(options.identity))
+
+
+def _person(path: Path | None) -> np.ndarray | None:
+    """The landmarks at rest of a fitted face; raises MienError when the file is none or lacks the layout."""
+    from mien.rigs.fit import load_identity
+    from mien.systems.capture import spec
+
+    if path is None:
+        return None
+    landmarks = load_identity(path).landmarks.get(spec.LAYOUT.name)
+    if landmarks is None or landmarks.shape != (spec.LAYOUT.count, 3):
+        raise MienError(f"{path} has no landmarks '{spec.LAYOUT.name}'; run this version's mien fit again")
+    return landmarks
 
 
 def capture_one(capture: "Capture", source: Path) -> "CaptureResult":
@@ -99,14 +132,6 @@ def capture_one(capture: "Capture", source: Path) -> "CaptureResult":
 
     with progress_bar(source.name) as advance:
         return capture.video(source, progress=advance)
-
-
-def save(clip: Clip, path: Path, rig: Rig | None) -> None:
-    """Write the clip by its extension; a .glb carries the rig."""
-    if path.suffix.lower() == ".glb":
-        clip.save(path, rig=rig)
-    else:
-        clip.save(path)
 
 
 def preview(source: Path, result: "CaptureResult", path: Path, rig: Rig) -> None:

@@ -32,7 +32,7 @@ def run(options: Options) -> None:
     """Run the demo; raises MienError when the sample is not installed or the folder cannot be made."""
     from mien import rigs
     from mien.cli import capture as command
-    from mien.cli.outputs import check_writable
+    from mien.cli.outputs import check_writable, save_clip
     from mien.systems.capture.predict import Capture
 
     sample = Path(str(resources.files("mien"))) / "systems" / "capture" / "sample"
@@ -49,7 +49,7 @@ def run(options: Options) -> None:
     rig = rigs.load("mo")
     result = command.capture_one(Capture(), video)
     for path in paths[:2]:
-        command.save(result.clip, path, rig)
+        save_clip(result.clip, path, rig)
     command.preview(video, result, paths[2], rig)
     show(compare(result.clip, Clip.load(truth)))
     command.summarise(video, result, paths)

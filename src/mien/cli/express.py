@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import tyro
 
-from mien.core import MienError
+from mien.core import Mesh, MienError, Topology
 
 if TYPE_CHECKING:
+    from mien.core import Clip, MeshSequence
     from mien.systems.express.predict import Express
 
 __all__ = ["main", "run"]
@@ -17,18 +18,26 @@ __all__ = ["main", "run"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Animate a neutral face: `mien express NEUTRAL.obj --timeline "happy 0.0-0.4-1.2-1.6 @0.8" --out x.npz`."""
+    """Animate a neutral face: `mien express NEUTRAL.obj --timeline "happy 0.0-0.4-1.2-1.6 @0.8" --out x.glb`."""
 
     neutral: tyro.conf.Positional[str] = "mean"
-    """The face at rest: an .obj or .ply on ICT-FaceKit's topology, or "mean" for the average face."""
+    """The face at rest: an .obj or .ply on ICT-FaceKit's topology (face region or whole head), or "mean" for the
+    average face."""
     timeline: str = "happy 0.1-0.5-1.2-1.6 @0.8"
     """Expressions with onset, apex, end of the apex and end [s], and an intensity; several parted by ";"."""
-    out: Path = Path("express.npz")
-    """File to write; its extension says how."""
+    out: Path = Path("express.glb")
+    """The mesh sequence: .glb, .usd, .pc2 or .mdd (with an .obj beside), .npz; a folder of .obj without extension."""
     fps: float = 30.0
     """Frames a second."""
-    unit_mm: float = 1.0
-    """Millimetres per unit of the neutral's file (10 for ICT-FaceKit's own files)."""
+    unit: Literal["mm", "cm", "m"] | None = None
+    """Unit of the neutral's file; by default it follows from its size (a .ply is in mm)."""
+    transfer: bool = False
+    """The neutral is of another topology: give it ICT-FaceKit's shapes by deformation transfer, and play the average
+    face's weights on them."""
+    clip: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write the 52 ARKit weights that explain the movement (.csv, .npz), for `mien retarget` onto any rig."""
+    wrinkles: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
+    """Also write how far the wrinkle normal map of each region shows in every frame."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained bundle in place of the one that ships with mien."""
 
@@ -39,19 +48,24 @@ def main(arguments: list[str]) -> None:
 
 
 def run(options: Options) -> None:
-    """Generate and write; raises MienError before any work when the output cannot be written."""
-    from mien.cli.outputs import check_writable
-    from mien.core import MeshSequence, formats
+    """Generate and write; raises MienError before any work when an output cannot be written."""
     from mien.systems.express.predict import Express
     from mien.systems.express.timeline import Timeline
 
-    known = formats.extensions(MeshSequence, writable=True)
-    if options.out.suffix.lower() not in known:
-        raise MienError(f"{options.out}: a mesh sequence is written as one of: {', '.join(known)}")
-    check_writable(options.out)
+    _check_outputs(options)
     timeline = Timeline.parse(options.timeline)
+    neutral = _neutral(options)
     express = Express(options.bundle)
-    sequence = express.generate(_neutral(options, express), timeline, fps=options.fps)
+    start = express.mean if neutral is None or options.transfer else neutral
+    sequence = express.generate(start, timeline, fps=options.fps)
+    clip = express.clip(sequence) if options.clip or options.transfer else None
+    if options.wrinkles:
+        _write_wrinkles(options.wrinkles, express, sequence)
+    if options.transfer and neutral is not None and clip is not None:
+        sequence = _transferred(neutral, clip)
+    if options.clip and clip is not None:
+        clip.save(options.clip)
+        print(f"wrote {options.clip}")
     sequence.save(options.out)
     moved = np.linalg.norm(sequence.vertices - sequence.vertices[0], axis=2)
     print(
@@ -60,12 +74,60 @@ def run(options: Options) -> None:
     print(f"wrote {options.out}")
 
 
-def _neutral(options: Options, express: "Express") -> np.ndarray:
+def _check_outputs(options: Options) -> None:
+    from mien.cli.outputs import check_clip_format, check_writable, needs_rig
+    from mien.core import MeshSequence, formats
+
+    known = formats.extensions(MeshSequence, writable=True)
+    if options.out.suffix.lower() not in known:
+        names = ", ".join(extension or "a folder" for extension in known)
+        raise MienError(f"{options.out}: a mesh sequence is written as one of: {names}")
+    if options.transfer and options.neutral == "mean":
+        raise MienError("--transfer brings movement to your own mesh: give its file as NEUTRAL")
+    if not options.out.suffix and options.out.exists():
+        raise MienError(f"{options.out} is there already; delete it or choose another name for the folder")
+    check_writable(options.out if options.out.suffix else options.out.parent / f"{options.out.name}.obj")
+    if options.clip:
+        check_clip_format(options.clip)
+        if needs_rig(options.clip):
+            raise MienError(f"{options.clip}: weights alone are written as .csv or .npz")
+        check_writable(options.clip)
+    if options.wrinkles:
+        if options.wrinkles.suffix.lower() != ".csv":
+            raise MienError(f"{options.wrinkles}: wrinkle signals are written as .csv")
+        check_writable(options.wrinkles)
+
+
+def _neutral(options: Options) -> Mesh | None:
+    """None for the average face."""
+    from mien.rigs.obj import UNITS, load_obj
     from mien.systems.express.folders import read_mesh
 
-    if options.neutral == "mean":
-        return express.mean
     path = Path(options.neutral)
-    if path.suffix.lower() not in {".obj", ".ply"}:
+    if options.neutral == "mean":
+        return None
+    if path.suffix.lower() == ".obj":
+        return load_obj(path, options.unit)
+    if path.suffix.lower() != ".ply":
         raise MienError(f"{path}: a neutral is an .obj or .ply file, or 'mean'")
-    return read_mesh(path)[0] * options.unit_mm
+    vertices, triangles = read_mesh(path)
+    scaled = (vertices * UNITS[options.unit or "mm"]).astype(np.float32)
+    return Mesh(vertices=scaled, topology=Topology(triangles=triangles))
+
+
+def _write_wrinkles(path: Path, express: "Express", sequence: "MeshSequence") -> None:
+    from mien.systems.express.wrinkles import write_csv
+
+    write_csv(path, sequence.times, express.wrinkles(sequence))
+    print(f"wrote {path}")
+
+
+def _transferred(neutral: Mesh, clip: "Clip") -> "MeshSequence":
+    """The clip on the neutral's own mesh."""
+    from mien import rigs
+    from mien.core import MeshSequence
+    from mien.rigs.transfer import transfer
+
+    rig = transfer(rigs.load("ict"), neutral, name="neutral")
+    vertices = np.stack([rig.perform(clip, frame) for frame in range(len(clip.times))])
+    return MeshSequence(times=clip.times, vertices=vertices.astype(np.float32), topology=rig.neutral.topology)

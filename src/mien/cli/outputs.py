@@ -6,10 +6,21 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.core import Clip, MienError, formats
+from mien.core import Clip, MienError, Rig, formats
 from mien.io.atomic import write_whole
 
-__all__ = ["check_clip_format", "check_writable", "expand", "write_picture"]
+__all__ = [
+    "check_clip_format",
+    "check_rig_format",
+    "check_writable",
+    "expand",
+    "needs_rig",
+    "save_clip",
+    "write_picture",
+    "write_rig",
+]
+
+_USD = (".usd", ".usda", ".usdc")
 
 
 def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
@@ -36,6 +47,47 @@ def check_clip_format(path: Path) -> None:
     known = formats.extensions(Clip, writable=True)
     if path.suffix.lower() not in known:
         raise MienError(f"{path}: a clip cannot be written as '{path.suffix}'; use one of: {', '.join(sorted(known))}")
+    _check_usd(path)
+
+
+def needs_rig(path: Path) -> bool:
+    """Whether a clip under this extension is a rig that performs it."""
+    return path.suffix.lower() in (".glb", *_USD)
+
+
+def save_clip(clip: Clip, path: Path, rig: Rig | None) -> None:
+    """Write a clip by its extension, with the rig where the format has one."""
+    if needs_rig(path):
+        clip.save(path, rig=rig)
+    else:
+        clip.save(path)
+
+
+def check_rig_format(path: Path) -> None:
+    """Raise MienError when a rig cannot be written under this extension."""
+    if path.suffix and path.suffix.lower() not in (".glb", *_USD):
+        raise MienError(f"{path}: a rig is written as .glb, .usd, or a folder of .obj files (a name without extension)")
+    _check_usd(path)
+
+
+def _check_usd(path: Path) -> None:
+    """Raise MienError when `path` is a USD file and OpenUSD is not installed."""
+    if path.suffix.lower() in _USD:
+        from mien.io.usd.stage import pxr
+
+        pxr("Usd")
+
+
+def write_rig(rig: Rig, path: Path) -> None:
+    """Write a rig at rest: .glb, .usd, .usda, .usdc, or a folder of .obj files (a name without extension)."""
+    check_rig_format(path)
+    if path.suffix.lower() == ".glb":
+        from mien.io.gltf.rig import write_rig as write
+    elif path.suffix:
+        from mien.io.usd.rig import write_rig as write
+    else:
+        from mien.rigs.obj import save_obj_folder as write
+    write(rig, path)
 
 
 class _Abandon(Exception):  # noqa: N818 - not an error

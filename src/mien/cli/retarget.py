@@ -16,11 +16,11 @@ class Options:
     """Perform a take on another rig, by shape names where they match and by motion where they do not."""
 
     take: tyro.conf.Positional[Path]
-    """A clip: Live Link Face .csv, .npz or an animated .glb."""
+    """A clip: Live Link Face .csv, .npz, or an animated .glb or .usd."""
     rig: str
-    """The rig to perform it: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files."""
+    """The rig to perform it: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files."""
     out: Path
-    """The file to write: .glb holds rig and animation, .npz and .csv the curves."""
+    """The file to write: .glb and .usd hold rig and animation, .npz and .csv the curves."""
     map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A mapping file (.json, .yaml): how the rig's own shapes make ARKit channels."""
     source: str = "mo"
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
 def run(options: Options) -> None:
     """Retarget one take; raises MienError before any work when the output cannot be written."""
     from mien import rigs
-    from mien.cli.outputs import check_clip_format, check_writable
+    from mien.cli.outputs import check_clip_format, check_writable, save_clip
     from mien.rigs.retarget import retarget
 
     check_clip_format(options.out)
@@ -49,10 +49,7 @@ def run(options: Options) -> None:
     clip = Clip.load(options.take)
     rig = rigs.load(options.rig, mapping=options.map, any_names=True)
     done = retarget(clip, rig, options.source, method=options.method, own_range=not options.same_size)
-    if options.out.suffix.lower() == ".glb":
-        done.clip.save(options.out, rig=rig)
-    else:
-        done.clip.save(options.out)
+    save_clip(done.clip, options.out, rig)
     print(f"by name: {len(done.named)} channels")
     if done.share is not None:
         print(

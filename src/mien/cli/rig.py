@@ -22,7 +22,7 @@ def info(rig: _Rig, /) -> None:
     """Show what a rig has: shapes, joints, landmarks.
 
     Args:
-        rig: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files
+        rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
     """
     from mien import rigs
     from mien.cli.display import console, table
@@ -58,7 +58,7 @@ def check(
     Exit code 1 when a shape looks wrong or a name is ambiguous, 0 otherwise.
 
     Args:
-        rig: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files
+        rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
         map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
         complete: missing shapes count as faults too
     """
@@ -100,50 +100,64 @@ def transfer(
 
     Args:
         to: the neutral, upright and looking along +Z
-        out: a .glb, or a folder for one .obj per shape
+        out: a .glb or .usd, or a folder for one .obj per shape
         source: the rig whose shapes are taken: ict, mo, or a file
         landmarks: where points are on the neutral: {"ibug68": {"30": vertex, ...}}; without, the face is found by shape
         unit: the unit of the neutral; by default it follows from its size
     """
     from mien import rigs
-    from mien.cli.outputs import check_writable
-    from mien.io.gltf.rig import write_rig
-    from mien.rigs.obj import load_obj, save_obj_folder
+    from mien.cli.outputs import check_rig_format, check_writable, write_rig
+    from mien.rigs.obj import load_obj
     from mien.rigs.transfer import read_landmarks
     from mien.rigs.transfer import transfer as make
 
-    as_glb = out.suffix.lower() == ".glb"
-    if out.suffix and not as_glb:
-        raise MienError(f"{out}: a rig is written as .glb, or as a folder of .obj files (a name without extension)")
-    check_writable(out) if as_glb else check_writable(out.parent / f"{out.name}.obj")
+    check_rig_format(out)
+    check_writable(out if out.suffix else out.parent / f"{out.name}.obj")
     if to.suffix.lower() != ".obj":
         raise MienError(f"{to}: the neutral is an .obj file")
     neutral = load_obj(to, unit)
     points = None if landmarks is None else read_landmarks(landmarks)
     rig = make(rigs.load(source), neutral, name=to.stem, landmarks=points)
-    if as_glb:
-        write_rig(rig, out)
-    else:
-        save_obj_folder(rig, out)
+    write_rig(rig, out)
     print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(neutral.vertices):,} vertices")
 
 
-def sheet(rig: _Rig, /, *, out: Path = Path("sheet.png")) -> None:
-    """Draw what a rig can do: three views, six expressions, every ARKit shape.
+def sheet(
+    rig: _Rig,
+    /,
+    *,
+    out: Path = Path("sheet.png"),
+    turntable: Annotated[Path | None, tyro.conf.arg(metavar="FILE.gif")] = None,
+    map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,  # noqa: A002
+) -> None:
+    """Draw what a rig can do: three views, six expressions, 15 visemes, every ARKit shape, its correctives.
 
     Args:
-        rig: mo, ict, a .glb, .vrm or .gltf file, or a folder of .obj files
+        rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
         out: the picture to write
+        turntable: also the head turning once, as a .gif
+        map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
     """
     from mien import rigs
     from mien.cli.outputs import check_writable, write_picture
-    from mien.viewer.sheet import contact_sheet
+    from mien.core import VISEMES
+    from mien.io.gif import write_gif
+    from mien.synth.motion.speech import viseme_weights
+    from mien.viewer import sheet as draw
 
     if out.suffix.lower() != ".png":
         raise MienError(f"{out}: the sheet is a .png picture; name it so")
-    check_writable(out)
-    write_picture(out, contact_sheet(rigs.load(rig)))
+    if turntable is not None and turntable.suffix.lower() != ".gif":
+        raise MienError(f"{turntable}: the turntable is a .gif; name it so")
+    for path in (out, turntable):
+        if path is not None:
+            check_writable(path)
+    loaded = rigs.load(rig, mapping=map)
+    write_picture(out, draw.contact_sheet(loaded, visemes={name: viseme_weights(name) for name in VISEMES}))
     print(f"wrote {out}")
+    if turntable is not None:
+        write_gif(turntable, draw.turntable(loaded))
+        print(f"wrote {turntable}")
 
 
 def _size(size: tuple[float, float, float]) -> str:

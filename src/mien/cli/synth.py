@@ -1,4 +1,4 @@
-"""`mien synth`: training images with their truth, and a look at them."""
+"""`mien synth`: training images and performances with their truth, and a look at them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from mien.core import MienError
 
-__all__ = ["Dataset", "Preview", "dataset", "main", "preview", "tile"]
+__all__ = ["Dataset", "Expressions", "Preview", "dataset", "expressions", "main", "preview", "tile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +55,28 @@ class Preview:
     """Other seeds, other faces."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Expressions:
+    """Perform the six basic expressions by many people, for `mien train express`; run again, it goes on."""
+
+    out: tyro.conf.Positional[Path] = Path("data/expressions")
+    """Folder of one small file per subject."""
+    subjects: int = 180
+    """People; training takes the first 153."""
+    per_expression: int = 2
+    """Takes of each expression by each of them."""
+    seed: int = 1
+    """The same seed and settings make the same files."""
+
+
 def main(arguments: list[str]) -> None:
-    """Parse the command line and run `dataset` or `preview`."""
-    commands = {"dataset": Dataset, "preview": Preview}
+    """Parse the command line and run `dataset`, `expressions` or `preview`."""
+    commands = {"dataset": Dataset, "expressions": Expressions, "preview": Preview}
     options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=arguments)
     if isinstance(options, Dataset):
         dataset(options)
+    elif isinstance(options, Expressions):
+        expressions(options)
     else:
         preview(options)
 
@@ -86,6 +102,22 @@ def dataset(options: Dataset) -> None:
             progress=advance,
         )
     print(f"{options.out}: {shards} shards")
+
+
+def expressions(options: Expressions) -> None:
+    """Perform the six basic expressions by many people into a folder; run again, it goes on where it was stopped."""
+    from mien.cli.display import progress_bar
+    from mien.synth.expressions import write_expressions
+
+    with progress_bar(f"{options.out}: subjects") as advance:
+        write_expressions(
+            options.out,
+            subjects=options.subjects,
+            per_expression=options.per_expression,
+            seed=options.seed,
+            progress=advance,
+        )
+    print(f"{options.out}: {options.subjects} subjects, {6 * options.per_expression} takes each")
 
 
 def preview(options: Preview) -> None:

@@ -33,6 +33,8 @@ class Clip:
     """Turn of the (left, right) eye about its own line of sight [rad]; None is none. Only recordings carry it."""
     confidence: Float[np.ndarray, "T"] | None = None
     """In [0, 1]; 0 where no face was seen. None means every frame is trusted."""
+    visibility: Float[np.ndarray, "T 3"] | None = None
+    """How much of the (eyes, brows, mouth) is in sight, in [0, 1]; None where nobody looked. Only captures carry it."""
     source: str = ""
     """Where it came from: a file name, a device, a generator's seed."""
 
@@ -42,7 +44,7 @@ class Clip:
             raise MienError(
                 f"clip weights have shape {self.weights.shape}, not ({frames} times, {len(self.channels)} channels)"
             )
-        for name in ("head_rotation", "head_translation", "gaze", "eye_torsion", "confidence"):
+        for name in ("head_rotation", "head_translation", "gaze", "eye_torsion", "confidence", "visibility"):
             value = getattr(self, name)
             if value is not None and len(value) != frames:
                 raise MienError(f"clip {name} has {len(value)} frames, not {frames}")
@@ -104,6 +106,7 @@ class Clip:
             head_translation=take(self.head_translation),
             gaze=take(self.gaze),
             eye_torsion=take(self.eye_torsion),
+            visibility=take(self.visibility),
             confidence=confidence,
         )
 

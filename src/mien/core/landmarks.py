@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["FIVE", "IBUG68", "MIEN70", "LandmarkAnchors", "LandmarkLayout"]
+__all__ = ["FIVE", "IBUG68", "MIEN70", "MIEN198", "LandmarkAnchors", "LandmarkLayout"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,3 +87,57 @@ MIEN70 = LandmarkLayout(
     closed=_CLOSED_68,
 )
 """iBUG 68 and the two iris centres (right, left)."""
+
+
+def _refined(curve: tuple[int, ...], first: int, each: int, *, closed: bool = False) -> tuple[int, ...]:
+    """A curve with `each` new points, numbered from `first`, after every one of its points (but an open end)."""
+    out: list[int] = []
+    for k, point in enumerate(curve):
+        out.append(point)
+        if closed or k + 1 < len(curve):
+            out += range(first + k * each, first + (k + 1) * each)
+    return tuple(out)
+
+
+_SIDED_198 = {
+    "brow_lower": (122, 5),
+    "iris_rim": (132, 4),
+    "nose_side": (140, 4),
+    "nostril": (148, 4),
+    "cheek": (156, 6),
+    "under_eye": (168, 3),
+    "smile_fold": (174, 3),
+    "forehead": (180, 4),
+}
+"""Pairs of groups that mien70 has no points of: the first number of the right one, and how many each has."""
+
+
+def _mien198() -> LandmarkLayout:
+    groups = dict(MIEN70.groups)
+    groups["eye_right"] = _refined(_GROUPS_68["eye_right"], 70, 2, closed=True)
+    groups["eye_left"] = tuple(MIEN70.mirror[i] if i < 70 else i + 12 for i in groups["eye_right"])
+    groups["lips_outer"] = _refined(_GROUPS_68["lips_outer"], 94, 1, closed=True)
+    groups["lips_inner"] = _refined(_GROUPS_68["lips_inner"], 106, 1, closed=True)
+    jaw = _GROUPS_68["jaw"]
+    groups["jaw"] = jaw[:4] + _refined(jaw[4:13], 114, 1) + jaw[13:]
+    for name, (first, count) in _SIDED_198.items():
+        groups[f"{name}_right"] = tuple(range(first, first + count))
+        groups[f"{name}_left"] = tuple(range(first + count, first + 2 * count))
+    groups |= {"forehead": (188, 189, 190), "chin": (191, 192, 193, 194), "philtrum": (195, 196, 197)}
+    pairs = list(enumerate(MIEN70.mirror))
+    for name, right in groups.items():
+        if name.endswith("_right") and name not in ("brow_right", "iris_right"):
+            pairs += zip(right, groups[name.replace("right", "left")], strict=True)
+    for name in ("lips_outer", "lips_inner"):  # a loop from the right corner: the left one is half way round
+        loop = groups[name]
+        pairs += [(loop[k], loop[len(loop) // 2 - k]) for k in range(len(loop))]
+    pairs += zip(groups["jaw"], groups["jaw"][::-1], strict=True)
+    pairs += [(191, 193), (195, 197)]
+    closed = MIEN70.closed | {f"{name}_{side}" for name in ("iris_rim", "nostril") for side in ("right", "left")}
+    return LandmarkLayout(name="mien198", count=198, groups=groups, mirror=_mirror(198, pairs), closed=closed)
+
+
+MIEN198 = _mien198()
+"""mien70 first, in its order; then closed lid and lip contours three and two times as dense, the lower edges of the
+brows, four points on each iris's rim (outer, upper, inner, lower), and what of nose, cheeks, jaw and forehead has no
+edge but moves with the muscles below. Every point is in one group, contours in drawing order."""

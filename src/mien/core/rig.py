@@ -1,8 +1,8 @@
-"""`Rig`: a neutral mesh, its blendshapes, joints and landmarks."""
+"""`Rig`: a neutral mesh, its blendshapes and their correctives, joints and landmarks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +15,7 @@ from mien.core.mesh import Mesh
 if TYPE_CHECKING:
     from mien.core.clip import Clip
 
-__all__ = ["Joint", "Rig"]
+__all__ = ["Corrective", "Joint", "Rig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,22 @@ class Joint:
     parent: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Corrective:
+    """When a corrective shape comes in: it is no channel, its weight follows from the channels' (each cut to [0, 1]).
+
+    Combination shapes as in Lewis et al. 2014, "Practice and Theory of Blendshape Facial Models", section 3.4.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    rule: Literal["product", "excess"] = "product"
+    """"product": of two or more channels' weights. "excess": how far the first channel's exceeds the second's."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rig:
-    """A face that can perform: vertices = skin(neutral + sum_s w_s shape_s)."""
+    """A face that can perform: vertices = skin(neutral + sum_s w_s shape_s + sum_k c_k(w) corrective_k)."""
 
     name: str
     neutral: Mesh
@@ -40,6 +53,10 @@ class Rig:
     """ARKit names where a shape answers one; other shapes keep names of their own."""
     shapes: Float[np.ndarray, "S V 3"]
     """Displacements from neutral at weight 1 [mm]."""
+    correctives: tuple[Corrective, ...] = ()
+    """What drives each of `corrective_shapes`. They are not channels: nothing sets, maps or solves for them."""
+    corrective_shapes: Float[np.ndarray, "K V 3"] | None = None
+    """Displacements at a corrective's weight 1 [mm]."""
     joints: tuple[Joint, ...] = ()
     joint_weights: Float[np.ndarray, "V J"] | None = None
     """Linear blend skinning weights, rows sum to 1. Vertices of a rig whose eyeLook shapes already turn its eyeballs
@@ -58,6 +75,20 @@ class Rig:
             raise MienError(
                 f"rig '{self.name}': shapes are {self.shapes.shape}, not ({len(self.shape_names)}, {vertices}, 3)"
             )
+        self._check_correctives()
+
+    def _check_correctives(self) -> None:
+        shape = (0,) if self.corrective_shapes is None else self.corrective_shapes.shape
+        wanted = (len(self.correctives), len(self.neutral.vertices), 3) if self.correctives else shape
+        if shape != wanted or shape[0] != len(self.correctives):
+            raise MienError(f"rig '{self.name}': corrective shapes are {shape}, not {wanted}")
+        names = [*self.shape_names, *(corrective.name for corrective in self.correctives)]
+        for corrective in self.correctives:
+            driven = len(set(corrective.channels))
+            if driven < 2 or driven != len(corrective.channels) or (corrective.rule == "excess" and driven != 2):
+                raise MienError(f"rig '{self.name}': corrective '{corrective.name}' has channels {corrective.channels}")
+            if names.count(corrective.name) > 1:
+                raise MienError(f"rig '{self.name}': there are two shapes '{corrective.name}'")
 
     def shape(self, name: str) -> Float[np.ndarray, "V 3"]:
         """Displacement of one shape [mm]; raises MienError when the rig lacks it."""
@@ -68,7 +99,43 @@ class Rig:
     def evaluate(
         self, weights: Float[np.ndarray, "*batch C"], channels: Sequence[str] = ARKIT
     ) -> Float[np.ndarray, "*batch V 3"]:
-        """Vertices [mm] at channel weights, in the rig's frame, before joints; channels the rig lacks do nothing."""
+        """Vertices [mm] at channel weights, in the rig's frame, before joints; channels the rig lacks do nothing.
+
+        Correctives come in by themselves.
+        """
+        out = self._blended(weights, channels)
+        driven = self.corrective_weights(weights, channels)
+        if self.corrective_shapes is None or not driven.any():
+            return out
+        flat = driven.reshape(-1, len(self.correctives)) @ self.corrective_shapes.reshape(len(self.correctives), -1)
+        out += flat.reshape(out.shape)
+        return out
+
+    def corrective_weights(
+        self, weights: Float[np.ndarray, "*batch C"], channels: Sequence[str] = ARKIT
+    ) -> Float[np.ndarray, "*batch K"]:
+        """Weights in [0, 1] of the correctives at channel weights; a channel that is not given counts as 0."""
+        if not self.correctives:
+            return np.zeros((*weights.shape[:-1], 0), np.float32)
+        at = {name: i for i, name in enumerate(channels)}
+        absent, full = len(channels), len(channels) + 1
+        deepest = max(len(corrective.channels) for corrective in self.correctives)
+        columns = [
+            [*(at.get(name, absent) for name in c.channels), *[full] * (deepest - len(c.channels))]
+            for c in self.correctives
+        ]
+        level = np.zeros((*weights.shape[:-1], len(channels) + 2), np.float32)
+        level[..., full] = 1.0
+        np.clip(weights, 0.0, 1.0, out=level[..., :absent], casting="same_kind")
+        of = level[..., np.array(columns)]
+        out = of.prod(axis=-1)
+        for k, corrective in enumerate(self.correctives):
+            if corrective.rule == "excess":
+                out[..., k] = np.maximum(of[..., k, 0] - of[..., k, 1], 0.0)
+        return out
+
+    def _blended(self, weights: np.ndarray, channels: Sequence[str]) -> np.ndarray:
+        """The neutral and the channels' shapes."""
         at = {name: i for i, name in enumerate(channels)}
         own = [s for s, name in enumerate(self.shape_names) if name in at]
         neutral = self.neutral.vertices

@@ -30,6 +30,8 @@ def to_onnx(module: nn.Module, example: Sequence[Tensor], inputs: Sequence[str],
         warnings.simplefilter("ignore", DeprecationWarning)
         # It says so of every instance norm without running statistics, which has none to use.
         warnings.filterwarnings("ignore", "ONNX export mode is set to TrainingMode.EVAL", UserWarning)
+        # It cannot fold the reversed slices by which padding is written; they cost nothing.
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         # Tracing turns checks of fixed shapes into constants, as wanted.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # pyright: ignore
         path = Path(folder) / "model.onnx"

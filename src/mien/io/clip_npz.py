@@ -18,6 +18,7 @@ _TAILS: dict[str, tuple[int, ...]] = {
     "gaze": (2, 2),
     "eye_torsion": (2,),
     "confidence": (),
+    "visibility": (3,),
 }
 """Optional array -> its shape after the frame axis."""
 

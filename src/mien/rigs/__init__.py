@@ -1,4 +1,4 @@
-"""Faces to perform on: the built-in head "mo", ICT-FaceKit "ict", any glTF or VRM, and folders of OBJ files."""
+"""Faces to perform on: the built-in head "mo", ICT-FaceKit "ict", any glTF, VRM or USD, and folders of OBJ files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,14 @@ from mien.rigs.names import NameReport, normalise
 
 __all__ = ["RigInfo", "load", "name_report", "rig_info"]
 
-_FILES = (".glb", ".vrm", ".gltf")
+_USD = (".usd", ".usda", ".usdc", ".usdz")
+_FILES = (".glb", ".vrm", ".gltf", *_USD)
 
 
 def load(name_or_path: str | Path, *, mapping: str | Path | None = None, any_names: bool = False) -> Rig:
-    """A rig by name ("mo", "ict"), from a .glb, .vrm or .gltf file, or from a folder of OBJ files.
+    """A rig by name ("mo", "ict"), from a .glb, .vrm, .gltf or USD file, or from a folder of OBJ files.
 
-    `mapping` is a file that says how the rig's shapes make channels (`mien.rigs.mapping`). Without it a glTF none of
+    `mapping` is a file that says how the rig's shapes make channels (`mien.rigs.mapping`). Without it a file none of
     whose shapes carries an ARKit name is refused, unless `any_names`. Raises MienError when there is no such rig.
     """
     if mapping is None:
@@ -39,6 +40,10 @@ def name_report(name_or_path: str | Path) -> NameReport:
         from mien.rigs import obj
 
         return obj.name_report(path)
+    if path.suffix.lower() in _USD:
+        from mien.rigs import usd
+
+        return usd.name_report(path)
     from mien.rigs import glb
 
     return glb.name_report(path)
@@ -63,6 +68,10 @@ def _plain(name_or_path: str | Path, unit: str | None, any_names: bool) -> Rig:
         raise MienError(
             f"there is no rig '{text}'; use mo, ict or a {', '.join(_FILES)} file, or a folder of .obj files"
         )
+    if path.suffix.lower() in _USD:
+        from mien.rigs.usd import load_usd
+
+        return load_usd(path, any_names=any_names)
     from mien.rigs.glb import load_glb
 
     return load_glb(path, any_names=any_names)

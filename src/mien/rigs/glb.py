@@ -15,20 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from mien.core.channels import ARKIT
-from mien.core.mesh import Mesh, Part, Topology
-from mien.core.rig import Joint, Rig
+from mien.core.rig import Rig
+from mien.io.gltf.correctives import correctives_of
 from mien.io.gltf.document import GltfDocument, read_glb
-from mien.io.gltf.rig import srgb_from_linear
-from mien.rigs.glb_pieces import LIMIT, ORDER, Piece, as_dict, pieces_of, target_names
-from mien.rigs.joints import PARENTS, find_joints
+from mien.rigs.assembly import Source, assembled, shapes_by_name
+from mien.rigs.glb_pieces import Piece, as_dict, pieces_of, target_names
+from mien.rigs.joints import find_joints
 from mien.rigs.names import NameReport, merged, normalise
-from mien.rigs.vrm import expressions, named_binds
+from mien.rigs.vrm import expressions, named_binds, preset_shapes
 
 __all__ = ["load_glb", "name_report"]
-
-_ON_HEAD = ("head", "jaw", "eyeLeft", "eyeRight")
-_EYE_TURN = 0.5
-"""Mean displacement [mm] of an eye joint's vertices by the eyeLook shapes above which the shapes turn the eye."""
 
 
 def load_glb(path: str | Path, *, any_names: bool = False) -> Rig:
@@ -46,7 +42,8 @@ def load_glb(path: str | Path, *, any_names: bool = False) -> Rig:
     named = [name for piece in pieces for name in piece.targets]
     if not named:
         document.fail("no morph targets, so this face cannot move; export it with its blendshapes")
-    if not (any_names or set(named) & set(ARKIT) or normalise(list(named_binds(document))).arkit):
+    known = {*named, *normalise(list(named_binds(document))).arkit, *preset_shapes(document)}
+    if not (any_names or known & set(ARKIT)):
         document.fail(
             f"none of its {len(set(named))} morph targets has an ARKit name (one is '{named[0]}'); rename them"
         )
@@ -61,36 +58,16 @@ def name_report(path: str | Path) -> NameReport:
 
 def _assemble(document: GltfDocument, pieces: list[Piece], shapes_of: list[list[str]], found: dict[str, int]) -> Rig:
     pieces = [_merged_seams(document, piece) for piece in pieces]
-    starts = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
-    vertices = np.concatenate([piece.positions for piece in pieces]) * np.float32(1000)
-    names = tuple(dict.fromkeys(name for piece in pieces for name in piece.targets))
-    if len(names) * len(vertices) * 12 > LIMIT:
-        document.fail(f"{len(names)} morph targets of {len(vertices)} vertices are too many; reduce the mesh")
-    shapes = np.zeros((len(names), len(vertices), 3), np.float32)
-    for piece, start in zip(pieces, starts, strict=False):
-        for name, shift in piece.targets.items():
-            shapes[names.index(name), start : start + len(shift)] += shift * np.float32(1000)
-    names, shapes = expressions(document, names, shapes, shapes_of)
-    joints, weights = _joints(document, pieces, found)
-    if _faces_away(document, joints):
-        turn = np.array([-1, 1, -1], np.float32)  # half a turn about Y
-        vertices, shapes = vertices * turn, shapes * turn
-        joints = tuple(
-            Joint(name=j.name, position=(-j.position[0], j.position[1], -j.position[2]), parent=j.parent)
-            for j in joints
-        )
-    weights = _without_turned_eyes(names, shapes, joints, weights)
-    topology = _topology(pieces, starts, _head(names, shapes, joints, weights))
-    return Rig(
+    names, shapes = expressions(document, *shapes_by_name(pieces, document.fail), shapes_of)
+    world = document.world_matrices()
+    source = Source(
         name=document.path.stem,
-        neutral=Mesh(vertices=vertices, topology=topology),
-        shape_names=names,
-        shapes=shapes,
-        joints=joints,
-        joint_weights=weights if joints else None,
-        colors=_colors(pieces),
         licence=_licence(document),
+        places={name: world[node, :3, 3] for name, node in found.items()},
+        faces_away="VRM" in as_dict(document.json.get("extensions")),
+        correctives=tuple(c for mesh in document.items("meshes") for c in correctives_of(mesh)),
     )
+    return assembled(source, pieces, names, shapes)
 
 
 def _merged_seams(document: GltfDocument, piece: Piece) -> Piece:
@@ -114,99 +91,6 @@ def _merged_seams(document: GltfDocument, piece: Piece) -> Piece:
         source=source,
         runs=piece.runs,
     )
-
-
-def _topology(pieces: list[Piece], starts: np.ndarray, head: np.ndarray) -> Topology:
-    triangles: list[np.ndarray] = []
-    corners: list[np.ndarray] = []
-    parts: list[Part] = []
-    uvs: list[np.ndarray] = []
-    done = uv_start = 0
-    for piece, start in zip(pieces, starts, strict=False):
-        written = len(piece.positions) if piece.source is None else len(piece.source)
-        for part, run in piece.runs:
-            own = run if piece.source is None or written == len(piece.positions) else piece.source[run]
-            triangles.append((own + start).astype(np.int32))
-            corners.append((run + uv_start).astype(np.int32))
-            parts.append(
-                Part(name=part.name, start=done, stop=done + len(run), color=part.color, roughness=part.roughness)
-            )
-            done += len(run)
-        uvs.append(np.zeros((written, 2), np.float32) if piece.uv is None else piece.uv)
-        uv_start += written
-    uv = None
-    if any(piece.uv is not None for piece in pieces):
-        uv = np.concatenate(uvs)
-        uv = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1)
-    split = uv is not None and len(uv) != starts[-1]
-    return Topology(
-        triangles=np.concatenate(triangles),
-        uv=uv,
-        uv_triangles=np.concatenate(corners) if split else None,
-        parts=tuple(parts),
-        groups={"head": head},
-    )
-
-
-def _joints(document: GltfDocument, pieces: list[Piece], found: dict[str, int]) -> tuple[tuple[Joint, ...], np.ndarray]:
-    """Joints at rest [mm] and vertex weights on them; none when the file has no head joint."""
-    weights = np.concatenate([piece.joints for piece in pieces])
-    if "head" not in found:
-        return (), np.zeros((len(weights), 0), np.float32)
-    world = document.world_matrices()
-    rooted = bool(weights[:, 0].any())
-    kept = [name for name in ORDER if name in found or (name == "root" and rooted)]
-    joints: list[Joint] = []
-    for name in kept:
-        place = (0.0, 0.0, 0.0) if name == "root" else tuple((world[found[name], :3, 3] * 1000).tolist())
-        parent = PARENTS.get(name)
-        if parent not in kept:
-            parent = "root" if rooted and name != "root" else None
-        joints.append(Joint(name=name, position=place, parent=parent))
-    return tuple(joints), weights[:, [ORDER.index(name) for name in kept]]
-
-
-def _faces_away(document: GltfDocument, joints: tuple[Joint, ...]) -> bool:
-    at = {joint.name: joint.position for joint in joints}
-    if "eyeLeft" in at and "eyeRight" in at:
-        return at["eyeLeft"][0] < at["eyeRight"][0]
-    return "VRM" in as_dict(document.json.get("extensions"))
-
-
-def _without_turned_eyes(
-    names: tuple[str, ...], shapes: np.ndarray, joints: tuple[Joint, ...], weights: np.ndarray
-) -> np.ndarray:
-    """Give the eyes' vertices to the head where eyeLook shapes turn them already, so that gaze is not applied twice."""
-    order = [joint.name for joint in joints]
-    for side in ("Left", "Right"):
-        if f"eye{side}" not in order:
-            continue
-        eye = order.index(f"eye{side}")
-        members = weights[:, eye] > 0.5
-        looks = [s for s, name in enumerate(names) if name.startswith("eyeLook") and name.endswith(side)]
-        if not members.any() or not looks:
-            continue
-        if np.linalg.norm(shapes[looks][:, members], axis=-1).mean(axis=1).max() > _EYE_TURN:
-            weights = weights.copy()
-            weights[:, order.index("head")] += weights[:, eye]
-            weights[:, eye] = 0
-    return weights
-
-
-def _head(names: tuple[str, ...], shapes: np.ndarray, joints: tuple[Joint, ...], weights: np.ndarray) -> np.ndarray:
-    arkit = [s for s, name in enumerate(names) if name in ARKIT]
-    inside = (np.abs(shapes[arkit]) > 1e-3).any(axis=(0, 2))
-    own = [j for j, joint in enumerate(joints) if joint.name in _ON_HEAD]
-    if own:
-        inside |= weights[:, own].sum(axis=1) > 0.5
-    return np.flatnonzero(inside)
-
-
-def _colors(pieces: list[Piece]) -> np.ndarray | None:
-    if all(piece.color is None for piece in pieces):
-        return None
-    linear = [np.ones((len(p.positions), 3)) if p.color is None else p.color for p in pieces]
-    return srgb_from_linear(np.concatenate(linear)).astype(np.float32)
 
 
 def _licence(document: GltfDocument) -> str:

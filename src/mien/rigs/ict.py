@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
 from mien.core.channels import ARKIT
+from mien.rigs.ict_landmarks import dense_anchors
 
 __all__ = ["EYE_AXES", "GROUPS", "find_ict", "load_ict"]
 
@@ -237,20 +238,31 @@ def _faces(base: bytes) -> dict[str, np.ndarray]:
     }
 
 
-def _anchors(sclera: dict[str, Float[np.ndarray, "P 3"]], count: int = 4) -> dict[str, LandmarkAnchors]:
-    """Both layouts. An iris centre is its sclera's corneal pole: where the visible iris is painted, not behind it."""
+def _anchors(neutral: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> dict[str, LandmarkAnchors]:
+    """All layouts. An iris centre is its sclera's corneal pole: where the visible iris is painted, not behind it."""
     first = np.array(_IBUG68)[:, None]
     anchors = {"ibug68": LandmarkAnchors(layout=IBUG68, indices=first, weights=np.ones((68, 1)))}
+    count = 4  # vertices next to the pole, which is none itself
     indices = np.repeat(first, count, axis=1)
     weights = np.zeros((68, count))
     weights[:, 0] = 1
+    eyes: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
     for side in ("right", "left"):
-        points = sclera[side]
-        nearest = np.argsort(-(points - _sphere(points)) @ np.array(EYE_AXES[side]))[:count]
-        indices = np.vstack([indices, nearest + GROUPS[f"sclera_{side}"][0]])
+        span = GROUPS[f"sclera_{side}"]
+        points, axis = neutral[slice(*span)].astype(np.float64), np.array(EYE_AXES[side])
+        centre = _sphere(points)
+        nearest = np.argsort(-(points - centre) @ axis)[:count]
+        indices = np.vstack([indices, nearest + span[0]])
         weights = np.vstack([weights, np.full(count, 1 / count)])
+        eyes[side] = (_within(triangles, *span), centre, axis)
     anchors["mien70"] = LandmarkAnchors(layout=MIEN70, indices=indices, weights=weights)
+    anchors["mien198"] = dense_anchors(anchors["mien70"], neutral, _within(triangles, *GROUPS["face"]), eyes)
     return anchors
+
+
+def _within(triangles: Int[np.ndarray, "F 3"], start: int, stop: int) -> Int[np.ndarray, "G 3"]:
+    """The triangles whose vertices all lie in a range."""
+    return triangles[((triangles >= start) & (triangles < stop)).all(axis=1)]
 
 
 def _sphere(points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "3"]:
@@ -310,7 +322,7 @@ def _build(arrays: dict[str, np.ndarray]) -> Rig:
             Joint(name="eyeRight", position=eye("right"), parent="head"),
         ),
         joint_weights=_skin(neutral),
-        landmarks=_anchors(sclera),
+        landmarks=_anchors(neutral, arrays["triangles"]),
         identity_modes=arrays["identity_modes"],
         licence="MIT, (c) 2020 USC Institute for Creative Technologies (ICT-FaceKit)",
     )

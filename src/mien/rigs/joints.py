@@ -7,12 +7,13 @@ the one nearest to the root wins among ancestors (`head` over its own `head` chi
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mien.io.gltf.document import GltfDocument
 from mien.rigs.names import words
 
-__all__ = ["NAMES", "PARENTS", "find_joints"]
+__all__ = ["NAMES", "PARENTS", "find_joints", "joints_by_name"]
 
 NAMES: dict[tuple[str, str | None], str] = {
     ("neck", None): "neck",
@@ -47,12 +48,18 @@ def find_joints(document: GltfDocument) -> dict[str, int]:
     found = _from_vrm(document)
     if found:
         return found
+    names = ["" if "mesh" in node else str(node.get("name", "")) for node in document.items("nodes")]
+    return joints_by_name(names, document.parents())
+
+
+def joints_by_name(names: Sequence[str], parents: Mapping[int, int]) -> dict[str, int]:
+    """mien joint -> index, of bones by their names and the parents that some have."""
     candidates: dict[str, list[int]] = {}
-    for index, node in enumerate(document.items("nodes")):
-        joint = _joint_of(str(node.get("name", "")))
-        if joint is not None and "mesh" not in node:
+    for index, name in enumerate(names):
+        joint = _joint_of(name)
+        if joint is not None:
             candidates.setdefault(joint, []).append(index)
-    parents = document.parents()
+    found: dict[str, int] = {}
     for joint, nodes in candidates.items():
         tops = [node for node in nodes if not _has_ancestor(node, nodes, parents)]
         if len(tops) == 1:
@@ -69,7 +76,7 @@ def _joint_of(name: str) -> str | None:
     return None
 
 
-def _has_ancestor(node: int, among: list[int], parents: dict[int, int]) -> bool:
+def _has_ancestor(node: int, among: list[int], parents: Mapping[int, int]) -> bool:
     while node in parents:
         node = parents[node]
         if node in among:

@@ -19,7 +19,16 @@ from mien.core.rig import Rig
 from mien.rigs.glb_pieces import LIMIT
 from mien.rigs.names import NameReport, normalise
 
-__all__ = ["NEUTRALS", "UNITS", "find_neutral", "load_obj", "load_obj_folder", "name_report", "save_obj_folder"]
+__all__ = [
+    "NEUTRALS",
+    "UNITS",
+    "find_neutral",
+    "load_obj",
+    "load_obj_folder",
+    "name_report",
+    "save_obj",
+    "save_obj_folder",
+]
 
 NEUTRALS = ("neutral", "neutralmesh", "neutralface", "base", "basis", "basemesh", "rest", "default")
 """Endings of the neutral's file name, lower case without separators."""
@@ -68,6 +77,11 @@ def name_report(folder: str | Path) -> NameReport:
     """How the file names of a folder are understood; raises MienError when it has no neutral or no shapes."""
     folder = Path(folder)
     return normalise([path.stem for path in _shape_paths(folder, find_neutral(folder))])
+
+
+def save_obj(rig: Rig, path: str | Path) -> None:
+    """Write the neutral of a rig as one OBJ [mm], whole or not at all; raises MienError when it cannot."""
+    _write(Path(path), rig.neutral.vertices, _tail(rig))
 
 
 def save_obj_folder(rig: Rig, folder: str | Path) -> None:

@@ -55,6 +55,8 @@ def transfer(source: Rig, neutral: Mesh, *, name: str = "transferred", landmarks
     for s, (shape_name, shape) in enumerate(zip(source.shape_names, source.shapes, strict=True)):
         moved = solver.shape(shape, meet=shape_name.startswith(_MEETING))
         shapes[s] = pieces.move(shape, lifted(match.skin.vertices, moved, eyes))
+    # What the transfer does depends on the pose (lids meet, lifted off the eyeballs), so a corrective is not made by
+    # itself: it would correct another rig's faults. The channels are complete without.
     return replace(
         target,
         shape_names=source.shape_names,

@@ -97,7 +97,7 @@ class Manifest:
     @property
     def layout(self) -> LandmarkLayout:
         """The landmark layout; raises MienError when this version of mien does not know it."""
-        for value in (landmarks.FIVE, landmarks.IBUG68, landmarks.MIEN70):
+        for value in (landmarks.FIVE, landmarks.IBUG68, landmarks.MIEN70, landmarks.MIEN198):
             if value.name == self.landmarks:
                 return value
         raise MienError(f"bundle '{self.name}' uses the unknown landmark layout '{self.landmarks}'; upgrade mien")

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from mien.core import Camera
+from mien.core import MIEN198, Camera
 from mien.synth.performer import Performance, Performer
 from mien.synth.renderer import Picture, Pose
 
@@ -21,9 +21,9 @@ width of a slanted surface is deep."""
 class Truth:
     """One frame's annotation."""
 
-    landmarks: Float[np.ndarray, "70 2"]
-    """mien70, px of the image."""
-    visible: Bool[np.ndarray, "70"]
+    landmarks: Float[np.ndarray, "198 2"]
+    """mien198, px of the image; mien70 comes first."""
+    visible: Bool[np.ndarray, "198"]
     weights: Float[np.ndarray, "52"]
     quaternion: Float[np.ndarray, "4"]
     """camera_from_head, xyzw."""
@@ -39,10 +39,13 @@ def annotate(
     weights: Float[np.ndarray, "52"],
 ) -> Truth:  # fmt: skip
     """What is true of a picture of `pose`."""
-    points = performer.landmarks(pose.vertices.astype(np.float64)) @ pose.rotation.T + pose.translation
+    in_head = performer.landmarks(pose.vertices.astype(np.float64))
+    points = in_head @ pose.rotation.T + pose.translation
     pixels = camera.project(points)
     visible = _seen(pixels, -points[:, 2], picture)
-    # An iris is hidden by its lids well before the depth buffer says so: the pole must be in the opening.
+    for k, side in enumerate(("left", "right")):
+        iris = [*MIEN198.groups[f"iris_{side}"], *MIEN198.groups[f"iris_rim_{side}"]]
+        visible[iris] &= _between_lids(in_head[iris] - pose.eyes[k], pose.lid_curves[k])
     hidden = []
     for ids in performer.body.probes.values():
         p = pose.vertices[ids] @ pose.rotation.T + pose.translation
@@ -58,8 +61,16 @@ def annotate(
     )
 
 
-def true_five(landmarks: Float[np.ndarray, "70 2"]) -> Float[np.ndarray, "5 2"]:
-    """The five points of `landmarks.FIVE` from mien70: means of the eye contours, nose tip, mouth corners."""
+def _between_lids(points: Float[np.ndarray, "N 3"], curves: Float[np.ndarray, "2 3"]) -> Bool[np.ndarray, "N"]:
+    """Whether points of an eyeball are in its opening: lids hide an iris well before the depth buffer says so."""
+    azimuth = np.arctan2(points[:, 0], points[:, 2])
+    elevation = np.arctan2(points[:, 1], np.hypot(points[:, 0], points[:, 2]))
+    upper, lower = curves @ np.stack([np.ones_like(azimuth), azimuth, azimuth**2])
+    return (elevation <= upper) & (elevation >= lower)
+
+
+def true_five(landmarks: Float[np.ndarray, "L 2"]) -> Float[np.ndarray, "5 2"]:
+    """The five points of `landmarks.FIVE` from mien70 or mien198: means of lids, nose tip, mouth corners."""
     return np.stack([landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]])
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.core import ARKIT, Rig
 from mien.rigs.ict import GROUPS, load_ict
+from mien.rigs.ict_landmarks import edge_paths
 
 __all__ = ["Body", "Lids", "Lips", "body"]
 
@@ -71,8 +71,9 @@ class Body:
     lids: tuple[Lids, Lids]
     """Left, right."""
     lips: Lips
-    landmarks: Int[np.ndarray, "70 K"]
-    landmark_weights: Float[np.ndarray, "70 K"]
+    landmarks: Int[np.ndarray, "198 K"]
+    """mien198's anchors; mien70 comes first."""
+    landmark_weights: Float[np.ndarray, "198 K"]
     probes: dict[str, Int[np.ndarray, "_"]]
     """Vertices whose visibility stands for the eyes, brows and mouth."""
 
@@ -101,7 +102,7 @@ def body() -> Body:
     for c, name in enumerate(ARKIT):
         if name in rig.shape_names:
             basis[c] = rig.shape(name)[ids]
-    anchors = rig.landmarks["mien70"]
+    anchors = rig.landmarks["mien198"]
     neutral = rig.neutral.vertices[ids].astype(np.float32)
     parts = {name: corner_triangles[a:b] for name, (a, b) in zip(drawn, spans, strict=True)}
     shaded = triangles[: spans[2][1]]
@@ -148,24 +149,11 @@ def _drawn(rig: Rig) -> tuple[list[str], np.ndarray, np.ndarray, list[tuple[int,
 
 def _walk(rig: Rig, points: tuple[int, ...]) -> np.ndarray:
     """Rig vertices along the shortest mesh paths through the given landmarks."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import dijkstra
-
     topology = rig.neutral.topology
-    faces = topology.triangles[: topology.parts[0].stop]
-    edges = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    lengths = np.linalg.norm(np.diff(rig.neutral.vertices[edges], axis=1)[:, 0], axis=1)
-    count = GROUPS["face"][1]
-    graph = coo_matrix((lengths, (edges[:, 0], edges[:, 1])), shape=(count, count)).tocsr()
     vertices = rig.landmarks["ibug68"].indices[list(points), 0]
-    path: list[int] = [int(vertices[0])]
-    for a, b in pairwise(vertices):
-        before = dijkstra(graph, False, b, return_predecessors=True)[1]
-        at = int(a)
-        while at != b:
-            at = int(before[at])
-            path.append(at)
-    return np.array(path)
+    ends = np.stack([vertices[:-1], vertices[1:]], axis=1)
+    paths = edge_paths(rig.neutral.vertices, topology.triangles[: topology.parts[0].stop], ends)
+    return np.concatenate([vertices[:1], *(path[1:] for path in paths)])
 
 
 def _lids(rig: Rig, new: np.ndarray, basis: np.ndarray, side: str) -> Lids:

@@ -1,7 +1,7 @@
 """Writing synthetic training sets as shards: deterministic, resumable, whole or not at all, by several processes.
 
-`DIR/shard-00000/` holds one .npy per field (the table is in `FIELDS`) and shard.json. Shard k depends only on the seed,
-k, and the settings that shard.json records.
+`DIR/shard-00000/` holds one .npy per field (tables: `FIELDS`, `SAMPLE_FIELDS`) and shard.json. Shard k depends only on
+the seed, k, and the settings that shard.json records.
 """
 
 import json
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import mien
-from mien.core import MienError
+from mien.core import ARKIT, MIEN198, MienError
+from mien.core.transforms import weights_from_gaze
 
 if TYPE_CHECKING:
     from mien.synth.performer import Performance
@@ -25,22 +26,24 @@ if TYPE_CHECKING:
     from mien.synth.scene import Action, Cast, Shot
     from mien.track.onet import ONet
 
-__all__ = ["CROP", "FIELDS", "MARGIN", "ShardSettings", "make_posed", "make_shard", "write_dataset"]
+__all__ = ["CROP", "FIELDS", "MARGIN", "SAMPLE_FIELDS", "ShardSettings", "make_posed", "make_shard", "write_dataset"]
 
 CROP, MARGIN = 128, 16
 SIDE = CROP + 2 * MARGIN
-FORMAT = 2
+FORMAT = 3
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
 _STILLS_PER_CAST = 8
 """Stills taken of one performer before the next is dressed (dressing costs as much as a few frames)."""
 _TAKES_PER_CAST = 2
+_NEUTRALS_PER_CAST = 2
+"""Shots of a performer's resting face, shared by the samples of one dressing."""
 _HOLD_IOU = 0.85
 """As at run time: the tracker's box is held until it and the refined one overlap less."""
 
 FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "crops": (np.uint8, (SIDE, SIDE, 3)),
-    "landmarks": (np.float32, (70, 2)),
-    "landmarks_visible": (np.uint8, (70,)),
+    "landmarks": (np.float32, (MIEN198.count, 2)),
+    "landmarks_visible": (np.uint8, (MIEN198.count,)),
     "weights": (np.float32, (52,)),
     "pose": (np.float32, (7,)),
     "gaze": (np.float32, (2, 2)),
@@ -48,7 +51,24 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "occluded": (np.float32, (3,)),
     "five_from_onet": (np.uint8, ()),
 }
-"""Field -> dtype and shape per frame; arrays are [N, T, *shape]. `identity` is int64 [N]."""
+"""Field -> dtype and shape per frame; arrays are [N, T, *shape]. Landmarks are mien198's [px of the crop]."""
+
+SAMPLE_FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
+    "identity": (np.int64, ()),
+    "neutral": (np.uint8, (SIDE, SIDE, 3)),
+    "neutral_landmarks": (np.float32, (MIEN198.count, 2)),
+    "neutral_weights": (np.float32, (52,)),
+}
+"""Field -> dtype and shape per sample; arrays are [N, *shape]. `neutral` is the same performer, dressed alike, with a
+resting face in a shot of its own: what calibrating shows the net before it sees the sample."""
+
+_RESTING = (
+    "browInnerUp", "browDownLeft", "browDownRight", "cheekSquintLeft", "cheekSquintRight", "eyeSquintLeft",
+    "eyeSquintRight", "jawForward", "mouthFrownLeft", "mouthFrownRight", "mouthSmileLeft", "mouthSmileRight",
+    "mouthPressLeft", "mouthPressRight", "mouthRollLower", "mouthShrugLower", "mouthPucker", "mouthStretchLeft",
+    "mouthStretchRight",
+)  # fmt: skip
+"""Channels in which a face that its owner calls relaxed may differ from neutral."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,23 +158,39 @@ def make_shard(
     cv2.setNumThreads(1)
     gl, onet = renderer(), ONet.load()
     count, frames = settings.per_shard, settings.frames
-    arrays = {name: np.zeros((count, frames, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
-    arrays["identity"] = np.zeros(count, np.int64)
+    arrays = _empty(count, frames)
     group = stills_per_cast if frames == 1 else _TAKES_PER_CAST
     for first in range(0, count, group):
         rng = np.random.default_rng([settings.seed, index, first, frames])
         identity = int(rng.integers(*settings.identities))
         who = cast(settings.seed, identity, variant=int(rng.integers(1 << 20)))
-        gl.wear(who.costume)
+        _dress(gl, who)
         rows = range(first, min(first + group, count))
         actions = [sample_action(rng, frames, settings.fps) for _ in rows]
         performance = who.performer.perform(np.concatenate([a.weights for a in actions]))
+        neutrals = [_neutral(rng, gl, onet, who) for _ in range(_NEUTRALS_PER_CAST)]
         for k, n in enumerate(rows):
-            arrays["identity"][n] = identity
-            into = {name: a[n] for name, a in arrays.items() if name != "identity"}
             take = performance.frames(k * frames, (k + 1) * frames)
-            _fill(rng, gl, onet, who, actions[k], take, into)
+            _fill(rng, gl, onet, who, actions[k], take, {name: arrays[name][n] for name in FIELDS})
+            _note(arrays, n, identity, neutrals[int(rng.integers(len(neutrals)))])
     return arrays
+
+
+def _dress(gl: "Renderer", who: "Cast") -> None:
+    gl.wear(who.costume)
+    who.performer.iris_radius = who.costume.look.iris_radius  # the rims' landmarks lie where the iris is painted
+
+
+def _empty(count: int, frames: int) -> dict[str, np.ndarray]:
+    per_frame = {name: np.zeros((count, frames, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
+    return per_frame | {name: np.zeros((count, *shape), dtype) for name, (dtype, shape) in SAMPLE_FIELDS.items()}
+
+
+def _note(arrays: dict[str, np.ndarray], n: int, identity: int, neutral: dict[str, np.ndarray]) -> None:
+    """Write what sample `n` has once."""
+    arrays["identity"][n] = identity
+    for name, value in neutral.items():
+        arrays[name][n] = value
 
 
 def make_posed(seed: int, identity: int, actions: Sequence["Action"]) -> dict[str, np.ndarray]:
@@ -172,15 +208,50 @@ def make_posed(seed: int, identity: int, actions: Sequence["Action"]) -> dict[st
     gl, onet = renderer(), ONet.load()
     rng = np.random.default_rng([seed, identity])
     who = cast(seed, identity)
-    gl.wear(who.costume)
+    _dress(gl, who)
     frames = len(actions[0].times)
-    arrays = {name: np.zeros((len(actions), frames, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
+    arrays = _empty(len(actions), frames)
+    own = np.random.default_rng([seed, identity, 0x2E])
+    neutrals = [_neutral(own, gl, onet, who) for _ in range(_NEUTRALS_PER_CAST)]
     for n, action in enumerate(actions):
         performance = who.performer.perform(action.weights)
-        rows = {name: array[n] for name, array in arrays.items()}
+        rows = {name: arrays[name][n] for name in FIELDS}
         _fill(rng, gl, onet, who, action, performance, rows, occluders=False)
-    arrays["identity"] = np.full(len(actions), identity, np.int64)
+        _note(arrays, n, identity, neutrals[n % len(neutrals)])
     return arrays
+
+
+def _neutral(rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast") -> dict[str, np.ndarray]:
+    """One shot of the resting face: `neutral`, `neutral_landmarks` and `neutral_weights`."""
+    action = sample_rest(rng)
+    rows = {name: np.zeros((1, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
+    _fill(rng, gl, onet, who, action, who.performer.perform(action.weights), rows, occluders=False)
+    return {
+        "neutral": rows["crops"][0],
+        "neutral_landmarks": rows["landmarks"][0],
+        "neutral_weights": rows["weights"][0],
+    }
+
+
+def sample_rest(rng: np.random.Generator) -> "Action":
+    """A face held still for calibration: mostly neutral, else a few channels up to 0.1, a lid's droop, a small gaze;
+    the head within 20 degrees of frontal.
+    """
+    from mien.synth.scene import Action
+
+    weights = np.zeros((1, 52), np.float32)
+    if rng.random() < 0.4:
+        for channel in rng.choice(_RESTING, int(rng.integers(1, 5)), replace=False):
+            weights[0, ARKIT.index(channel)] = rng.uniform(0, 0.1)
+    if rng.random() < 0.2:
+        droop = rng.uniform(0.02, 0.15)
+        for side in ("Left", "Right"):
+            weights[0, ARKIT.index(f"eyeBlink{side}")] = droop
+    if rng.random() < 0.3:
+        gaze = np.radians(np.clip(rng.normal(0, 3.0, 2), -8, 8))
+        weights[0] = np.maximum(weights[0], weights_from_gaze(np.tile(gaze, (1, 2, 1)))[0])
+    angles = np.radians(np.clip(rng.normal(0, (7.0, 5.0, 4.0)), (-20, -15, -12), (20, 15, 12)))
+    return Action(times=np.zeros(1), weights=weights, angles=angles[None], translation=np.zeros((1, 3)))
 
 
 def _fill(

@@ -1,9 +1,14 @@
 """180 people who each show six expressions in a way of their own: registered 4D sequences with their timing.
 
 What is stored are weights and styles (a few megabytes for everybody); `ExpressiveFace` makes the vertices, and is not
-linear in the weights: local size and slant of each face carry the displacements, skin gives out as it stretches, the
-jaw swings on an arc, and cheeks, glabella, forehead and chin bulge when two muscles press on them, the more the fuller
-they are. So a generator must know the neutral face to be right, as on scans. All depends on (seed, number) alone.
+linear in the weights: local size and slant of each face carry the displacements, skin gives out as it stretches and
+slides along the curve of its own face, the jaw swings on an arc, and cheeks, glabella, forehead and chin bulge when two
+muscles press on them, the more the fuller they are. So a generator must know the neutral face to be right, as on scans.
+
+How strongly and how fast somebody shows an expression says part of how: the units that are always there grow in
+proportion, others join late (an open-mouthed smile is a broad one), and the last muscle follows the first by a share of
+the onset. The rest is habit, the same in every take, and nothing of it can be read off the neutral face. All depends on
+(seed, number) alone.
 """
 
 from collections.abc import Callable
@@ -31,6 +36,7 @@ __all__ = [
     "ExpressiveFace",
     "Style",
     "Takes",
+    "perform",
     "pulse_at",
     "read_subject",
     "sample_takes",
@@ -44,11 +50,18 @@ FPS = 30.0
 FRAMES = 60
 FACE = 9409
 """Vertices of ICT-FaceKit's face region."""
-VERSION = 1
+VERSION = 2
 _KIND = "mien.expressions"
 
-_LATE = 0.08
-"""Largest delay of one muscle behind another [s] (co-articulation; Schmidt, Cohn & Tian 2003 report up to 0.1 s)."""
+_LATE = 0.2
+"""Largest delay of one muscle behind the first as a share of the onset (co-articulation; Schmidt, Cohn & Tian 2003
+report up to 0.1 s at onsets of half a second)."""
+_CORE = 0.3
+"""A unit whose range in the prototype starts here or higher is always shown; one that starts lower joins late."""
+_HABIT = (0.2, 0.8)
+"""Part of a prototype's range in which people differ: the whole range is that of all intensities and people."""
+_TIGHTEST = 1.0 / 40.0
+"""Sharpest bend that skin slides along [1/mm]: lips, lids and the nose's tip bend more, and do not slide."""
 _JAW_ANGLE = np.radians(25.0)
 """Turn of the jaw at jawOpen 1: ICT's chin goes 42 mm down and back at 95 mm from the condyle."""
 _CONDYLE = np.array([0.0, -10.0, 10.0])
@@ -61,8 +74,10 @@ class Style:
 
     level: Float[np.ndarray, "52"]
     """Weights at a full apex: which units take part, how strongly, left against right."""
+    recruit: Float[np.ndarray, "52"]
+    """At strength s a channel has its level times s to this power: 1 in proportion, more for one that joins late."""
     delay: Float[np.ndarray, "52"]
-    """Of each channel behind the first [s]."""
+    """Of each channel behind the first, as a share of the onset."""
     ease: float
     """Exponent of the ramps: 1 rises evenly, more starts slowly."""
 
@@ -99,16 +114,19 @@ def pulse_at(
 def subject_style(seed: int, number: int, expression: str) -> Style:
     """The habits of a person, the same in every take."""
     rng = np.random.default_rng([0xE5, seed, number, EMOTIONS.index(expression)])
-    level, delay = np.zeros(len(ARKIT)), np.zeros(len(ARKIT))
-    for stem, (low, high) in EXPRESSIONS[expression].items():
-        strength = rng.uniform(low, high)
-        late = rng.uniform(0.0, _LATE)
+    level, recruit, delay = np.zeros(len(ARKIT)), np.ones(len(ARKIT)), np.zeros(len(ARKIT))
+    units = EXPRESSIONS[expression]
+    for place, (stem, (low, high)) in enumerate(units.items()):
+        strength = low + (high - low) * rng.uniform(*_HABIT)
+        # Units in the prototype's order, about half of the delay a person's own.
+        late = _LATE * (0.5 * place / (len(units) - 1) + rng.uniform(0.0, 0.5))
         lean = np.clip(rng.normal(0.0, 0.12), -0.3, 0.3)  # smiles differ by about a tenth between sides
         for channel in expand(stem):
+            at = ARKIT.index(channel)
             side = 1.0 + lean * (channel.endswith("Left") - channel.endswith("Right"))
-            level[ARKIT.index(channel)] = min(strength * side, 1.0)
-            delay[ARKIT.index(channel)] = late
-    return Style(level=level, delay=delay, ease=float(rng.uniform(1.4, 2.4)))
+            level[at], delay[at] = min(strength * side, 1.0), late
+            recruit[at] = 1.0 + 1.5 * max(0.0, 1.0 - low / _CORE)
+    return Style(level=level, recruit=recruit, delay=delay, ease=float(rng.uniform(1.4, 2.4)))
 
 
 def sample_takes(seed: int, number: int, per_expression: int) -> Takes:
@@ -119,8 +137,8 @@ def sample_takes(seed: int, number: int, per_expression: int) -> Takes:
     weights, timings, labels = [], [], []
     for label, style in enumerate(styles):
         for _ in range(per_expression):
-            timing = np.cumsum([rng.uniform(*span) for span in ((0.1, 0.3), (0.25, 0.6), (0.15, 0.5), (0.25, 0.5))])
-            weights.append(_perform(rng, style, times, timing))
+            timing = np.cumsum([rng.uniform(*span) for span in ((0.1, 0.3), (0.25, 0.55), (0.15, 0.5), (0.25, 0.5))])
+            weights.append(perform(rng, style, times, timing))
             timings.append(timing)
             labels.append(label)
     face = ExpressiveFace(identity_coefficients(seed, number))
@@ -137,9 +155,13 @@ def sample_takes(seed: int, number: int, per_expression: int) -> Takes:
     )
 
 
-def _perform(rng: np.random.Generator, style: Style, times: np.ndarray, timing: np.ndarray) -> np.ndarray:
-    strength = rng.uniform(0.55, 1.0)
-    ramp = np.stack([pulse_at(times - late, timing, style.ease) for late in style.delay], axis=1)
+def perform(
+    rng: np.random.Generator, style: Style, times: Float[np.ndarray, "T"], timing: Float[np.ndarray, "4"]
+) -> Float[np.ndarray, "T 52"]:
+    """One take in a style: its strength is drawn, and the little that differs from take to take."""
+    strength = rng.uniform(0.4, 1.0) ** style.recruit
+    onset = timing[1] - timing[0]
+    ramp = np.stack([pulse_at(times - late * onset, timing, style.ease) for late in style.delay], axis=1)
     # Nobody holds an expression still: slow tremor of a few percent, only while it is shown.
     phase, rate = rng.uniform(0, 2 * np.pi, len(ARKIT)), rng.uniform(0.5, 2.0, len(ARKIT))
     tremor = 1.0 + 0.03 * np.sin(2 * np.pi * rate * times[:, None] + phase)
@@ -207,7 +229,14 @@ class ExpressiveFace:
         offset = np.tensordot(coefficients.astype(np.float32), shared.modes[: len(coefficients)], axes=1)
         self.neutral: Float[np.ndarray, "V 3"] = shared.neutral + offset
         self._normals = vertex_normals(self.neutral, shared.triangles)
-        self._frames = _local_maps(shared.neutral, self.neutral, shared.edges)
+        along = self.neutral[shared.edges[:, 1]] - self.neutral[shared.edges[:, 0]]
+        before = shared.neutral[shared.edges[:, 1]] - shared.neutral[shared.edges[:, 0]]
+        self.maps: Float[np.ndarray, "V 3 3"] = _local_maps(before, along, shared.edges, len(self.neutral), np.eye(3))
+        """Displacements of the mean face -> those of this one."""
+        turn = self._normals[shared.edges[:, 1]] - self._normals[shared.edges[:, 0]]
+        bend = _local_maps(along, turn, shared.edges, len(self.neutral), np.zeros((3, 3)))
+        size = np.linalg.norm(bend, axis=(1, 2), keepdims=True)
+        self._bend = bend * np.minimum(1.0, _TIGHTEST / np.maximum(size, 1e-9)).astype(np.float32)
         # Fullness of a region: how far it stands out from the mean face, in its spread over people (about 3 mm).
         out = (offset * vertex_normals(shared.neutral, shared.triangles)).sum(1) / 3.0
         self._gains = [
@@ -227,8 +256,11 @@ class ExpressiveFace:
         weights = np.asarray(weights, np.float32)
         used = np.flatnonzero(weights.any(axis=0))
         w = weights[:, used]
-        skin = self._carried(w @ self._shared.skin[used])
+        skin = _apply(self.maps, w @ self._shared.skin[used])
         skin /= np.sqrt(1.0 + (skin**2).sum(axis=2, keepdims=True) / np.float32(self.give**2))
+        # Skin that slides by s along a face of curvature S stays on it: it sinks by s S s / 2 below the tangent.
+        sinks = (_apply(self._bend, skin) * skin).sum(axis=2, keepdims=True)
+        skin -= np.float32(0.5) * sinks * self._normals
         moved = skin + self._jaw(weights)
         for (a, b, _, where), gain in zip(self._shared.bulges, self._gains, strict=True):
             both = weights[:, ARKIT.index(a)] * weights[:, ARKIT.index(b)]
@@ -236,15 +268,12 @@ class ExpressiveFace:
                 moved += both[:, None, None] * (np.float32(gain) * where[:, None] * self._normals)
         return moved
 
-    def _carried(self, flat: np.ndarray) -> np.ndarray:
-        return np.einsum("vij,tvj->tvi", self._frames, flat.reshape(len(flat), -1, 3), optimize=True)
-
     def _jaw(self, weights: np.ndarray) -> np.ndarray:
         """Rigid bone under the skin: jaw shapes, and the arc that a straight shape lacks."""
         bones = [c for c, name in enumerate(ARKIT) if name.startswith("jaw")]
         if not weights[:, bones].any():
             return np.zeros((len(weights), FACE, 3), np.float32)
-        moved = self._carried(weights[:, bones] @ self._shared.jaw[bones])
+        moved = _apply(self.maps, weights[:, bones] @ self._shared.jaw[bones])
         opened = weights[:, ARKIT.index("jawOpen")]
         chord = self._shared.jaw[ARKIT.index("jawOpen")].reshape(-1, 3)
         away = self.neutral + chord / 2 - _CONDYLE.astype(np.float32)
@@ -256,16 +285,18 @@ class ExpressiveFace:
         return moved + (4 * opened * (1 - opened))[:, None, None] * sagitta
 
 
-def _local_maps(mean: np.ndarray, own: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Per vertex, the linear map [3, 3] that best takes the mean face's surroundings to this face's (two rounds wide).
+def _apply(maps: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Maps [V, 3, 3] on vectors [T, V * 3] or [T, V, 3]."""
+    return np.einsum("vij,tvj->tvi", maps, vectors.reshape(len(vectors), -1, 3), optimize=True)
 
-    Least squares over edges, held to the identity where a flat ring says nothing about its normal.
+
+def _local_maps(a: np.ndarray, b: np.ndarray, edges: np.ndarray, count: int, rest: np.ndarray) -> np.ndarray:
+    """Per vertex, the linear map [3, 3] that best takes `a` [E, 3] to `b` [E, 3] on the edges around (two rounds wide).
+
+    Least squares, held to `rest` where a flat ring says nothing about its normal.
     """
     from scipy.sparse import csr_matrix
 
-    count = len(mean)
-    a = mean[edges[:, 1]] - mean[edges[:, 0]]
-    b = own[edges[:, 1]] - own[edges[:, 0]]
     gather = csr_matrix(
         (np.ones(len(edges), np.float32), (edges[:, 0], np.arange(len(edges)))), shape=(count, len(edges))
     )
@@ -274,10 +305,9 @@ def _local_maps(mean: np.ndarray, own: np.ndarray, edges: np.ndarray) -> np.ndar
     own_moment = gather @ np.einsum("ei,ej->eij", a, a).reshape(-1, 9)
     for _ in range(2):
         cross, own_moment = cross + ring @ cross, own_moment + ring @ own_moment
-    scale = own_moment[:, [0, 4, 8]].sum(1) / 3
-    hold = 0.1 * scale[:, None, None] * np.eye(3, dtype=np.float32)
-    left = cross.reshape(-1, 3, 3) + hold
-    right = own_moment.reshape(-1, 3, 3) + hold
+    scale = own_moment[:, [0, 4, 8]].sum(1)[:, None, None] / 3
+    left = cross.reshape(-1, 3, 3) + 0.1 * scale * rest
+    right = own_moment.reshape(-1, 3, 3) + 0.1 * scale * np.eye(3, dtype=np.float32)
     return (left @ np.linalg.inv(right)).astype(np.float32)
 
 

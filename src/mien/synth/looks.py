@@ -53,6 +53,8 @@ class Brows:
     color: Color
     density: float
     """In [0, 1]; 0 is nearly hairless."""
+    body: float
+    """Share of the band that reads as one dark patch from afar, as close hairs do."""
     thickness: float
     """Height of the hairy band [px]."""
     taper: float
@@ -112,6 +114,10 @@ class Look:
     shadow_color: Color
     eye_shadow: float
     lashes: float
+    crease: float
+    """Depth of the fold over the upper lid; 0 for none."""
+    crease_height: float
+    """Its height over the lid margin [chart px]."""
     brows: Brows
     hair: HairStyle
     stubble: float
@@ -133,9 +139,12 @@ class Look:
 def sample_look(rng: np.random.Generator) -> Look:
     """A look drawn from broad, independent ranges: variety serves learning more than census shares."""
     melanin = float(rng.uniform(0, 1) ** 1.15)
-    blood, yellow = float(rng.normal(0.05, 0.12)), float(rng.normal(0.0, 0.14))
+    blood, yellow = float(rng.normal(0.17, 0.15)), float(rng.normal(0.0, 0.14))
     skin = skin_color(melanin, blood, yellow)
     hair_color = _hair_color(rng, melanin)
+    natural = hair_color
+    if rng.random() < 0.03:  # dyed; brows and beard are not
+        hair_color = rng.uniform(0.02, 0.4, 3)
     feminine = rng.random() < 0.5
     bearded = not feminine and rng.random() < 0.55
     beard = str(rng.choice(["none", "moustache", "goatee", "full", "chin"], p=[0.35, 0.12, 0.15, 0.30, 0.08]))
@@ -144,7 +153,7 @@ def sample_look(rng: np.random.Generator) -> Look:
         melanin=melanin,
         skin=skin,
         mottling=float(rng.uniform(0.01, 0.05)),
-        redness=float(rng.gamma(2.0, 0.09)),
+        redness=float(rng.gamma(2.2, 0.11)),
         shadows=float(rng.uniform(0, 0.35)),
         freckles=float(rng.uniform(0.2, 1)) if rng.random() < 0.18 else 0.0,
         moles=int(rng.poisson(1.0)),
@@ -158,12 +167,14 @@ def sample_look(rng: np.random.Generator) -> Look:
         shadow_color=skin * rng.uniform(0.35, 0.8, 3),
         eye_shadow=float(rng.uniform(0.2, 0.8)) if make_up and rng.random() < 0.5 else 0.0,
         lashes=float(rng.uniform(0.45, 1.0) if make_up else rng.uniform(0.1, 0.6)),
-        brows=_brows(rng, hair_color, melanin, feminine, make_up),
+        crease=float(rng.uniform(0.2, 0.75)) if rng.random() < 0.8 else 0.0,
+        crease_height=float(rng.uniform(8, 17)),
+        brows=_brows(rng, natural, melanin, feminine, make_up),
         hair=_hair(rng, hair_color, feminine),
         stubble=float(rng.uniform(0.1, 0.8)) if not feminine and rng.random() < 0.6 else 0.0,
         beard=beard if bearded else "none",
         beard_length=float(rng.uniform(2, 14) if rng.random() < 0.8 else rng.uniform(14, 35)),
-        beard_color=_beard_color(rng, hair_color),
+        beard_color=_beard_color(rng, natural),
         **_eyes(rng, melanin),
     )
 
@@ -173,8 +184,6 @@ def _hair_color(rng: np.random.Generator, melanin: float) -> Color:
     light = np.clip(1 - 1.6 * melanin, 0.03, 1)
     shares = np.array([1.2, 1.2, 0.9 * light + 0.1, 0.7 * light, 0.8 * light, 0.25 * light, 0.35, 0.2])
     color = _HAIR[names[rng.choice(len(names), p=shares / shares.sum())]]
-    if rng.random() < 0.03:  # dyed
-        color = rng.uniform(0.02, 0.4, 3)
     return np.clip(color * rng.uniform(0.75, 1.3) * rng.normal(1, 0.04, 3), 0.006, 0.8)
 
 
@@ -196,15 +205,19 @@ def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: f
 
 
 def _brows(rng: np.random.Generator, hair: Color, melanin: float, feminine: bool, make_up: bool) -> Brows:
-    dark = _HAIR["dark brown"]
-    share = rng.uniform(0.1, 0.9)
+    # Most brows are darker than the hair; fair ones stay fair.
+    dark = _HAIR["dark brown"] * 0.8
+    share = rng.uniform(0.05, 0.75) if rng.random() < 0.8 else rng.uniform(0.75, 1.0)
+    # With the hairs that stand out of it the band is 5 to 8 mm high on women, 6 to 11 mm on men; some are plucked thin.
+    thickness = rng.uniform(8, 17) if feminine else rng.uniform(11, 24)
     return Brows(
-        color=np.clip((hair * share + dark * (1 - share)) * rng.uniform(0.6, 1.2), 0.006, 0.5),
-        density=float(rng.beta(2.2, 1.3)),
-        thickness=float(rng.uniform(5, 11) if feminine else rng.uniform(7, 16)),
-        taper=float(rng.uniform(0.3, 0.8)),
-        arch=float(rng.normal(3.0 if feminine else 1.0, 2.5)),
-        lift=float(rng.normal(0, 3.0)),
+        color=np.clip((hair * share + dark * (1 - share)) * rng.uniform(0.5, 1.05), 0.006, 0.5),
+        density=float(rng.beta(2.4, 1.1)),
+        body=float(rng.uniform(0.2, 0.8)),
+        thickness=float(rng.uniform(5, 10) if feminine and rng.random() < 0.3 else thickness),
+        taper=float(rng.uniform(0.35, 0.85)),
+        arch=float(rng.normal(3.0 if feminine else 0.5, 3.0)),
+        lift=float(rng.normal(-2.5, 3.5)),
         gap=float(rng.normal(0, 4.0)),
         tail=float(rng.uniform(0.82, 1.12)),
         made_up=float(rng.uniform(0.2, 0.7)) if make_up else float(rng.uniform(0, 0.25)),
@@ -216,14 +229,14 @@ def _hair(rng: np.random.Generator, color: Color, feminine: bool) -> HairStyle:
     shares = (
         [0.01, 0.03, 0.10, 0.04, 0.14, 0.18, 0.28, 0.10, 0.12]
         if feminine
-        else [0.10, 0.17, 0.26, 0.15, 0.10, 0.05, 0.04, 0.08, 0.05]
+        else [0.05, 0.11, 0.33, 0.18, 0.12, 0.05, 0.04, 0.08, 0.04]
     )
     kind = str(rng.choice(kinds, p=shares))
     volume = {"short": (4, 18), "quiff": (10, 35), "curly": (15, 55), "buzz": (1, 3)}.get(kind, (6, 22))
     return HairStyle(
         kind=kind,
         color=color,
-        hairline=float(np.clip(rng.normal(0.0 if feminine else 0.06, 0.09), -0.18, 0.45)),
+        hairline=float(np.clip(rng.normal(-0.03 if feminine else 0.01, 0.1), -0.2, 0.45)),
         volume=float(rng.uniform(*volume)),
         length=float(rng.uniform(40, 110) if kind == "medium" else rng.uniform(110, 260)),
         part=float(rng.normal(0, 0.35)),
@@ -242,7 +255,7 @@ def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, Any]:
         "iris_ring": np.clip(iris * rng.uniform(0.25, 0.6), 0.005, 0.4),
         "iris_radius": float(rng.normal(5.85, 0.22)),
         "pupil": float(rng.uniform(1.1, 2.9)),
-        "sclera": np.array([0.60, 0.60 - 0.8 * red, 0.585 - 0.9 * red]) * rng.uniform(0.75, 1.1),
+        "sclera": np.array([0.52, 0.51 - 0.8 * red, 0.49 - 0.9 * red]) * rng.uniform(0.7, 1.1),
         "teeth": linear(226, 218, 200)
         * rng.uniform(0.65, 1.05)
         * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.82, 1)]),

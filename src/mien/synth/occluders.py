@@ -196,12 +196,12 @@ def sample_held(rng: np.random.Generator, performer: Performer, look: Look) -> H
         "nose": lm[30],
     }
     spot = spots[str(rng.choice(list(spots)))] + rng.normal(0, 10, 3)
-    kind = str(rng.choice(["hand", "fingers", "microphone", "slab", "cup"], p=[0.36, 0.22, 0.2, 0.12, 0.1]))
+    kind = str(rng.choice(["hand", "fingers", "microphone", "slab", "cup"], p=[0.42, 0.26, 0.2, 0.04, 0.08]))
     speed = rng.normal(0, 35, 3) * (rng.random() < 0.6)
     from scipy.spatial.transform import Rotation
 
     if kind in ("hand", "fingers"):
-        solid = _hand(rng, look, fingers=4 if kind == "hand" else int(rng.integers(1, 4)))
+        solid = _hand(rng, look, fingers=4 if kind == "hand" else int(rng.integers(2, 4)))
         side = 1 if spot[0] > 0 else -1
         turn = Rotation.from_euler(
             "ZYX", [side * rng.uniform(0.1, 1.4), side * rng.uniform(-0.3, 0.8), rng.normal(0, 0.3)]
@@ -260,8 +260,8 @@ def _hand(rng: np.random.Generator, look: Look, fingers: int) -> Solid:
         parts.append(
             ellipsoid(path[0] + (0, -7, 6.3), (4.4, 6.5, 1.6), np.clip(skin * (1.15, 1.05, 1.05), 0, 0.9), Id.OCCLUDER)
         )
+    parts.append(ellipsoid(np.array([0, -112.0, 4]), (42, 52, 15), skin, Id.OCCLUDER))
     if fingers >= 3:
-        parts.append(ellipsoid(np.array([0, -112.0, 4]), (42, 52, 15), skin, Id.OCCLUDER))
         thumb = np.array([[-36, -100, 8], [-50, -72, 12], [-52, -48, 14.0]]) * (rng.choice([-1, 1]), 1, 1)
         parts.append(tube(thumb, np.array([12, 10, 6.0]), skin, Id.OCCLUDER, sides=9))
     return join(parts)

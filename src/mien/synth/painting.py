@@ -244,12 +244,18 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
     for eye in (chart.points[36:42], chart.points[42:48]):
         window = _window(eye, 34)
         upper = eye[:4] - (window[1].start, window[0].start)
+        lower = eye[[3, 4, 5, 0]] - (window[1].start, window[0].start)
         part = color[window]
-        line = np.zeros(part.shape[:2], np.uint8)
-        _stroke(line, open_curve(upper), 255, 3.0)
-        near = cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), 1.6)
+        near = _soft_line(part, upper, 4.0, 1.6)
+        below = _soft_line(part, lower, 3.0, 1.5)
         inner = cv2.GaussianBlur(np.ascontiguousarray(chart.eyes[window]), (0, 0), 1.5)
-        part *= ((1 - np.clip((0.25 + look.liner) * near, 0, 0.9)) * (1 - 0.25 * inner))[..., None]
+        # Lash roots and the lid's own shadow: from afar every eye is outlined, more above than below.
+        dark = np.clip((0.45 + 0.4 * look.lashes + 0.6 * look.liner) * near, 0, 0.92)
+        dark = 1 - (1 - dark) * (1 - np.clip((0.12 + 0.2 * look.lashes + 0.35 * look.liner) * below, 0, 0.8))
+        if look.crease > 0:
+            fold = upper + np.array([[0, 0.45], [0, 1], [0, 1], [0, 0.5]]) * look.crease_height
+            dark = 1 - (1 - dark) * (1 - look.crease * _soft_line(part, fold, 3.0, 1.5))
+        part *= ((1 - dark) * (1 - 0.25 * inner))[..., None]
         if look.eye_shadow > 0:
             x, y = np.arange(part.shape[1]), np.arange(part.shape[0])[:, None]
             cx, cy = upper.mean(0) + np.array([0, 12])
@@ -265,7 +271,7 @@ def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.nd
     line = line + np.array([0, brows.lift - 6])
     line[2:4, 1] += brows.arch * np.array([0.7, 1.0])
     curve = open_curve(line, 12)
-    count = int(60 + 240 * brows.density)
+    count = int(110 + 420 * brows.density * min(brows.thickness / 14, 1.6))
     along = rng.uniform(0, 1, count)
     across = rng.uniform(-1, 1, count)
     width = brows.thickness * (1 - brows.taper * smoothstep(0.35, 1.0, along)) * smoothstep(-0.15, 0.12, along) / 2
@@ -283,15 +289,25 @@ def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.nd
     segments = np.round((np.stack([base, tip], axis=1) - corner) * 16).astype(np.int32)
     cv2.polylines(image, list(segments), False, 255, 1, cv2.LINE_AA, shift=4)
     hairs = cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 0.7)
-    if brows.made_up > 0.02:
-        band = np.zeros_like(image)
-        edge = np.interp(np.linspace(0, 1, len(curve)), [0, 0.1, 0.5, 1], [0.7, 1, 0.9, 0.3])[:, None]
-        half = np.array([[0, brows.thickness * 0.42]]) * edge
-        ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
-        cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-        hairs = np.maximum(hairs, brows.made_up * cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.0))
-    strength = np.clip(hairs * (0.45 + 0.75 * brows.density), 0, 0.96)[..., None]
+    band = np.zeros_like(image)
+    at = np.linspace(0, 1, len(curve))
+    edge = np.interp(at, [0, 0.18, 0.4, 1], [0.4, 0.95, 1, 0.8 * (1 - brows.taper)])[:, None]
+    half = np.array([[0, brows.thickness * 0.5]]) * edge
+    ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
+    cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
+    soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 1.6 + 0.12 * brows.thickness)
+    patchy = 1 + 0.22 * fractal(rng, 0.8, 20)[window]
+    under = np.maximum(brows.body * brows.density * patchy, brows.made_up) * soft
+    hairs = hairs * (0.5 + 0.6 * brows.density)
+    strength = np.clip(hairs + under * (1 - hairs), 0, 0.96)[..., None]
     part += strength * (brows.color.astype(np.float32) - part)
+
+
+def _soft_line(like: np.ndarray, points: np.ndarray, width: float, blur: float) -> Float[np.ndarray, "H W"]:
+    """A blurred curve through points, 1 in its middle."""
+    line = np.zeros(like.shape[:2], np.uint8)
+    _stroke(line, open_curve(points), 255, width)
+    return cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), blur)
 
 
 def _stroke(image: np.ndarray, curve: np.ndarray, value: int, width: float) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mien.core import ARKIT
+from mien.core import ARKIT, MIEN198
 from mien.core.transforms import gaze_from_weights
+from mien.rigs.ict_landmarks import IRIS_RADIUS
 from mien.synth.body import LID_COLUMNS, Body, Lids, body, smoothstep
 
 __all__ = ["Performance", "Performer", "identity_coefficients"]
@@ -23,6 +24,7 @@ _LID_CLEARANCE = 0.75
 _LIPS_AT_REST = 0.6
 """Height between the marked lip lines when the lips touch behind them [mm]; 0.8 on ICT's own closed neutral."""
 _ROLLS = tuple(ARKIT.index(c) for c in ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mouthPressRight"))
+_IRISES = tuple((68 + k, [*MIEN198.groups[f"iris_rim_{side}"]]) for k, side in enumerate(("right", "left")))
 _LIP_COLUMNS = np.linspace(-0.92, 0.92, 13)
 
 
@@ -55,7 +57,9 @@ class Performance:
 class Performer:
     """One identity. `perform(weights)` is pure."""
 
-    def __init__(self, coefficients: Float[np.ndarray, "M"]) -> None:
+    def __init__(self, coefficients: Float[np.ndarray, "M"], *, iris_radius: float = IRIS_RADIUS) -> None:
+        self.iris_radius = iris_radius
+        """Of the limbus, along the eyeball [mm]."""
         self.body: Body = body()
         flat = coefficients.astype(np.float32) @ self.body.modes[: len(coefficients)]
         self.neutral: Float[np.ndarray, "V 3"] = self.body.neutral + flat.reshape(-1, 3)
@@ -74,9 +78,13 @@ class Performer:
         """Distance of the eyeball centres [mm]."""
         return float(np.linalg.norm(self.eyes[0] - self.eyes[1]))
 
-    def landmarks(self, vertices: Float[np.ndarray, "*batch V 3"]) -> Float[np.ndarray, "*batch 70 3"]:
-        """mien70 on given vertices."""
-        return np.einsum("...lkd,lk->...ld", vertices[..., self.body.landmarks, :], self.body.landmark_weights)
+    def landmarks(self, vertices: Float[np.ndarray, "*batch V 3"]) -> Float[np.ndarray, "*batch 198 3"]:
+        """mien198 on given vertices; mien70 comes first."""
+        points = np.einsum("...lkd,lk->...ld", vertices[..., self.body.landmarks, :], self.body.landmark_weights)
+        for pole, rim in _IRISES:  # the anchors are those of a mean iris
+            centre = points[..., [pole], :]
+            points[..., rim, :] = centre + (points[..., rim, :] - centre) * (self.iris_radius / IRIS_RADIUS)
+        return points
 
     def perform(self, weights: Float[np.ndarray, "T 52"]) -> Performance:
         """Vertices for each row of weights in [0, 1]; eyes turn by the gaze that the eyeLook channels mean."""

@@ -26,7 +26,7 @@ void light(vec3 p, vec3 n, float ao, vec3 bleed, float power, out vec3 diffuse, 
     float facing = max(dot(c, v), 0.0), fresnel = 0.03 + 0.5 * pow(1.0 - facing, 5.0);
     diffuse *= mix(vec3(ao), vec3(1.0), bleed * ao * 0.5);
     gloss = fresnel * 0.6 * diffuse * ao;
-    float open = mix(ao, 1.0, 0.45);
+    float open = mix(ao, 1.0, 0.3);
     for (int k = 0; k < 3; ++k) {
         float d = dot(c, lamp_dir[k]);
         vec3 wrap = bleed + 0.45 * lamp_soft[k];
@@ -156,8 +156,8 @@ void main() {
     vec3 v = turn * normalize(eye - v_pos);
     for (int k = 0; k < 3; ++k) {
         float h = max(dot(n, normalize(lamp_dir[k] + v)), 0.0);
-        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(1.6, 0.16, lamp_soft[k])
-            * pow(h, mix(1200.0, 260.0, lamp_soft[k]));
+        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(3.2, 0.5, lamp_soft[k])
+            * pow(h, mix(900.0, 200.0, lamp_soft[k]));
     }
     c += 0.05 * v_diffuse * smoothstep(0.03, 0.0, abs(low - 0.02));             // tear line
     frag = store(c, r < radii.x ? 40.0 : 30.0);
@@ -213,7 +213,7 @@ void main() {
     vec3 c = sky * f * 2.0 * coating;
     for (int k = 0; k < 3; ++k)
         c += lamp_color[k] * smoothstep(mix(0.995, 0.93, lamp_soft[k]), 1.0, dot(r, lamp_dir[k]))
-            * mix(1.2, 0.2, lamp_soft[k]) * coating;
+            * mix(1.2, 0.08, lamp_soft[k]) * coating;
     float a = clamp(tint.a + max(max(c.r, c.g), c.b) * 0.8, 0.0, 0.97);
     frag = vec4(sqrt(clamp(c + tint.rgb * tint.a * 0.3, 0.0, 2.0) * 0.5), a);
 }""",

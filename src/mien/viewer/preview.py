@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 
 from mien.core.channels import ARKIT
 from mien.core.errors import MienError
-from mien.core.landmarks import IBUG68, MIEN70, LandmarkLayout
+from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkLayout
 from mien.core.rig import Rig
 from mien.viewer.paint import Painter
 
@@ -103,7 +103,7 @@ class Preview:
         cv2 = self._cv
         seen = np.asarray(np.isfinite(points).all(axis=1))
         fixed = np.rint(np.clip(np.nan_to_num(points), -1e4, 1e4) * 16).astype(np.int32)
-        layout: LandmarkLayout | None = next((k for k in (MIEN70, IBUG68) if k.count == len(points)), None)
+        layout: LandmarkLayout | None = next((k for k in (MIEN198, MIEN70, IBUG68) if k.count == len(points)), None)
         for name, members in layout.groups.items() if layout else ():
             run = [i for i in members if seen[i]]
             if len(run) > 1:

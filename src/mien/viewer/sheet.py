@@ -1,17 +1,21 @@
-"""One picture that shows what a rig can do: three views, six basic expressions, every channel at 1."""
+"""One picture that shows what a rig can do: three views, six basic expressions, visemes, every channel at 1, and
+what its correctives do. And the rig turning, picture by picture."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core.channels import ARKIT, index
 from mien.core.clip import Clip
-from mien.core.rig import Rig
+from mien.core.rig import Corrective, Rig
 from mien.viewer.paint import Painter
 from mien.viewer.preview import readable
 
-__all__ = ["EXPRESSIONS", "contact_sheet", "expression_weights"]
+__all__ = ["EXPRESSIONS", "contact_sheet", "expression_weights", "turntable"]
 
 
 def _both(**weights: float) -> dict[str, float]:
@@ -41,31 +45,99 @@ def expression_weights(weights: dict[str, float]) -> Float[np.ndarray, "52"]:
 
 
 def contact_sheet(
-    rig: Rig, *, cell: int = 160, columns: int = 9, background: tuple[int, int, int] = (52, 56, 65)
+    rig: Rig,
+    *,
+    visemes: Mapping[str, Float[np.ndarray, "52"]] | None = None,
+    cell: int = 160,
+    columns: int = 9,
+    background: tuple[int, int, int] = (52, 56, 65),
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Three views, six expressions and all channels that the rig has; `cell` is the side of the small pictures [px]."""
+    """Three views, six expressions, visemes, all channels that the rig has, and what its correctives do.
+
+    Args:
+        rig: any rig.
+        visemes: name -> weights in ARKIT order; without, there is no such row.
+        cell: side of the small pictures [px].
+        columns: small pictures in a row.
+        background: RGB.
+    """
     width = cell * columns
-    neutral = rig.neutral.vertices
-    third = width // 3
-    views = [
-        Painter(rig, third, third, yaw=yaw, background=background, glow=False).draw(neutral) for yaw in (0.0, 0.7, 1.5)
-    ]
-    rows = [_fill(np.concatenate(views, axis=1), width, background)]
-    sixth = width // 6
-    near = Painter(rig, sixth, sixth, fill=0.92, face=True, background=background, glow=False)
-    faces = [_label(near.draw(_posed(rig, weights)), name) for name, weights in EXPRESSIONS.items()]
-    rows.append(_fill(np.concatenate(faces, axis=1), width, background))
+
+    def painter(side: int, **options: Any) -> Painter:
+        return Painter(rig, side, side, background=background, glow=False, **options)
+
+    views = [painter(width // 3, yaw=yaw).draw(rig.neutral.vertices) for yaw in (0.0, 0.7, 1.5)]
+    near, small = (painter(side, fill=0.92, face=True) for side in (width // 6, cell))
+
+    def posed(of: Rig, draw: Painter, weights: Float[np.ndarray, "52"], name: str) -> np.ndarray:
+        return _label(draw.draw(of.perform(Clip(times=np.zeros(1), weights=weights[None]), 0)), name)
+
+    def single(name: str) -> np.ndarray:
+        return expression_weights({name: 1.0})
+
     own = [name for name in ARKIT if name in rig.shape_names]
-    small = Painter(rig, cell, cell, fill=0.92, face=True, background=background, glow=False)
-    cells = [_label(small.draw(_posed(rig, {name: 1.0})), readable(name)) for name in own]
-    for start in range(0, len(cells), columns):
-        rows.append(_fill(np.concatenate(cells[start : start + columns], axis=1), width, background))
+    bare = replace(rig, correctives=(), corrective_shapes=None)
+    pairs = [
+        posed(of, small, _driven(corrective), "corrected" if of is rig else _meeting(corrective))
+        for corrective in rig.correctives
+        for of in (bare, rig)
+    ]
+    sections = {
+        f"{rig.name}: {len(rig.neutral.vertices):,} vertices, {len(own)} of {len(ARKIT)} ARKit shapes": (views, 3),
+        "expressions": ([posed(rig, near, expression_weights(w), name) for name, w in EXPRESSIONS.items()], 6),
+        "visemes": ([posed(rig, small, weights, name) for name, weights in (visemes or {}).items()], columns),
+        "shapes": ([posed(rig, small, single(name), readable(name)) for name in own], columns),
+        "correctives": (pairs, columns - columns % 2),
+    }
+    rows: list[np.ndarray] = []
+    for title, (cells, across) in sections.items():
+        if cells:
+            rows.append(_heading(title, width, cell, background))
+        for start in range(0, len(cells), across):
+            rows.append(_fill(np.concatenate(cells[start : start + across], axis=1), width, background))
     return np.concatenate(rows)
 
 
-def _posed(rig: Rig, weights: dict[str, float]) -> np.ndarray:
-    clip = Clip(times=np.zeros(1), weights=expression_weights(weights)[None])
-    return rig.perform(clip, 0)
+def turntable(
+    rig: Rig, *, side: int = 288, frames: int = 36, background: tuple[int, int, int] = (52, 56, 65)
+) -> list[UInt8[np.ndarray, "H W 3"]]:
+    """The rig at rest, turned once about its own axis; `side` of the pictures [px]."""
+    angles = np.arange(frames) * 2 * np.pi / frames
+    return [
+        Painter(rig, side, side, yaw=float(yaw), background=background, glow=False).draw(rig.neutral.vertices)
+        for yaw in angles
+    ]
+
+
+def _driven(corrective: Corrective) -> Float[np.ndarray, "52"]:
+    """Channel weights at which the corrective is at 1."""
+    channels = corrective.channels[:1] if corrective.rule == "excess" else corrective.channels
+    return expression_weights({name: 1.0 for name in channels if name in ARKIT})
+
+
+def _meeting(corrective: Corrective) -> str:
+    """What a corrective is for, in words: "eye blink L + wide L"."""
+    first, *others = (readable(name) for name in corrective.channels)
+    region = first.partition(" ")[0] + " "
+    return (" over " if corrective.rule == "excess" else " + ").join([first, *(o.removeprefix(region) for o in others)])
+
+
+def _heading(text: str, width: int, cell: int, background: tuple[int, int, int]) -> np.ndarray:
+    import cv2
+
+    image = np.full((max(cell // 5, 12), width, 3), background, np.uint8)
+    size = 0.5 * cell / 160
+    cv2.putText(
+        image,
+        text,
+        (cell // 16, round(0.7 * image.shape[0])),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        size,
+        (235, 238, 245),
+        1,
+        cv2.LINE_AA,
+    )
+    return image
 
 
 def _fill(row: np.ndarray, width: int, background: tuple[int, int, int]) -> np.ndarray:

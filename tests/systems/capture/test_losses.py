@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.systems.capture import losses
+from mien.systems.capture import losses, spec
 
 
 def test_landmark_loss_is_the_root_mean_square_distance_in_percent_of_the_crop() -> None:
@@ -44,3 +44,23 @@ def test_consistency_is_zero_for_landmarks_that_move_with_the_view() -> None:
     torch.testing.assert_close(same, torch.tensor(floor))
     assert losses.consistency_loss(points, moved + 1, matrix, weights, weights, scale, 128) > same
     assert losses.consistency_loss(points, moved, matrix, weights, weights + 0.1, scale, 128) > same
+
+
+def test_the_gaze_of_a_shut_eye_has_no_say_and_nothing_else_changes() -> None:
+    channels = {name: i for i, name in enumerate(spec.CHANNELS)}
+    scale = torch.arange(1.0, len(spec.CHANNELS) + 1)
+    true = torch.rand(1, 4, len(spec.CHANNELS)) * 0.5
+    true[0, :, channels["eyeBlinkLeft"]] = torch.tensor([0.0, 0.6, 0.75, 1.0])
+    weighed = losses.facs_scale(true, scale) / scale
+    of_left = [i for name, i in channels.items() if name.startswith("eyeLook") and name.endswith("Left")]
+    assert len(of_left) == 4
+    torch.testing.assert_close(weighed[0, :, of_left], torch.tensor([1.0, 1.0, 0.5, 0.0])[:, None].expand(4, 4))
+    others = [i for i in channels.values() if i not in of_left]
+    assert (weighed[0][:, others] == 1).all()
+
+
+def test_the_loss_of_regions_in_sight_is_least_at_their_share() -> None:
+    share = torch.tensor([[0.0, 0.3, 1.0]])
+    at_share = losses.seen_loss(torch.logit(share, eps=1e-6), share)
+    for shift in (-0.5, 0.5):
+        assert losses.seen_loss(torch.logit(share, eps=1e-6) + shift, share) > at_share

@@ -15,7 +15,7 @@ from mien.systems.express.corpus import load_corpus
 from mien.systems.express.data import BatchSource
 from mien.systems.express.evaluate import bundle_predictor, error_table, f1_table
 from mien.systems.express.export import bundle_parity, export, load_net
-from mien.systems.express.identity import IdentityCode
+from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.model import ExpressStep
 from mien.systems.express.predict import Express
 from mien.systems.express.train import train
@@ -50,7 +50,8 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(
 def test_batches_are_a_function_of_seed_and_step_and_an_epoch_sees_everything_once(smoke: ExpressConfig) -> None:
     corpus = load_corpus(smoke)
     code = IdentityCode.fit(corpus.train_neutrals(), np.arange(10), smoke.code)
-    one, other = (BatchSource(smoke, corpus, code) for _ in range(2))
+    shape = LocalShape(corpus.neutral(0), corpus.triangles)
+    one, other = (BatchSource(smoke, corpus, code, shape) for _ in range(2))
     for step in (0, 3):
         a, b = vars(one[step]), vars(other[step])
         assert all(torch.equal(a[name], b[name]) for name in a)
@@ -89,12 +90,13 @@ def test_streaming_equals_the_sequence_and_the_runtime_equals_torch(learnt: Path
     net, state = load_net(learnt)
     signal = torch.rand(1, 12, 2, generator=torch.Generator().manual_seed(0))
     code = torch.randn(1, state["config"]["code"], generator=torch.Generator().manual_seed(1))
+    shape = 0.3 * torch.randn(1, len(state["constants"]["mean"]), spec.LOCAL)
     step = ExpressStep(net).eval()
     hidden = cell = torch.zeros(1, spec.LATENT)
     with torch.no_grad():
-        whole = net(signal, torch.arange(12)[None], code)[:, 0]
+        whole = net(signal, torch.arange(12)[None], code, shape)[:, 0]
         for t in range(12):
-            moved, hidden, cell = step(signal[:, t], code, hidden, cell)
+            moved, hidden, cell = step(signal[:, t], code, shape, hidden, cell)
             torch.testing.assert_close(moved[0], whole[:, t], atol=1e-4, rtol=1e-4)
     bundle = export(learnt, tmp_path / "bundle")
     assert bundle_parity(net, open_session(bundle)) < 1e-3
@@ -149,7 +151,7 @@ def test_the_command_writes_a_sequence_and_names_what_it_cannot_read(learnt: Pat
     bundle = export(learnt, tmp_path / "bundle").path
     neutral, _, triangles = actor(2)
     trimesh.Trimesh(neutral / 1000, triangles, process=False).export(tmp_path / "face.obj")
-    out, common = tmp_path / "x.npz", ["--bundle", str(bundle), "--unit-mm", "1000"]
+    out, common = tmp_path / "x.npz", ["--bundle", str(bundle), "--unit", "m"]
     main([str(tmp_path / "face.obj"), "--timeline", "happy 0.1-0.3-0.6-0.8", "--out", str(out), *common])
     sequence = MeshSequence.load(out)
     np.testing.assert_allclose(sequence.vertices[0], neutral, atol=1e-3)

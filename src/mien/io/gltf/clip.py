@@ -1,8 +1,9 @@
 """Performances as glTF animation, written with the rig that performs them and read back.
 
-Written: morph weights, the head joint's rotation (`camera_from_head`; joints rest unrotated), the eye joints' rotation
-when vertices hang on them, optionally the head's translation. Keys lie at the clip's true times, interpolated
-linearly. Lost frames hold the last seen pose. What glTF cannot say travels in the animation's `extras.mien`.
+Written: morph weights (those of correctives follow from the channels' and are baked), the head joint's rotation
+(`camera_from_head`; joints rest unrotated), the eye joints' rotation when vertices hang on them, optionally the head's
+translation. Keys lie at the clip's true times, interpolated linearly. Lost frames hold the last seen pose. What glTF
+cannot say travels in the animation's `extras.mien`.
 """
 
 from dataclasses import replace
@@ -12,22 +13,21 @@ from typing import Any, cast
 import numpy as np
 
 from mien import __version__
-from mien.core.channels import ARKIT
 from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.rig import Rig
-from mien.core.transforms import angles_from_quaternion, gaze_from_weights, quaternion_from_angles
+from mien.core.transforms import angles_from_quaternion
 from mien.io.gltf.builder import Builder
+from mien.io.gltf.correctives import correctives_of
 from mien.io.gltf.document import GltfDocument, Json, read_glb
 from mien.io.gltf.rig import MM, RigNodes, add_rig
+from mien.io.keys import EYES, PASCAL, continuous, eye_rotations, held
 
 __all__ = ["read", "write"]
 
 LATEST_START = 3600.0
 """A clip that starts later than this [s] (a time of day) is moved to 0: glTF keys are float32, which past an hour
 keep less than a quarter of a millisecond. The offset is kept in `extras.mien.start`."""
-_PASCAL = {name[0].upper() + name[1:]: name for name in ARKIT}
-_EYES = ("eyeLeft", "eyeRight")
 
 
 def write(
@@ -72,13 +72,16 @@ class _Animation:
     def write(self, translation: bool) -> None:
         clip, head = self.clip, self.nodes.joints.get("head", self.nodes.mesh_node)
         weights = clip.with_channels(self.rig.shape_names).weights
+        weights = np.concatenate([weights, self.rig.corrective_weights(clip.weights, clip.channels)], axis=1)
         self._add(self.nodes.mesh_node, "weights", weights.astype(np.float32).reshape(-1))
         if clip.head_rotation is not None:
-            self._add(head, "rotation", _continuous(_held(clip.head_rotation)))
-        turned = self._write_eyes()
-        extras: Json = {"start": self.start, "gaze": turned and clip.gaze is not None}
+            self._add(head, "rotation", continuous(held(clip.head_rotation)))
+        eyes = eye_rotations(self.rig, clip)
+        for name, rotation in eyes.items():
+            self._add(self.nodes.joints[name], "rotation", rotation)
+        extras: Json = {"start": self.start, "gaze": bool(eyes) and clip.gaze is not None}
         if translation and clip.head_translation is not None:
-            place = _held(clip.head_translation)
+            place = held(clip.head_translation)
             rest = np.array(self.builder.json["nodes"][self.nodes.root].get("translation", [0.0, 0, 0]))
             self._add(self.nodes.root, "translation", ((place - place[0]) * float(MM) + rest).astype(np.float32))
             extras["translation"] = place[0].tolist()
@@ -89,43 +92,9 @@ class _Animation:
         animation = {"name": "performance", "samplers": self.samplers, "channels": self.channels}
         self.builder.add("animations", animation | {"extras": {"mien": extras}})
 
-    def _write_eyes(self) -> bool:
-        """Eye joints that carry vertices follow the gaze, or the eyeLook channels without one, as Rig.perform does."""
-        rig, clip = self.rig, self.clip
-        if rig.joint_weights is None:
-            return False
-        order = [joint.name for joint in rig.joints]
-        eyes = [e for e, name in enumerate(_EYES) if name in order and rig.joint_weights[:, order.index(name)].any()]
-        if not eyes:
-            return False
-        gaze = clip.gaze if clip.gaze is not None else gaze_from_weights(clip.with_channels(ARKIT).weights)
-        gaze = _held(gaze)
-        for eye in eyes:
-            angles = np.concatenate([gaze[:, eye], np.zeros((len(clip), 1))], axis=1)
-            self._add(self.nodes.joints[_EYES[eye]], "rotation", _continuous(quaternion_from_angles(angles)))
-        return True
-
     def _add(self, node: int, path: str, values: np.ndarray) -> None:
         self.samplers.append({"input": self.input, "output": self.builder.accessor(values), "interpolation": "LINEAR"})
         self.channels.append({"sampler": len(self.samplers) - 1, "target": {"node": node, "path": path}})
-
-
-def _held(values: np.ndarray) -> np.ndarray:
-    """Rows that are not finite replaced by the last finite one (the first finite one before that; zeros if none)."""
-    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    if not finite.any():
-        return np.zeros_like(values)
-    last = np.maximum.accumulate(np.where(finite, np.arange(len(values)), -1))
-    return values[np.where(last < 0, np.argmax(finite), last)]
-
-
-def _continuous(quaternions: np.ndarray) -> np.ndarray:
-    """Unit float32 quaternions, signs chosen so that neighbours interpolate the short way; zeros become identity."""
-    length = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    unit = np.where(length > 0, quaternions / np.where(length > 0, length, 1), (0, 0, 0, 1.0))
-    flips = np.cumprod(np.where((unit[1:] * unit[:-1]).sum(axis=1) < 0, -1.0, 1.0))
-    unit[1:] *= flips[:, None]
-    return unit.astype(np.float32)
 
 
 def read(path: Path) -> Clip:
@@ -156,7 +125,10 @@ def _read_animation(document: GltfDocument, animation: Json) -> Clip | None:
     for track, names in morphs:
         values = track.sample(times, width=len(names))
         # Several meshes may share a name (face and lashes); they move together, so the first one speaks for all.
-        columns |= {_PASCAL.get(n, n): values[:, i] for i, n in enumerate(names) if _PASCAL.get(n, n) not in columns}
+        own = {i: PASCAL.get(n, n) for i, n in enumerate(names) if n not in track.correctives()}
+        columns |= {name: values[:, i] for i, name in own.items() if name not in columns}
+    if not columns:
+        return None
     rotations = {
         track.node_name.lower(): track.sample(times, width=4)
         for track in tracks
@@ -165,7 +137,7 @@ def _read_animation(document: GltfDocument, animation: Json) -> Clip | None:
     extras = _extras(animation)
     gaze = None
     if extras.get("gaze", True) and {"eyeleft", "eyeright"} <= rotations.keys():
-        gaze = np.stack([angles_from_quaternion(rotations[eye.lower()])[:, :2] for eye in _EYES], axis=1)
+        gaze = np.stack([angles_from_quaternion(rotations[eye.lower()])[:, :2] for eye in EYES], axis=1)
     return _restore(
         document, extras, times, columns, rotations.get("head"), gaze, _translation(document, tracks, times)
     )
@@ -238,6 +210,12 @@ class _Track:
         primitives = _objects(mesh.get("primitives"))
         targets = primitives[0].get("targets") if primitives else None
         return self.document.target_names(mesh, len(cast(list[Any], targets))) if isinstance(targets, list) else None
+
+    def correctives(self) -> frozenset[str]:
+        """Names of the targets that are no channels."""
+        if "mesh" not in self.target_node:
+            return frozenset()
+        return frozenset(c.name for c in correctives_of(self.document.item("meshes", self.target_node["mesh"])))
 
     def rests_unrotated(self) -> bool:
         return np.allclose(self.document.local_matrix(self.node)[:3, :3], np.eye(3), atol=1e-6)

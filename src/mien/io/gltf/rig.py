@@ -15,6 +15,7 @@ from mien import __version__
 from mien.core.mesh import Part, vertex_normals
 from mien.core.rig import Rig
 from mien.io.gltf.builder import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, Builder
+from mien.io.gltf.correctives import corrective_extras
 
 __all__ = ["SOURCE_VERTEX", "RigNodes", "add_rig", "linear_from_srgb", "srgb_from_linear", "write_rig"]
 
@@ -111,7 +112,8 @@ def _mesh(
     if len(source) != len(vertices):
         # Float32 because glTF forbids uint32 attributes; exact up to 2^24 vertices.
         attributes[SOURCE_VERTEX] = attribute(np.arange(len(vertices)))
-    targets = [_target(builder, rig, shape, normals, source, morph_normals) for shape in rig.shapes]
+    every = [*rig.shapes, *(rig.corrective_shapes if rig.corrective_shapes is not None else ())]
+    targets = [_target(builder, rig, shape, normals, source, morph_normals) for shape in every]
     parts = topology.parts or (Part(name=rig.name, start=0, stop=len(triangles)),)
     index_type = np.uint16 if len(source) <= 0xFFFF else np.uint32  # 0xFFFF itself restarts strips
     primitives: list[dict[str, Any]] = []
@@ -126,7 +128,8 @@ def _mesh(
         }
         primitives.append(primitive | ({"targets": targets} if targets else {}))
     mesh: dict[str, Any] = {"name": rig.name, "primitives": primitives}
-    return mesh | ({"extras": {"targetNames": list(rig.shape_names)}} if targets else {})
+    names = [*rig.shape_names, *(corrective.name for corrective in rig.correctives)]
+    return mesh | ({"extras": {"targetNames": names, **corrective_extras(rig)}} if targets else {})
 
 
 def _target(

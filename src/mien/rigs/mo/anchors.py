@@ -1,11 +1,11 @@
-"""Where the 68 and 70 landmarks sit on mo."""
+"""Where the 68, 70 and 198 landmarks sit on mo."""
 
 from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
 
-from mien.core.landmarks import IBUG68, MIEN70, LandmarkAnchors
+from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkAnchors
 from mien.rigs.mo.deform import Skin
 from mien.rigs.mo.piece import Piece
 from mien.rigs.mo.rings import BORDER, CONTACT
@@ -20,12 +20,27 @@ _JAW_LEFT = (  # from the chin to in front of the ear, the outline seen from the
 _BROW_LEFT = ((13, 24.5), (22, 27.5), (30.5, 28.6), (39, 27.4), (47, 23.8))
 _NOSE = ((0, 4), (0, -7), (0, -17), (0, -26))
 _BASE_LEFT = ((0, -35.5), (5.5, -34.5), (11, -32.5))
+_LEFT: dict[str, tuple[tuple[float, float], ...]] = {
+    "brow_lower_left": ((47.5, 20.5), (39, 22.6), (30.5, 23.6), (22, 22.6), (13, 19.8)),
+    "nose_side_left": ((9, 6), (8.5, -4), (10.5, -13), (13.5, -21)),
+    "nostril_left": ((9.5, -33.5), (6.5, -32), (2.2, -34.2), (6, -36)),
+    "cheek_left": ((58, -8), (47, -12), (34, -16), (54, -28), (42, -30), (44, -50)),
+    "under_eye_left": ((45, -18), (34.5, -20), (24, -18)),
+    "smile_fold_left": ((19, -36), (24, -45), (28.5, -55)),
+    "forehead_left": ((42, 48), (18, 49), (44, 62), (20, 66)),
+}
+_MIDDLE: dict[str, tuple[tuple[float, float], ...]] = {
+    "forehead": ((0, 30), (0, 48), (0, 66)),
+    "chin": ((-12, -86), (0, -88), (12, -86), (0, -77)),
+    "philtrum": ((-3.5, -45), (0, -44.5), (3.5, -45)),
+}
+"""(x, y) [mm] of mien198's points that lie on no ring, as seen from the front; in the order of their groups."""
 
 
 def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) -> dict[str, LandmarkAnchors]:
-    """Anchors of ibug68 and mien70 (barycentric on a triangle, or one vertex of the lip and lid rings)."""
-    indices = np.zeros((70, 3), int)
-    weights = np.zeros((70, 3))
+    """Anchors of ibug68, mien70, mien198 (barycentric on a triangle, or on a vertex or edge of lip and lid rings)."""
+    indices = np.zeros((198, 3), int)
+    weights = np.zeros((198, 3))
 
     def vertex(landmark: int, index: int) -> None:
         indices[landmark], weights[landmark] = index, (1.0, 0.0, 0.0)
@@ -33,7 +48,7 @@ def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) 
     def pair(landmark: int, position: Float[np.ndarray, "3"]) -> None:
         at, share = _project(piece, position)
         indices[landmark], weights[landmark] = at, share
-        other = IBUG68.mirror[landmark]
+        other = MIEN198.mirror[landmark]
         indices[other], weights[other] = skin.mirror[at], share
 
     for k, spot in enumerate(_JAW_LEFT):
@@ -56,9 +71,48 @@ def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) 
     _lips(skin, vertex)
     vertex(69, eyeballs_at)
     vertex(68, eyeballs_at + int(eyeballs.mirror[0]))
-    mien = LandmarkAnchors(layout=MIEN70, indices=indices, weights=weights.astype(np.float32))
-    ibug = LandmarkAnchors(layout=IBUG68, indices=indices[:68], weights=weights[:68].astype(np.float32))
-    return {"ibug68": ibug, "mien70": mien}
+    for group, places in (*_LEFT.items(), *_MIDDLE.items()):
+        for landmark, (x, y) in zip(MIEN198.groups[group], places, strict=True):
+            if x >= 0:
+                pair(landmark, _seen(x, y))
+    for k in range(4):
+        pair(118 + k, np.asarray((np.add(_JAW_LEFT[k], _JAW_LEFT[k + 1])) / 2, float))
+    _between(skin, indices, weights)
+    for landmark, index in zip(MIEN198.groups["iris_rim_left"], eyeballs.labels["limbus"].tolist(), strict=True):
+        vertex(landmark, eyeballs_at + index)
+        vertex(MIEN198.mirror[landmark], eyeballs_at + int(eyeballs.mirror[index]))
+    return {
+        layout.name: LandmarkAnchors(
+            layout=layout, indices=indices[: layout.count], weights=weights[: layout.count].astype(np.float32)
+        )
+        for layout in (IBUG68, MIEN70, MIEN198)
+    }
+
+
+def _between(skin: Skin, indices: np.ndarray, weights: np.ndarray) -> None:
+    """mien198's points between those of mien70 on the contours of lids and lips, evenly by vertex number."""
+    for name, row in (("lips_outer", BORDER), ("lips_inner", CONTACT), ("eye_left", 4), ("eye_right", 4)):
+        if name.startswith("lips"):
+            rows = [skin.lips(side, row) for side in ("upper", "lower")]
+        else:
+            rows = [skin.labels[f"eye_{side}"][row] for side in ("upper", "lower")]
+            rows = [skin.mirror[at] for at in rows] if name == "eye_right" else rows
+        loop = MIEN198.groups[name]
+        old = [k for k, point in enumerate(loop) if point < MIEN70.count]
+        for a, b in zip(old, [*old[1:], len(loop)], strict=True):
+            ends = [int(indices[loop[k % len(loop)], 0]) for k in (a, b)]
+            at = next(at for at in rows if np.isin(ends, at).all() and not _is_corner_to_corner(ends, at))
+            first, last = (int(np.flatnonzero(at == end)[0]) for end in ends)
+            for k in range(a + 1, b):
+                place = first + (last - first) * (k - a) / (b - a)
+                low = min(int(place), len(at) - 2)
+                indices[loop[k]] = at[low], at[low + 1], at[low]
+                weights[loop[k]] = 1 - (place - low), place - low, 0.0
+
+
+def _is_corner_to_corner(ends: list[int], row: np.ndarray) -> bool:
+    """Both ends of a row lie on the other row as well; no run of a contour goes that far."""
+    return set(ends) == {int(row[0]), int(row[-1])}
 
 
 def _lips(skin: Skin, vertex: Callable[[int, int], None]) -> None:

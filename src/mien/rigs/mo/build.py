@@ -5,22 +5,24 @@ from jaxtyping import Float
 
 from mien.core.channels import ARKIT, mirrored
 from mien.core.mesh import Mesh, Part, Topology
-from mien.core.rig import Joint, Rig
+from mien.core.rig import Corrective, Joint, Rig
 from mien.rigs.mo.anchors import make_landmarks
 from mien.rigs.mo.deform import Skin
-from mien.rigs.mo.eyes import eye_shapes
+from mien.rigs.mo.eyes import eye_correctives, eye_shapes
 from mien.rigs.mo.face import JAW_HINGE, brow_shapes, cheek_shapes, jaw_motion, jaw_shapes, mouth_close, parted_lips
+from mien.rigs.mo.groups import make_groups
 from mien.rigs.mo.hair import make_ears, make_hair
-from mien.rigs.mo.mouth import mouth_shapes
-from mien.rigs.mo.parts import make_brows, make_eyeballs, make_lashes, make_teeth, make_tongue
+from mien.rigs.mo.mouth import mouth_correctives, mouth_shapes
+from mien.rigs.mo.parts import make_brows, make_catchlights, make_eyeballs, make_lashes, make_teeth, make_tongue
 from mien.rigs.mo.piece import Piece
-from mien.rigs.mo.rings import CONTACT, RED
 from mien.rigs.mo.sculpt import EYE_CENTRE
 from mien.rigs.mo.skin import make_skin
 from mien.rigs.mo.tint import skin_tint
+from mien.rigs.mo.unwrap import unwrap
 
 __all__ = ["build"]
 
+_BEYOND = ("mouthClose", "jawOpen")
 _NECK = np.array([0.0, -139.0, -34.0])
 _HEAD = np.array([0.0, -82.0, -28.0])
 
@@ -30,10 +32,11 @@ def build() -> Rig:
     piece = make_skin()
     skin = Skin(piece)
     piece.tint = skin_tint(skin)
-    front = float(skin.v[piece.labels["mouth_upper"][4, 0], 2]) - 1.2
+    front = float(skin.v[piece.labels["mouth_upper"][4, 0], 2]) - 2.4
     pieces = [
         piece,
         make_eyeballs(),
+        make_catchlights(),
         make_teeth(front),
         make_tongue(),
         make_brows(),
@@ -44,22 +47,21 @@ def build() -> Rig:
     starts = dict(zip([p.name for p in pieces], np.cumsum([0, *(len(p.vertices) for p in pieces)]), strict=False))
     vertices = np.concatenate([p.vertices for p in pieces])
     mirror = np.concatenate([p.mirror + starts[p.name] for p in pieces])
-    fields = _fields(skin, {p.name: p for p in pieces})
-    shapes = np.zeros((len(ARKIT), *vertices.shape), np.float32)
-    for c, channel in enumerate(ARKIT):
-        own = channel if channel in fields else mirrored(channel)
-        whole = np.concatenate(fields[own])
-        swapped = np.empty_like(whole)
-        swapped[mirror] = whole * [-1, 1, 1]
-        if mirrored(channel) == channel:
-            shapes[c] = (whole + swapped) / 2
-        else:
-            shapes[c] = whole if channel in fields else swapped
+    fields, meetings = _fields(skin, {p.name: p for p in pieces})
+    shapes = [_sided(channel, fields.get(channel), fields.get(mirrored(channel)), mirror) for channel in ARKIT]
+    correctives = [(Corrective(name="mouthClose_over_jawOpen", channels=_BEYOND, rule="excess"), meetings.pop(_BEYOND))]
+    correctives = [(corrective, _sided("", field, field, mirror)) for corrective, field in correctives]
+    for pair, field in meetings.items():
+        for channels in (pair, tuple(mirrored(channel) for channel in pair)):
+            made = _sided("Left" if channels == pair else "Right", field if channels == pair else None, field, mirror)
+            correctives.append((Corrective(name="_".join(channels), channels=channels), made))
     return Rig(
         name="mo",
         neutral=Mesh(vertices=vertices.astype(np.float32), topology=_topology(pieces, starts, skin)),
         shape_names=ARKIT,
-        shapes=shapes,
+        shapes=np.stack(shapes),
+        correctives=tuple(corrective for corrective, _ in correctives),
+        corrective_shapes=np.stack([shape for _, shape in correctives]),
         joints=_joints(),
         joint_weights=_skinning(vertices, pieces, starts),
         landmarks=make_landmarks(skin, piece, pieces[1], int(starts["eyeballs"])),
@@ -68,31 +70,56 @@ def build() -> Rig:
     )
 
 
-def _fields(skin: Skin, pieces: dict[str, Piece]) -> dict[str, list[np.ndarray]]:
-    """Per channel (left or central) the displacements of every piece, in the pieces' order."""
+def _sided(name: str, own: np.ndarray | None, other: np.ndarray | None, mirror: np.ndarray) -> np.ndarray:
+    """The shape of a left, right or central channel from its own field or that of its partner."""
+    field = own if own is not None else other
+    assert field is not None
+    swapped = np.empty_like(field)
+    swapped[mirror] = field * [-1, 1, 1]
+    if own is None:
+        return swapped.astype(np.float32)
+    return (field if name != mirrored(name) else (field + swapped) / 2).astype(np.float32)
+
+
+def _fields(skin: Skin, pieces: dict[str, Piece]) -> tuple[dict[str, np.ndarray], dict[tuple[str, str], np.ndarray]]:
+    """Per channel, and per pair of channels that needs a corrective (left or central ones), how every vertex moves."""
     on_skin = {**eye_shapes(skin), **mouth_shapes(skin), **jaw_shapes(skin), **brow_shapes(skin)}
     on_skin.update(cheek_shapes(skin, on_skin["eyeSquintLeft"]))
     on_skin["mouthClose"] = mouth_close(skin, on_skin["jawOpen"])
     on_skin["tongueOut"] = parted_lips(skin, 3.4, 5.0, 1.0)
-    nearest, share = _bind(skin, pieces["brows"].vertices)
-    out: dict[str, list[np.ndarray]] = {}
-    for channel, field in on_skin.items():
-        moves = {name: np.zeros_like(p.vertices) for name, p in pieces.items()}
-        moves["skin"] = field
-        moves["brows"] = np.einsum("vkd,vk->vd", field[nearest], share)
-        margin = skin.labels["eye_upper"][4]
-        half = len(pieces["lashes"].vertices) // 2
-        moves["lashes"][:half] = np.tile(field[margin], (half // len(margin), 1))
-        moves["lashes"][half:] = np.tile(field[skin.mirror[margin]], (half // len(margin), 1))
-        if channel in ("jawOpen", "jawForward", "jawLeft"):
-            low = pieces["teeth"].labels["lower"]
-            moves["teeth"][low] = jaw_motion(channel, pieces["teeth"].vertices[low])
-            along = np.clip(pieces["tongue"].labels["along"] * 3 + 0.3, 0, 1)[:, None]
-            moves["tongue"] = along * jaw_motion(channel, pieces["tongue"].vertices)
-        if channel == "tongueOut":
-            moves["tongue"] = _tongue_out(pieces["tongue"])
-        out[channel] = [moves[name] for name in pieces]
-    return out
+    together = {**eye_correctives(skin, on_skin), **mouth_correctives(skin)}
+    # without a dropped jaw there is nothing to close: the lips press against each other instead
+    press = on_skin["mouthPressLeft"]
+    swapped = np.empty_like(press)
+    swapped[skin.mirror] = press * [-1, 1, 1]
+    together[_BEYOND] = 0.5 * (press + swapped) - on_skin["mouthClose"]
+    bind = _bind(skin, pieces["brows"].vertices)
+    return (
+        {name: _carried(skin, pieces, bind, name, field) for name, field in on_skin.items()},
+        {pair: _carried(skin, pieces, bind, "", field) for pair, field in together.items()},
+    )
+
+
+def _carried(
+    skin: Skin, pieces: dict[str, Piece], bind: tuple[np.ndarray, np.ndarray], channel: str, field: np.ndarray
+) -> np.ndarray:
+    """The displacements of all pieces, in their order, when the skin moves by `field`."""
+    nearest, share = bind
+    moves = {name: np.zeros_like(p.vertices) for name, p in pieces.items()}
+    moves["skin"] = field
+    moves["brows"] = np.einsum("vkd,vk->vd", field[nearest], share)
+    margin = skin.labels["eye_upper"][4]
+    half = len(pieces["lashes"].vertices) // 2
+    moves["lashes"][:half] = np.tile(field[margin], (half // len(margin), 1))
+    moves["lashes"][half:] = np.tile(field[skin.mirror[margin]], (half // len(margin), 1))
+    if channel in ("jawOpen", "jawForward", "jawLeft"):
+        low = pieces["teeth"].labels["lower"]
+        moves["teeth"][low] = jaw_motion(channel, pieces["teeth"].vertices[low])
+        along = np.clip(pieces["tongue"].labels["along"] * 3 + 0.3, 0, 1)[:, None]
+        moves["tongue"] = along * jaw_motion(channel, pieces["tongue"].vertices)
+    if channel == "tongueOut":
+        moves["tongue"] = _tongue_out(pieces["tongue"])
+    return np.concatenate([moves[name] for name in pieces])
 
 
 def _tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
@@ -150,41 +177,17 @@ def _skinning(vertices: np.ndarray, pieces: list[Piece], starts: dict[str, int])
 
 
 def _topology(pieces: list[Piece], starts: dict[str, int], skin: Skin) -> Topology:
-    triangles, parts, uvs, count = [], [], [], 0
-    groups: dict[str, np.ndarray] = {}
+    triangles, parts, count = [], [], 0
     for p in pieces:
         triangles.append(p.triangles + starts[p.name])
         part = Part(name=p.name, start=count, stop=count + len(p.triangles), color=p.color, roughness=p.roughness)
         parts.append(part)
         count = part.stop
-        uvs.append(_uv(p))
-        groups[p.name] = starts[p.name] + np.arange(len(p.vertices))
-    for side, mirror in (("left", False), ("right", True)):
-        for name in ("eye_upper", "eye_lower"):
-            at = skin.labels[name][4:].ravel()
-            groups[f"lid_{name[4:]}_{side}"] = skin.mirror[at] if mirror else at
-        half = len(pieces[1].vertices) // 2
-        groups[f"eyeball_{side}"] = starts["eyeballs"] + np.arange(half) + (half if mirror else 0)
-    for side in ("upper", "lower"):
-        groups[f"lip_{side}"] = np.unique(np.concatenate([skin.lips(side, row) for row in RED]))
-        groups[f"teeth_{side}"] = starts["teeth"] + pieces[2].labels[side]
-        groups[f"lid_margin_{side}_left"] = skin.labels[f"eye_{side}"][4]
-        groups[f"lid_margin_{side}_right"] = skin.mirror[skin.labels[f"eye_{side}"][4]]
-        groups[f"lip_margin_{side}"] = skin.lips(side, CONTACT)
-    groups["mouth_cavity"] = np.unique(
-        np.concatenate([skin.lips(side, row) for side in ("upper", "lower") for row in range(6)])
-    )
+    uv, uv_triangles = unwrap(pieces)
     return Topology(
         triangles=np.concatenate(triangles).astype(np.int32),
-        uv=np.concatenate(uvs).astype(np.float32),
+        uv=uv.astype(np.float32),
+        uv_triangles=uv_triangles.astype(np.int32),
         parts=tuple(parts),
-        groups={name: np.asarray(at, np.int32) for name, at in groups.items()},
+        groups=make_groups(skin, pieces, starts),
     )
-
-
-def _uv(piece: Piece) -> np.ndarray:
-    """The skin's own map, or the piece seen from the front, fitted to the unit square."""
-    if piece.uv is not None:
-        return piece.uv
-    flat = piece.vertices[:, :2]
-    return (flat - flat.min(axis=0)) / (flat.max(axis=0) - flat.min(axis=0))

@@ -1,6 +1,7 @@
 """Dragging skin: a few vertices are moved, some are held, the rest follows as a thin plate (biharmonic)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,6 +38,7 @@ class Skin:
         self.mirror = piece.mirror
         self.labels = piece.labels
         self.normals = vertex_normals(self.v, piece.triangles)
+        self._factors: dict[bytes, Any] = {}
         count, tri = len(self.v), piece.triangles
         laplace = csr_matrix((count, count))
         mass = np.zeros(count)
@@ -75,7 +77,10 @@ class Skin:
         free = np.flatnonzero(~fixed)
         known = np.flatnonzero(fixed)
         right = -(self._plate[free][:, known] @ field[known])
-        solved = splu(self._plate[free][:, free].tocsc()).solve(np.ascontiguousarray(right))
+        key = fixed.tobytes()
+        if key not in self._factors:  # many shapes fix the same vertices
+            self._factors[key] = splu(self._plate[free][:, free].tocsc())
+        solved = self._factors[key].solve(np.ascontiguousarray(right))
         field[free] = solved
         return field
 

@@ -3,11 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from mien.rigs.mo.deform import Skin, hump, ramp
+from mien.rigs.mo.deform import Handles, Skin, hump, ramp
 from mien.rigs.mo.rings import closing_line, ring_parameter
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, LID
 
-__all__ = ["eye_shapes"]
+__all__ = ["eye_correctives", "eye_shapes"]
 
 _UPPER_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.96, 0.86, 0.70, 0.50)
 _LOWER_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.92, 0.75, 0.5, 0.25)
@@ -79,3 +79,30 @@ def _sideways(skin: Skin, angle: float) -> np.ndarray:
             )
             field[at] = turned - q
     return field
+
+
+def eye_correctives(skin: Skin, shapes: dict[str, np.ndarray]) -> dict[tuple[str, str], np.ndarray]:
+    """Fields of the left eye at both channels' 1: closed lids are closed, whatever else would move them.
+
+    On the way the lids' gap is (1 - blink) times what the other shape leaves of it, so it never turns over.
+    """
+    s = ring_parameter()
+    arch = np.sin(np.pi * s) ** 0.7
+    blink = shapes["eyeBlinkLeft"]
+    out: dict[tuple[str, str], np.ndarray] = {}
+    for name, squeeze in (
+        ("eyeSquintLeft", 4.0), ("eyeLookDownLeft", -3.0), ("eyeLookUpLeft", 2.0), ("eyeWideLeft", 0.0),
+        ("eyeLookInLeft", 0.0), ("eyeLookOutLeft", 0.0), ("cheekSquintLeft", 2.0),
+    ):  # fmt: skip
+        other = shapes[name]
+        handles: Handles = []
+        for edge, follow in (("eye_upper", _UPPER_FOLLOW), ("eye_lower", _LOWER_FOLLOW)):
+            for row, share in enumerate(follow):
+                at = skin.labels[edge][row]
+                shut = skin.v[at] + blink[at]
+                # the line where they meet shifts as one: squeezed eyes close higher
+                shift = _turn(shut, np.radians(squeeze) * share * arch, np.zeros(len(at)))
+                handles.append((at, shift - share * other[at]))
+        reach = skin.near(((34.5, 2, 66), 30.0))
+        out["eyeBlinkLeft", name] = skin.drag(handles, ~reach | (skin.v[:, 0] < 5))
+    return out

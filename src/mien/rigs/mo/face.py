@@ -49,9 +49,9 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
             at = skin.lips(side, row)
             t = np.abs(skin.along(at))
             if side == "lower":
-                share = corner + (1 - corner) * np.clip(1 - t**3.0, 0, 1)
+                share = corner + (1 - corner) * np.clip(1 - t**4, 0, 1)
             else:
-                share = upper_middle + (corner - upper_middle) * t**2.4
+                share = upper_middle + (corner - upper_middle) * t**2.8
             if row <= 2:  # the cavity: its floor goes with the bone, its roof stays
                 share = np.where(t > 0.99, corner, 0.95 if side == "lower" else 0.0) * (0.3 + 0.35 * row)
             moves = jaw_motion(name, v[at]) * share[:, None]
@@ -59,6 +59,11 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
                 narrow = 0.11 * np.clip(row / 4, 0, 1)
                 moves[:, 0] -= narrow * v[at, 0] * t**0.5
             handles.append((at, moves))
+    if name == "jawLeft":  # the lips shear: where they meet they go together
+        rows = BORDER + 1
+        for row in range(3, CONTACT + 1):
+            (up, above), (low, below) = handles[row], handles[rows + row]
+            handles[row], handles[rows + row] = (up, (above + below) / 2), (low, (above + below) / 2)
     bones = np.setdiff1d(np.flatnonzero(bone), np.concatenate([at for at, _ in handles]))
     handles.append((bones, jaw_motion(name, v[bones])))
     hold = (v[:, 1] > -27) | (v[:, 1] < -112) | (v[:, 2] < -38) | ((v[:, 2] < -5) & (v[:, 1] > -40))
@@ -73,12 +78,10 @@ def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndar
     for row in rows:
         up, down = skin.lips("upper", row), skin.lips("lower", row)
         t = np.abs(skin.along(up))
-        share = 0.45 + 0 * t  # they meet a little below the middle of the gap
-        for at, side in ((up, 1.0), (down, -1.0)):
-            meet = (1 - share)[:, None] * jaw_open[up] + share[:, None] * jaw_open[down]
+        meet = 0.55 * jaw_open[up] + 0.45 * jaw_open[down]  # a little above the middle of the gap
+        for at in (up, down):
             moves = meet - jaw_open[at]
-            moves[:, 2] += 0.6 * np.clip(1 - t**2, 0, 1) * (row >= CONTACT)
-            moves[:, 1] += side * 0.0
+            moves[:, 2] += 2.4 * np.clip(1 - t**2, 0, 1)  # the jaw has gone back, the upper teeth have not
             handles.append((at, moves * np.clip((row - 1) / 3, 0, 1)))
     v = skin.v
     hold = (v[:, 1] > -36) | (v[:, 1] < -84) | (np.abs(v[:, 0]) > 40) | (v[:, 2] < 20)

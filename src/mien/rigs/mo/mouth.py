@@ -8,20 +8,26 @@ from jaxtyping import Float
 from mien.rigs.mo.deform import Handles, Skin, hump, ramp
 from mien.rigs.mo.rings import CONTACT, RED
 
-__all__ = ["Move", "lip_field", "mouth_shapes"]
+__all__ = ["Move", "lip_field", "mouth_correctives", "mouth_shapes"]
 
 Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(position along the lip in [-1, 1], row offset as in `rings.RED`) -> displacements [N, 3] mm."""
+
+_GIVES = {3: 0.0, 4: 0.1, 5: 0.55}
+"""How far the rows behind the lips follow them backwards: there is little room before the teeth."""
 
 
 def lip_field(skin: Skin, upper: Move, lower: Move, *, extra: Handles | None = None, slide: float = 1.0) -> np.ndarray:
     """The skin's field when the lips' rows move as told; cavity at rest, cheeks and chin follow."""
     handles: Handles = []
     for side, move in (("upper", upper), ("lower", lower)):
-        for row, share in ((3, 0.35), (4, 0.85), (5, 1.0), *((row, 1.0) for row in RED)):
+        for row, share in ((3, 0.5), (4, 0.9), (5, 1.0), *((row, 1.0) for row in RED)):
             at = skin.lips(side, row)
             u = skin.along(at)
-            d = move(u, np.full(len(at), RED.get(row, 0.0))) * share
+            joined = share + (1 - share) * 0.7 * np.abs(u[:, None]) ** 3  # the corner is one thing, inside and out
+            d = move(u, np.full(len(at), RED.get(row, 0.0))) * joined
+            # what goes back is pressed flat against the teeth
+            d[:, 2] = np.where(d[:, 2] < 0, d[:, 2] * _GIVES.get(row, 1.0), d[:, 2])
             rest = skin.lips(side, CONTACT)  # what is behind the lips goes where they go
             base = at if row >= CONTACT else rest
             handles.append((at, skin.slide(base, d) * slide + d * (1 - slide)))
@@ -66,19 +72,26 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
         return lip_field(skin, move, move, extra=extra)
 
     apple = _bump(skin, (40, -33, 57), 15, (2.0, 4.2, 1.8))
-    smile = same(
-        lambda u, r: _vector(8.0, 8.5, 0.0) * _left(u, 1.5)[:, None] + _vector(0, -0.5 * hump(u, 0.2, 0.4), 0),
-        extra=apple,
-    )
+
+    def corner_up(side: str) -> Move:  # a bow, not a wedge; stretched lips thin out
+        def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+            width = _left(u, 1.2)
+            sag = _vector(0.0, 9.2 * _left(u, 2.6) - 0.5 * hump(u, 0.15, 0.4), 0.0)
+            thin = 0.16 * width * (1 - u**4)
+            return sag + _vector(8.2, 0.0, 0.0) * width[:, None] + thin[:, None] * _toward_line(skin, side, r)
+
+        return move
+
+    smile = lip_field(skin, corner_up("upper"), corner_up("lower"), extra=apple)
     frown = same(
         lambda u, r: (
-            _vector(1.5, -7.5, 0.0) * _left(u, 2.0)[:, None]
-            + _vector(0, 1.2 * hump(u, 0.25, 0.35), 0.3) * np.clip(u + 0.5, 0, 1)[:, None]
+            _vector(1.5, -6.8, 0.0) * _left(u, 1.7)[:, None]
+            + _vector(0, 0.8 * hump(u, 0.15, 0.4), 0.3) * np.clip(u + 0.5, 0, 1)[:, None]
         ),
         extra=_bump(skin, (24, -72, 58), 9, (0.6, -2.5, 0.8)),
     )
     dimple = same(lambda u, r: _vector(5.0, 1.5, -1.0) * _left(u, 2.2)[:, None])
-    dimple -= 2.6 * skin.bell((27, -53, 62), 6.0)[:, None] * skin.normals
+    dimple -= 2.6 * skin.bell((30.5, -52.5, 60), 5.0)[:, None] * skin.normals
     stretch = same(
         lambda u, r: _vector(7.5, -3.5, 0.0) * _left(u, 1.6)[:, None],
         extra=_bump(skin, (34, -68, 46), 10, (2.5, -2.0, 0.5)),
@@ -97,11 +110,9 @@ def _parting(skin: Skin) -> dict[str, np.ndarray]:
     """Pressed, lowered and raised lips, where the two go different ways."""
 
     def press(side: str) -> Move:
-        way = 1.0 if side == "upper" else -1.0
-
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             weight = ramp(u, -0.35, 0.35)[:, None]
-            return weight * (0.5 * _toward_line(skin, side, r) + _vector(0.8 * np.abs(u), -0.1 * way, -1.3))
+            return weight * (0.5 * _toward_line(skin, side, r) + _vector(0.8 * np.abs(u), 0.0, -1.3))
 
         return move
 
@@ -113,14 +124,11 @@ def _parting(skin: Skin) -> dict[str, np.ndarray]:
         weight = 0.95 * hump(u, 0.38, 0.48) * (1 - ramp(u, 0.6, 1.0))
         return _vector(0.6, 7.0, 0.0) * weight[:, None]
 
-    def still(u: np.ndarray, r: np.ndarray) -> np.ndarray:
-        return np.zeros((len(u), 3))
-
     fold = _bump(skin, (22, -40, 64), 8, (1.0, 3.5, 0.8))
     return {
         "mouthPressLeft": lip_field(skin, press("upper"), press("lower"), slide=0.0),
-        "mouthLowerDownLeft": lip_field(skin, still, lower_down),
-        "mouthUpperUpLeft": lip_field(skin, upper_up, still, extra=fold),
+        "mouthLowerDownLeft": lip_field(skin, _resting, lower_down),
+        "mouthUpperUpLeft": lip_field(skin, upper_up, _resting, extra=fold),
     }
 
 
@@ -136,7 +144,9 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
     def pucker(way: float) -> Move:
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             full = np.clip(1 - u**2, 0, 1)
-            return _vector(-9.5 * np.sin(np.pi / 2 * u), way * 0.9 * r * full, 8.0 * (1 - 0.5 * u**2) - 0.7 * r * full)
+            # narrow lips are round: what was the middle of a wide bow gives, what was beside it swells
+            swell = way * r * (0.9 * full + 0.8 * (hump(np.abs(u), 0.6, 0.25) - (way < 0) * hump(u, 0, 0.25)))
+            return _vector(-9.5 * np.sin(np.pi / 2 * u), swell, 8.0 * (1 - 0.5 * u**2) - 0.7 * r * full)
 
         return move
 
@@ -167,6 +177,36 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
         "mouthPucker": lip_field(skin, pucker(1.0), pucker(-1.0), slide=0.0),
         "mouthRollUpper": lip_field(skin, roll("upper"), follow(0.3), slide=0.0),
         "mouthRollLower": lip_field(skin, follow(0.3), roll("lower"), slide=0.0),
-        "mouthShrugUpper": lip_field(skin, shrug(3.4, 2.6, 0.5), shrug(3.2, 0.8), extra=philtrum, slide=0.4),
-        "mouthShrugLower": lip_field(skin, shrug(3.8, 0.6), shrug(4.2, 3.2, -0.3), extra=chin, slide=0.4),
+        "mouthShrugUpper": lip_field(skin, shrug(3.4, 2.6, 0.5), shrug(3.4, 0.8), extra=philtrum, slide=0.4),
+        "mouthShrugLower": lip_field(skin, shrug(4.1, 0.6), shrug(4.1, 3.2, -0.3), extra=chin, slide=0.4),
     }
+
+
+def mouth_correctives(skin: Skin) -> dict[tuple[str, str], Float[np.ndarray, "V 3"]]:
+    """Fields (the left one of each pair) at both channels' 1 that lips need where two shapes do not simply add up."""
+
+    def unpressed(side: str) -> Move:  # pressed and rolled in: the red is gone once, not one and a half times
+        return lambda u, r: -0.45 * ramp(u, -0.35, 0.35)[:, None] * _toward_line(skin, side, r)
+
+    def bow(u: np.ndarray, r: np.ndarray) -> np.ndarray:  # the lower lip of a laugh is a bowl
+        weight = ramp(u, -0.35, 0.35) * hump(u, 0.62, 0.33)
+        return _vector(1.2, -3.4, 0.5) * weight[:, None] + _corner(u)
+
+    def bared(u: np.ndarray, r: np.ndarray) -> np.ndarray:  # the upper one shows the teeth
+        weight = ramp(u, -0.5, 0.4) * (1 - np.abs(u) ** 3)
+        return _vector(0.0, 2.4, -0.4) * weight[:, None] + _corner(u)
+
+    return {
+        ("mouthPressLeft", "mouthRollUpper"): lip_field(skin, unpressed("upper"), _resting, slide=0.0),
+        ("mouthPressLeft", "mouthRollLower"): lip_field(skin, _resting, unpressed("lower"), slide=0.0),
+        ("jawOpen", "mouthSmileLeft"): lip_field(skin, bared, bow, slide=0.5),
+    }
+
+
+def _corner(u: np.ndarray) -> np.ndarray:
+    """Cheeks hold the corner of a smile up and back when the jaw drops."""
+    return _vector(0.6, 2.6, 0.0) * _left(u, 2.5)[:, None]
+
+
+def _resting(u: np.ndarray, r: np.ndarray) -> np.ndarray:
+    return np.zeros((len(u), 3))

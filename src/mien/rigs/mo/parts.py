@@ -8,11 +8,24 @@ from jaxtyping import Float
 from mien.rigs.mo.piece import Piece, grid, mirror_by_position
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, gradient, march
 
-__all__ = ["IRIS_ANGLE", "make_brows", "make_eyeballs", "make_lashes", "make_teeth", "make_tongue", "paired"]
+__all__ = [
+    "IRIS_ANGLE",
+    "make_brows",
+    "make_catchlights",
+    "make_eyeballs",
+    "make_lashes",
+    "make_teeth",
+    "make_tongue",
+    "paired",
+]
 
 IRIS_ANGLE = np.radians(27.0)
-_EYE_RINGS = np.radians([4, 8, 11, 12, 15, 18.5, 22, 25, 26.6, 28.5, 33, 41, 52, 66, 84, 104])
-_EYE_SEGMENTS = 36
+_EYE_RINGS = np.radians([4, 8, 10.6, 11.6, 13.6, 16.5, 19.5, 22.5, 25, 26.6, 28.4, 33, 42, 55, 74])
+_LIMBUS = 9
+"""Ring of the iris's rim."""
+_EYE_SEGMENTS = 44
+_CATCHLIGHTS = (((-0.24, 0.30), 4.0), ((0.20, -0.24), 1.6))
+"""The lamp's mirror image on a cornea: x and y of its direction from the eye's centre, radius [deg]."""
 
 
 def paired(
@@ -49,19 +62,58 @@ def make_eyeballs() -> Piece:
     fan = np.stack([np.zeros(_EYE_SEGMENTS, int), rows[0], np.roll(rows[0], -1)], axis=1)
     triangles = np.concatenate([fan, grid(rows, closed=True)[:, ::-1]])
     angle = np.arccos(np.clip(d[:, 2], -1, 1))
-    return paired("eyeballs", d * EYE_RADIUS + EYE_CENTRE, triangles, (1.0, 1.0, 1.0), _eye_tint(angle, d), 0.12)
+    piece = paired("eyeballs", d * EYE_RADIUS + EYE_CENTRE, triangles, (1.0, 1.0, 1.0), _eye_tint(angle, d), 0.12)
+    quarter = np.arange(4) * (_EYE_SEGMENTS // 4)
+    piece.labels["limbus"] = rows[_LIMBUS, quarter]  # of the left eye: outer, upper, inner, lower
+    return piece
+
+
+def make_catchlights() -> Piece:
+    """White caps just off the eyeballs that hang on the head: a lamp's image stays in place when the eye turns.
+
+    Drawn, not left to the viewer's light: an eye without one looks dead. Both eyes see the same lamp, so these are
+    not mirror images; they never move and count as their own.
+    """
+    segments = 14
+    turn = np.arange(segments) / segments * 2 * np.pi
+    vertices, triangles = [], []
+    for side in (1.0, -1.0):
+        for (x, y), radius in _CATCHLIGHTS:
+            axis = np.array([x, y, np.sqrt(1 - x * x - y * y)])
+            right = np.cross([0.0, 1.0, 0.0], axis)
+            right /= np.linalg.norm(right)
+            rim = np.cos(turn)[:, None] * right + np.sin(turn)[:, None] * np.cross(axis, right)
+            r = np.radians(radius)
+            cap = np.concatenate([[axis], axis * np.cos(r) + rim * np.sin(r)])
+            first = sum(len(v) for v in vertices)
+            spokes = first + 1 + np.arange(segments)
+            triangles.append(np.stack([np.full(segments, first), spokes, np.roll(spokes, -1)], axis=1))
+            vertices.append(EYE_CENTRE * [side, 1, 1] + cap * (EYE_RADIUS + 0.2))
+    all_vertices = np.concatenate(vertices)
+    return Piece(
+        name="catchlights",
+        vertices=all_vertices,
+        triangles=np.concatenate(triangles),
+        mirror=np.arange(len(all_vertices)),
+        color=(1.0, 1.0, 1.0),
+        tint=np.ones((len(all_vertices), 3)),
+        roughness=0.3,
+    )
 
 
 def _eye_tint(angle: np.ndarray, d: np.ndarray) -> np.ndarray:
     degrees = np.degrees(angle)
-    stops = [0, 11.4, 11.6, 14, 20, 25, 26.8, 28.6, 45, 110]
-    red = [0.02, 0.02, 0.30, 0.52, 0.40, 0.20, 0.16, 0.93, 0.90, 0.74]
-    green = [0.02, 0.02, 0.17, 0.34, 0.25, 0.12, 0.10, 0.92, 0.87, 0.60]
-    blue = [0.03, 0.03, 0.07, 0.14, 0.11, 0.07, 0.07, 0.91, 0.84, 0.56]
+    stops = [0, 10.7, 11.5, 13.6, 16.5, 22.5, 25, 26.7, 28.5, 45, 80]
+    red = [0.02, 0.02, 0.26, 0.58, 0.52, 0.36, 0.20, 0.13, 0.93, 0.91, 0.80]
+    green = [0.02, 0.02, 0.15, 0.38, 0.31, 0.20, 0.11, 0.08, 0.92, 0.88, 0.66]
+    blue = [0.03, 0.03, 0.06, 0.16, 0.12, 0.08, 0.06, 0.06, 0.91, 0.85, 0.62]
     tint = np.stack([np.interp(degrees, stops, c) for c in (red, green, blue)], axis=1)
-    iris = (degrees > 11.5) & (degrees < 26)
-    glow = np.where(iris, 1.0 - 0.75 * d[:, 1] / np.sin(IRIS_ANGLE) * 0.6, 1.0)  # light gathers low in an iris
-    return np.clip(tint * glow[:, None], 0, 1)
+    around = np.arctan2(d[:, 1], d[:, 0])
+    iris = (degrees > 11) & (degrees < 26)
+    fibres = 1 + 0.13 * np.cos(11 * around + 0.7) + 0.09 * np.cos(19 * around + 2.1)
+    low = 1.0 - 0.62 * d[:, 1] / np.sin(IRIS_ANGLE)  # light gathers low in an iris
+    shadow = 1 - 0.30 * np.clip((d[:, 1] - 0.20) / 0.30, 0, 1)  # of the upper lid and its lashes
+    return np.clip(tint * np.where(iris, fibres * low, shadow)[:, None], 0, 1)
 
 
 def _teeth_columns() -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +146,7 @@ def make_teeth(front: float) -> Piece:
     for side, biting, offset in ((1.0, -59.6, 0.0), (-1.0, -58.4, -2.4)):
         flat = _arch(u, 20.0 + 0.35 * offset, front + offset, 27.0)
         normal = np.stack([np.sin(u * 1.36), np.cos(u * 1.36)], axis=1)
-        edge = biting + side * (0.9 * (1 - out) + 1.2 * u**2)
+        edge = biting + side * (0.55 * (1 - out) + 1.2 * u**2)
         tall = (7.6 if side > 0 else 6.6) - 1.5 * u**2 - 2.0 * u**8
         layout = ((14.0, -0.6, 0), (9.0, 0.5, 0), (7.8, 0.7, 0), (6.9, 0.35, 1), (3.0, 0.75, 2), (0.6, 0.35, 2))
         layout += ((0.0, -0.6, 2), (0.4, -2.0, 2), (9.0, -3.2, 1))
@@ -117,7 +169,12 @@ def make_teeth(front: float) -> Piece:
         color=(0.95, 0.94, 0.90),
         tint=np.concatenate(tints),
         roughness=0.3,
-        labels={"upper": index[:half].ravel(), "lower": index[half:].ravel()},
+        labels={
+            "upper": index[:half].ravel(),
+            "lower": index[half:].ravel(),
+            "crowns": index[[r for r in range(len(rows)) if 3 <= r % half < 8]].ravel(),
+            "gums": index[[r for r in range(len(rows)) if r % half <= 3 or r % half == 8]].ravel(),
+        },
     )
 
 

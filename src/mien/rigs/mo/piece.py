@@ -22,7 +22,6 @@ class Piece:
     tint: Float[np.ndarray, "V 3"]
     """Multiplies the base colour."""
     roughness: float = 0.6
-    uv: Float[np.ndarray, "V 2"] | None = None
     labels: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     """Named vertex indices: the rows of structured rings, in order."""
 

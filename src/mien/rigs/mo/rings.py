@@ -20,9 +20,9 @@ __all__ = [
     "ring_parameter",
 ]
 
-EYE_STEPS = 18
+EYE_STEPS = 21
 """Intervals of a lid's margin, corner to corner."""
-MOUTH_STEPS = 13
+MOUTH_STEPS = 15
 """Intervals of half a lip, midline to corner."""
 CONTACT, BORDER = 6, 10
 """Rows of `mouth_rings`: where the lips meet, and where their red ends."""

@@ -18,6 +18,9 @@ path (a blendshape is linear) dips by 1.5 mm on its way and still clears the eye
 ORIGIN = np.array([0.0, -18.0, -2.0])
 """The head's skin is seen whole from here: every direction meets it once."""
 
+_ARRIVED = 1e-8
+"""Marching ends when its steps are shorter [mm]."""
+
 
 def _ellipsoid(p: np.ndarray, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> np.ndarray:
     q = p - np.asarray(centre)
@@ -80,8 +83,13 @@ def march(
     direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     t = np.zeros(len(direction))
     sign = -1.0 if outward else 1.0
+    under_way = np.arange(len(t))
     for _ in range(steps):
-        t += 0.7 * sign * head(start + t[:, None] * direction)
+        step = 0.7 * sign * head(start[under_way] + t[under_way, None] * direction[under_way])
+        t[under_way] += step
+        under_way = under_way[np.abs(step) > _ARRIVED]
+        if not len(under_way):
+            break
     return start + t[:, None] * direction
 
 

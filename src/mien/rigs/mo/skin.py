@@ -155,7 +155,7 @@ def _hull(half: _Half, free: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
     side = np.flatnonzero(rays[:, 0] > 1e-6)
     both = np.concatenate([rays, rays[side] * [-1, 1, 1]])
     tri = ConvexHull(both).simplices.astype(int)
-    tri = tri[(tri < len(free)).all(axis=1)]
+    tri = np.concatenate([tri[(tri < len(free)).all(axis=1)], _straddled(tri, rays[:, 0] > 1e-6, len(free))])
     a, b, c = (both[tri[:, k]] for k in range(3))
     turned = np.einsum("ij,ij->i", np.cross(b - a, c - a), a) < 0
     tri[turned] = tri[turned][:, ::-1]
@@ -167,6 +167,17 @@ def _hull(half: _Half, free: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
     # a fixed order whatever the library returns
     tri = np.array([np.roll(t, -int(np.argmin(t))) for t in tri])
     return free[tri[np.lexsort(tri.T[::-1])]]
+
+
+def _straddled(triangles: np.ndarray, left: np.ndarray, count: int) -> np.ndarray:
+    """Left halves of the quads whose diagonal runs across the symmetry plane: (middle, left, middle)."""
+    ends: dict[int, list[int]] = {}
+    for corners in triangles[(triangles >= count).any(axis=1)].tolist():
+        own = [c for c in corners if c < count and left[c]]
+        middle = [c for c in corners if c < count and not left[c]]
+        if len(own) == len(middle) == 1:
+            ends.setdefault(own[0], []).extend(middle)
+    return np.array([[pair[0], own, pair[1]] for own, pair in ends.items() if len(pair) == 2], int).reshape(-1, 3)
 
 
 def _relax(half: _Half, triangles: np.ndarray, free: np.ndarray, rounds: int) -> None:
@@ -253,8 +264,6 @@ def _mirrored(half: _Half, triangles: np.ndarray) -> Piece:
     other[own] = len(v) + np.arange(len(own))
     mirror = np.concatenate([other, own])
     vertices = np.concatenate([v, v[own] * [-1, 1, 1]])
-    ray = _rays(vertices)
-    uv = np.stack([0.5 + np.arctan2(ray[:, 0], ray[:, 2]) / (2 * np.pi), 0.5 + np.arcsin(ray[:, 1]) / np.pi], axis=1)
     return Piece(
         name="skin",
         vertices=vertices,
@@ -263,6 +272,5 @@ def _mirrored(half: _Half, triangles: np.ndarray) -> Piece:
         color=(0.96, 0.76, 0.64),
         tint=np.ones((len(vertices), 3)),
         roughness=0.55,
-        uv=uv,
         labels=half.labels,
     )

@@ -9,29 +9,36 @@ from typing import Any
 import numpy as np
 
 from mien.core.errors import MienError
-from mien.core.landmarks import IBUG68, MIEN70, LandmarkAnchors
+from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkAnchors
 from mien.core.mesh import Mesh, Part, Topology
-from mien.core.rig import Joint, Rig
+from mien.core.rig import Corrective, Joint, Rig
 
 __all__ = ["STEP", "read", "write"]
 
 STEP = 0.005
 """Quantum of the stored displacements [mm]; int16 then reaches 163 mm."""
-_VERSION = 1
+_VERSION = 2
 
 
 def write(rig: Rig, path: Path) -> None:
     """Store the rig, whole or not at all; equal rigs give equal bytes."""
     from mien.io.atomic import write_whole
 
-    steps = np.rint(rig.shapes / STEP).astype(np.int16)
+    assert rig.corrective_shapes is not None
+    steps = np.rint(np.concatenate([rig.shapes, rig.corrective_shapes]) / STEP).astype(np.int16)
     moving = [np.flatnonzero((shape != 0).any(axis=1)) for shape in steps]
     topology = rig.neutral.topology
-    assert topology.uv is not None and rig.colors is not None and rig.joint_weights is not None
-    marks = rig.landmarks["mien70"]
+    assert (
+        topology.uv is not None
+        and topology.uv_triangles is not None
+        and rig.colors is not None
+        and rig.joint_weights is not None
+    )
+    marks = rig.landmarks["mien198"]  # the others are its first points
     about = {
         "version": _VERSION,
         "shapes": rig.shape_names,
+        "correctives": [[c.name, c.channels, c.rule] for c in rig.correctives],
         "parts": [[p.name, p.start, p.stop, p.color, p.roughness] for p in topology.parts],
         "joints": [[j.name, j.position, j.parent] for j in rig.joints],
         "groups": {name: len(at) for name, at in topology.groups.items()},
@@ -42,6 +49,7 @@ def write(rig: Rig, path: Path) -> None:
         "neutral": np.rint(rig.neutral.vertices / STEP).astype(np.int16),
         "triangles": topology.triangles.astype(np.uint16),
         "uv": np.rint(topology.uv * 65535).astype(np.uint16),
+        "uv_triangles": topology.uv_triangles.astype(np.uint16),
         "colors": np.rint(rig.colors * 255).astype(np.uint8),
         "joint_weights": np.rint(rig.joint_weights[:, 1:] * 65535).astype(np.uint16),
         "groups": np.concatenate([np.asarray(at) for at in topology.groups.values()]).astype(np.uint16),
@@ -74,7 +82,9 @@ def read(path: Path) -> Rig:
 
 def _rig(data: dict[str, np.ndarray], about: dict[str, Any]) -> Rig:
     neutral = data["neutral"].astype(np.float32) * np.float32(STEP)
-    shapes = np.zeros((len(about["shapes"]), *neutral.shape), np.float32)
+    correctives = tuple(Corrective(name=n, channels=tuple(c), rule=rule) for n, c, rule in about["correctives"])
+    own = len(about["shapes"])
+    shapes = np.zeros((own + len(correctives), *neutral.shape), np.float32)
     ends = np.cumsum(data["shape_counts"].astype(int))
     for k, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         shapes[k, data["shape_rows"][start:end]] = data["shape_steps"][start:end] * np.float32(STEP)
@@ -90,6 +100,7 @@ def _rig(data: dict[str, np.ndarray], about: dict[str, Any]) -> Rig:
     topology = Topology(
         triangles=data["triangles"].astype(np.int32),
         uv=data["uv"].astype(np.float32) / 65535,
+        uv_triangles=data["uv_triangles"].astype(np.int32),
         parts=parts,
         groups=groups,
     )
@@ -98,12 +109,16 @@ def _rig(data: dict[str, np.ndarray], about: dict[str, Any]) -> Rig:
         name="mo",
         neutral=Mesh(vertices=neutral, topology=topology),
         shape_names=tuple(about["shapes"]),
-        shapes=shapes,
+        shapes=shapes[:own],
+        correctives=correctives,
+        corrective_shapes=shapes[own:],
         joints=tuple(Joint(name=name, position=tuple(where), parent=up) for name, where, up in about["joints"]),
         joint_weights=np.concatenate([1 - moved.sum(axis=1, keepdims=True), moved], axis=1),
         landmarks={
-            "ibug68": LandmarkAnchors(layout=IBUG68, indices=indices[:68], weights=weights[:68]),
-            "mien70": LandmarkAnchors(layout=MIEN70, indices=indices, weights=weights),
+            layout.name: LandmarkAnchors(
+                layout=layout, indices=indices[: layout.count], weights=weights[: layout.count]
+            )
+            for layout in (IBUG68, MIEN70, MIEN198)
         },
         colors=data["colors"].astype(np.float32) / 255,
         licence=about["licence"],

@@ -46,6 +46,11 @@ def skin_tint(skin: Skin) -> Float[np.ndarray, "V 3"]:
         for row in (0, 1, 2):
             for at in (rows[row], skin.mirror[rows[row]]):
                 tint[at] = (0.55, 0.36, 0.34)
+    crease = skin.labels["eye_upper"]  # the fold above the upper lid
+    for row, weight in ((6, 0.25), (7, 0.75), (8, 0.35)):
+        along = np.sin(np.pi * np.linspace(0.04, 0.96, crease.shape[1])) ** 0.6
+        for at in (crease[row], skin.mirror[crease[row]]):
+            tint[at] *= 1 - (weight * along)[:, None] * (1 - np.array([0.82, 0.62, 0.58]))
     near_lid = np.linalg.norm(p - EYE_CENTRE, axis=1)
     stain(0.12 * np.exp(-(((near_lid - 23.5) / 3.0) ** 2)) * (v[:, 1] < -6), (0.92, 0.82, 0.82))
     return np.clip(tint, 0, 1)

@@ -19,6 +19,7 @@ from mien.rigs.check import face_frame
 from mien.rigs.retarget.surface import Surface, skin
 
 __all__ = [
+    "MISFIT",
     "Correspondence",
     "Similarity",
     "correspond",
@@ -39,7 +40,7 @@ _REACH = 0.45
 _TRIMMED = 0.8
 """Share of the closest pairs that the similarity is fitted to: hair and collars have no partner."""
 _ICP_STEPS, _ICP_POINTS = 25, 1500
-_MISFIT = 0.036
+MISFIT = 0.036
 """Mean distance of the fitted pairs [eye distances] from which on no face lies on a face. Measured from ICT: 0.013 to
 its identities and a game character, 0.029 to mo; 0.040 to random triangles, 0.049 to a box, 0.080 to a sphere."""
 _HUMAN = 62.0
@@ -121,14 +122,16 @@ def register(
     template: Surface,
     target: Surface,
     landmarks: tuple[Int[np.ndarray, "L"], Float[np.ndarray, "L 3"]] | None = None,
+    misfit: float = MISFIT,
 ) -> tuple[Surface, Similarity]:
     """(template bent onto target, the similarity it began from).
 
     `landmarks` are vertices of the first and their places on the second [mm]; by default those that both rigs share.
+    Without any, faces whose closest points stay `misfit` [eye distances] apart on average do not fit.
     Raises MienError when there is nothing to align the faces by, or they do not fit.
     """
     places, marks = shared_landmarks(first, second) if landmarks is None else landmarks
-    fit = _first_fit(first, second, template, target, places, marks)
+    fit = _first_fit(first, second, template, target, places, marks, misfit)
     index = {int(vertex): i for i, vertex in enumerate(template.origin)}
     known = np.array([k for k, vertex in enumerate(places) if int(vertex) in index], int)
     anchors = np.array([index[int(places[k])] for k in known], int)
@@ -169,7 +172,13 @@ def fit_similarity(
 
 
 def _first_fit(
-    first: Rig, second: Rig, template: Surface, target: Surface, places: np.ndarray, marks: np.ndarray
+    first: Rig,
+    second: Rig,
+    template: Surface,
+    target: Surface,
+    places: np.ndarray,
+    marks: np.ndarray,
+    misfit: float,
 ) -> Similarity:
     if len(places) >= 3:
         return fit_similarity(first.neutral.vertices[places].astype(float), marks)
@@ -183,7 +192,7 @@ def _first_fit(
         starts = [Similarity(scale, np.eye(3), b.centre - scale * a.centre)]
     tried = [_icp(template, target, start, a.centre, a.unit) for start in starts]
     fit, apart = min(tried, key=lambda found: found[1] / found[0].scale)
-    if not apart < _MISFIT * a.unit * fit.scale:
+    if not apart < misfit * a.unit * fit.scale:
         raise MienError(f"the face of '{second.name}' is not found by shape alone; give landmarks (at least three)")
     return fit
 

@@ -2,30 +2,11 @@
 
 import numpy as np
 
-from mien.core.channels import VISEMES
-from mien.synth.motion.groups import AT, COUNT, expand
+from mien.core.channels import VISEMES, arkit_from_visemes
+from mien.synth.motion.groups import AT
 from mien.synth.motion.ramps import pulse
 
-__all__ = ["VISEME_SHAPES", "close_lips", "speech_track", "viseme_weights"]
-
-VISEME_SHAPES: dict[str, dict[str, float]] = {
-    "sil": {},
-    "PP": {"jawOpen": 0.10, "mouthClose": 0.10, "mouthPress": 0.45, "mouthRollLower": 0.25, "mouthRollUpper": 0.20},
-    "FF": {"jawOpen": 0.08, "mouthRollLower": 0.50, "mouthUpperUp": 0.25, "mouthLowerDown": 0.10, "mouthDimple": 0.10},
-    "TH": {"jawOpen": 0.18, "mouthLowerDown": 0.30, "mouthUpperUp": 0.15},
-    "DD": {"jawOpen": 0.18, "mouthLowerDown": 0.30, "mouthUpperUp": 0.12, "mouthStretch": 0.15},
-    "kk": {"jawOpen": 0.25, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10, "mouthStretch": 0.10},
-    "CH": {"jawOpen": 0.10, "mouthFunnel": 0.60, "mouthPucker": 0.20, "mouthLowerDown": 0.15, "mouthUpperUp": 0.15},
-    "SS": {"jawOpen": 0.05, "mouthStretch": 0.40, "mouthLowerDown": 0.35, "mouthUpperUp": 0.15, "mouthSmile": 0.10},
-    "nn": {"jawOpen": 0.15, "mouthLowerDown": 0.22, "mouthUpperUp": 0.08, "mouthStretch": 0.08},
-    "RR": {"jawOpen": 0.15, "mouthFunnel": 0.35, "mouthPucker": 0.30, "mouthLowerDown": 0.12},
-    "aa": {"jawOpen": 0.65, "mouthLowerDown": 0.35, "mouthUpperUp": 0.15, "mouthStretch": 0.10},
-    "E": {"jawOpen": 0.40, "mouthLowerDown": 0.35, "mouthUpperUp": 0.20, "mouthStretch": 0.30, "mouthSmile": 0.15},
-    "ih": {"jawOpen": 0.22, "mouthLowerDown": 0.30, "mouthUpperUp": 0.15, "mouthStretch": 0.40, "mouthSmile": 0.20},
-    "oh": {"jawOpen": 0.45, "mouthFunnel": 0.50, "mouthPucker": 0.25, "mouthLowerDown": 0.10},
-    "ou": {"jawOpen": 0.22, "mouthPucker": 0.75, "mouthFunnel": 0.40},
-}  # fmt: skip
-"""Viseme -> channel stem -> weight, designed on the training rig after the lip shapes of the IPA sounds."""
+__all__ = ["close_lips", "speech_track", "viseme_weights"]
 
 _VOWELS = ("aa", "E", "ih", "oh", "ou")
 _CONSONANTS = tuple(name for name in VISEMES if name not in (*_VOWELS, "sil"))
@@ -34,15 +15,8 @@ _CONSONANTS = tuple(name for name in VISEMES if name not in (*_VOWELS, "sil"))
 _CONSONANT_SHARES = np.array([0.20, 0.08, 0.06, 0.18, 0.09, 0.07, 0.12, 0.13, 0.07])
 
 
-def _table() -> np.ndarray:
-    table = np.zeros((len(VISEMES), COUNT))
-    for row, name in enumerate(VISEMES):
-        for stem, value in VISEME_SHAPES[name].items():
-            table[row, [AT[channel] for channel in expand(stem)]] = value
-    return table
-
-
-_TABLE = _table()
+_TABLE = arkit_from_visemes(np.eye(len(VISEMES))).astype(float)
+_TABLE[:, AT["tongueOut"]] = 0.0  # the training rig has no tongue
 _ROW = {name: row for row, name in enumerate(VISEMES)}
 _STRENGTH = np.array([{"sil": 0.8, "PP": 3.0, "FF": 2.0, "CH": 1.5, "ou": 1.3}.get(name, 0.8) for name in VISEMES])
 """Dominance of a viseme over its neighbours: labials and rounded sounds keep their shape, tongue sounds give way."""

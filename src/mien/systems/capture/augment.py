@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from mien.systems.capture import spec
 
-__all__ = ["View", "photometric", "sample_view"]
+__all__ = ["Patch", "View", "photometric", "sample_view"]
 
 STORED = spec.CROP + 2 * spec.MARGIN
 
@@ -52,8 +52,22 @@ def sample_view(rng: np.random.Generator, *, mirrored: bool | None = None) -> Vi
     return View(matrix=matrix, mirrored=mirror)
 
 
-def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> list[np.ndarray]:
-    """Camera changes that all frames of a window share: gain, gamma, colour, blur, a hidden patch; noise differs."""
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """A flat rectangle in front of the face, in pixels of the crop: [top, bottom) x [left, right)."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    color: UInt8[np.ndarray, "3"]
+
+
+def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> tuple[list[np.ndarray], Patch | None]:
+    """Camera changes that all frames of a window share: gain, gamma, colour, blur, a hidden patch; noise differs.
+
+    Returns the frames and the patch, if any.
+    """
     levels = np.arange(256) / 255.0
     gamma = np.exp(rng.normal(0, 0.2))
     gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.05, 3))
@@ -75,15 +89,14 @@ def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> list[np.n
             noise = rng.standard_normal(frame.shape, dtype=np.float32) * sigma
             frame = np.clip(frame + noise, 0, 255).astype(np.uint8)
         if patch is not None:
-            y0, y1, x0, x1, color = patch
             frame = frame.copy()
-            frame[y0:y1, x0:x1] = color
+            frame[patch.top : patch.bottom, patch.left : patch.right] = patch.color
         out.append(frame)
-    return out
+    return out, patch
 
 
-def _patch(rng: np.random.Generator) -> tuple[int, int, int, int, np.ndarray]:
+def _patch(rng: np.random.Generator) -> Patch:
     height, width = rng.integers(spec.CROP // 10, spec.CROP // 3, 2)
     y, x = rng.integers(-height // 2, spec.CROP - height // 2), rng.integers(-width // 2, spec.CROP - width // 2)
-    color = rng.integers(0, 256, 3)
-    return max(0, int(y)), int(y + height), max(0, int(x)), int(x + width), color
+    color = rng.integers(0, 256, 3, dtype=np.uint8)
+    return Patch(top=max(0, int(y)), bottom=int(y + height), left=max(0, int(x)), right=int(x + width), color=color)

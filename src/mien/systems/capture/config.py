@@ -21,15 +21,15 @@ class CaptureConfig:
     seed: int = 1
     """Seed of the initial weights and of every batch."""
 
-    samples: int = 1_100_000
+    samples: int = 1_300_000
     """Images seen in the whole run, repeats included."""
-    landmark_share: float = 0.2
+    landmark_share: float = 0.3
     """First part of the run that learns landmarks alone; the source method trains them first."""
-    stills_per_batch: int = 64
-    """Single rendered frames in a batch; twice as many in the landmark part, which has no sequences."""
-    sequences_per_batch: int = 8
+    stills_per_batch: int = 96
+    """Single rendered frames in a batch; more in the landmark part, which has no sequences."""
+    sequences_per_batch: int = 4
     """Rendered windows in a batch."""
-    portraits_per_batch: int = 16
+    portraits_per_batch: int = 8
     """Real images in a batch: annotated ones give the landmark loss, all give the consistency loss."""
 
     learning_rate: float = 2e-3
@@ -45,6 +45,8 @@ class CaptureConfig:
 
     landmark_weight: float = 1.0
     """Weight of the landmark RMSE in percent of the crop."""
+    seen_weight: float = 0.3
+    """Weight of the cross entropy of the regions in sight."""
     facs_weight: float = 3.0
     """Weight of the FACS error, each channel divided by its variance over the data."""
     vertex_weight: float = 0.3
@@ -80,8 +82,8 @@ PRESETS = MappingProxyType(
         "full": replace(
             _CPU,
             samples=12_000_000,
-            stills_per_batch=512,
-            sequences_per_batch=64,
+            stills_per_batch=768,
+            sequences_per_batch=32,
             portraits_per_batch=64,
             learning_rate=4e-3,
             warmup=1000,

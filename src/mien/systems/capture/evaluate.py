@@ -58,7 +58,7 @@ def rendered(arrays: Mapping[str, np.ndarray]) -> Rendered:
     """A shard's arrays in the net's own terms."""
     return Rendered(
         crops=arrays["crops"],
-        landmarks=arrays["landmarks"].astype(np.float64) - spec.MARGIN,
+        landmarks=arrays["landmarks"][..., : spec.LAYOUT.count, :].astype(np.float64) - spec.MARGIN,
         weights=arrays["weights"][..., _COLUMNS],
         quaternions=arrays["pose"][..., :4],
         identity=arrays["identity"],

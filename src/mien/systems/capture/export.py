@@ -40,7 +40,7 @@ WEAKNESSES = """
 """
 
 STATES = {
-    "features_next": ("features_past", np.zeros((1, spec.PAST * spec.FEATURES), np.float32)),
+    "code_next": ("code_past", np.zeros((1, spec.PAST * spec.CODE), np.float32)),
     "hidden_next": ("hidden_past", np.zeros((1, spec.PAST * spec.HIDDEN), np.float32)),
 }
 """A state's output -> the input it becomes, and its value before the first frame."""
@@ -129,6 +129,7 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         outputs=(
             TensorSpec(name="landmarks", shape=(1, 2 * count), meaning="x0, y0, x1, ... px of the crop"),
             TensorSpec(name="weights", shape=(1, len(spec.CHANNELS)), meaning="expression weights, not clipped"),
+            TensorSpec(name="seen", shape=(1, len(spec.REGIONS)), meaning=f"{', '.join(spec.REGIONS)} in sight, 0..1"),
         ),
         states=tuple(
             StateSpec(input=into, output=out, shape=start.shape, ncnn_shape=keeps(2 + i, start.shape))

@@ -6,16 +6,31 @@ on real images without annotation.
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from mien.systems.capture import spec
 
 __all__ = [
     "acceleration_loss",
     "consistency_loss",
     "facs_loss",
+    "facs_scale",
     "landmark_loss",
+    "seen_loss",
     "transform_points",
     "velocity_loss",
     "vertex_loss",
 ]
+
+
+_GAZE_OF_LID = {
+    spec.CHANNELS.index(f"eyeBlink{side}"): [
+        spec.CHANNELS.index(f"eyeLook{where}{side}") for where in ("Down", "In", "Out", "Up")
+    ]
+    for side in ("Left", "Right")
+}
+_CLOSING, _CLOSED = 0.6, 0.9
+"""Blink weights between which gaze loses its say: at 0.6 half the iris shows, at 0.9 none."""
 
 
 def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, crop: int) -> Tensor:
@@ -25,9 +40,26 @@ def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, cr
     return (mean_N + 1e-4).sqrt().mean() * (100.0 / crop)
 
 
-def facs_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:
-    """Mean squared error with channel weights `scale_A` (inverse variance: rare and small channels count as much)."""
-    return ((predicted_BTA - true_BTA).square() * scale_A).mean()
+def seen_loss(logit_NR: Tensor, share_NR: Tensor) -> Tensor:
+    """Cross entropy of the share of each region that is in sight."""
+    return functional.binary_cross_entropy_with_logits(logit_NR, share_NR)
+
+
+def facs_scale(true_BTA: Tensor, scale_A: Tensor) -> Tensor:
+    """The weight of each channel in each frame [B, T, A]: `scale_A`, but none for the gaze of an eye that is shut.
+
+    Nobody sees where a shut eye looks; asked for it all the same, a net answers half a blink and half a look down.
+    """
+    scale_BTA = scale_A.expand_as(true_BTA).clone()
+    for blink, gaze in _GAZE_OF_LID.items():
+        open_BT1 = 1 - ((true_BTA[..., blink, None] - _CLOSING) / (_CLOSED - _CLOSING)).clamp(0, 1)
+        scale_BTA[..., gaze] *= open_BT1
+    return scale_BTA
+
+
+def facs_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale: Tensor) -> Tensor:
+    """Mean squared error with weights `scale` [A] or [B, T, A] (inverse variance: small channels count as much)."""
+    return ((predicted_BTA - true_BTA).square() * scale).mean()
 
 
 def vertex_loss(predicted_BTA: Tensor, true_BTA: Tensor, gram_AA: Tensor) -> Tensor:

@@ -2,15 +2,18 @@
 
 Follows Navarro et al. 2021, "Real Time Facial Animation for Avatars" (Roblox, SIGGRAPH talk): convolutions without
 padding, residuals that slice the border off, channels in multiples of 8, landmarks and FACS weights from one shared
-encoder, causal convolutions over its features in time.
+encoder, causal convolutions over its features in time. Landmarks are read off a map (Sun et al. 2018, "Integral Human
+Pose Regression") instead of off the features alone, and the FACS head sees them: the system's README has the figures.
 
-Shapes: B clips, T frames, C channels, H height, W width, D features, K hidden, L landmarks, A FACS channels.
+Shapes: B clips, N images, T frames, C channels, H height, W width, D features, K hidden, L landmarks, A FACS channels,
+E code (features and landmarks), R regions.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mien.systems.capture import spec
 
@@ -24,9 +27,17 @@ BLOCKS: tuple[tuple[int, int, int], ...] = (
     (4, 24, 1),
     (4, 48, 2),
     (4, 48, 1),
-    (6, 72, 1),
-    (6, 72, 1),
+    (5, 72, 1),
+    (5, 72, 1),
 )
+FINE_BLOCK = 2
+"""The block whose output, of stride 4, shows where edges lie."""
+FINE, DEEP = (9, 4, 28), (37, 8, 7)
+"""First pixel, stride and side of the fine and the last map: what its cells are centred on (no layer pads)."""
+BLEND, HEAT = 24, 32
+"""Channels of the two maps where they meet, and of the map that landmarks are read off."""
+RESIDUE = spec.CROP / 16
+"""Pixels per unit of what the features add to landmarks read off the map: points beyond it, or hidden."""
 SQUEEZE = 32
 """Channels kept per position of the last map, which is flattened whole: where things are is what landmarks need.
 
@@ -43,6 +54,8 @@ class Prediction:
     """Pixels of the crop."""
     weights_BTA: Tensor
     """Expression weights, not clipped."""
+    seen_BTR: Tensor
+    """Logit of each of `spec.REGIONS` being in sight."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -71,26 +84,72 @@ class InvertedResidual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Crop to a feature vector."""
+    """Crop to its fine map, its last map and a feature vector."""
 
     def __init__(self) -> None:
         super().__init__()
         self.level = nn.InstanceNorm2d(3, eps=spec.LEVEL_FLOOR)
-        layers: list[nn.Module] = [*_conv(3, STEM, 3, stride=2), nn.ReLU(inplace=True)]
+        blocks: list[nn.Module] = []
         channels = STEM
         for expansion, outputs, stride in BLOCKS:
-            layers.append(InvertedResidual(channels, expansion, outputs, stride))
+            blocks.append(InvertedResidual(channels, expansion, outputs, stride))
             channels = outputs
-        layers += [*_conv(channels, SQUEEZE, 1), nn.ReLU(inplace=True)]
-        self.map = nn.Sequential(*layers)
-        with torch.no_grad():
-            side = self.map.eval()(torch.zeros(1, 3, spec.CROP, spec.CROP)).shape[-1]
-        self.map.train()
-        self.flat = nn.Linear(SQUEEZE * side * side, spec.FEATURES)
+        stem = [*_conv(3, STEM, 3, stride=2), nn.ReLU(inplace=True)]
+        self.fine = nn.Sequential(*stem, *blocks[: FINE_BLOCK + 1])
+        self.deep = nn.Sequential(*blocks[FINE_BLOCK + 1 :])
+        self.squeeze = nn.Sequential(*_conv(channels, SQUEEZE, 1), nn.ReLU(inplace=True))
+        self.flat = nn.Linear(SQUEEZE * DEEP[2] ** 2, spec.FEATURES)
         self.norm = nn.BatchNorm1d(spec.FEATURES, momentum=0.02)
 
-    def forward(self, crops_BCHW: Tensor) -> Tensor:
-        return torch.relu(self.norm(self.flat(self.map(self.level(crops_BCHW)).flatten(1))))
+    def forward(self, crops_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        fine_NCHW = self.fine(self.level(crops_NCHW))
+        deep_NCHW = self.deep(fine_NCHW)
+        features_ND = torch.relu(self.norm(self.flat(self.squeeze(deep_NCHW).flatten(1))))
+        return fine_NCHW, deep_NCHW, features_ND
+
+
+class LandmarkHead(nn.Module):
+    """Landmarks as the mean place of one probability map each, plus what the features know beyond the map.
+
+    The last map says what is where, the fine one where exactly: the last is spread to the fine one's cells and added to
+    it. A mean over cells is continuous, so points move by less than a cell (Sun et al. 2018, eq. 2).
+    """
+
+    grid_P2: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edge = nn.Sequential(*_conv(BLOCKS[FINE_BLOCK][1], BLEND, 1))
+        self.part = nn.Sequential(*_conv(BLOCKS[-1][1], BLEND, 1))
+        blend = [*_conv(BLEND, BLEND, 3, groups=BLEND), *_conv(BLEND, HEAT, 1)]
+        self.blend = nn.Sequential(nn.ReLU(), *blend, nn.ReLU())
+        self.heat = nn.Conv2d(HEAT, spec.LAYOUT.count, 1)
+        self.residue = nn.Linear(spec.FEATURES, 2 * spec.LAYOUT.count)
+        with torch.no_grad():
+            self.residue.weight.mul_(0.3)  # the map leads at the start
+        start, stride, side = FINE
+        axis = start + stride * torch.arange(1, side - 1).float()  # the blend's filter takes a cell off each border
+        y, x = torch.meshgrid(axis, axis, indexing="ij")
+        self.register_buffer("grid_P2", torch.stack([x, y], dim=-1).reshape(-1, 2), persistent=False)
+
+    def forward(self, fine_NCHW: Tensor, deep_NCHW: Tensor, features_ND: Tensor) -> Tensor:
+        """Landmarks [N, L, 2] in pixels of the crop."""
+        heat_NLHW = self.heat(self.blend(self.edge(fine_NCHW) + _spread(self.part(deep_NCHW))))
+        with torch.autocast(features_ND.device.type, enabled=False):  # fp32: bf16 costs landmark precision
+            place_NLP = torch.softmax(heat_NLHW.float().flatten(2), dim=-1)
+            residue_NL2 = self.residue(features_ND.float()).reshape(-1, spec.LAYOUT.count, 2)
+            return place_NLP @ self.grid_P2 + residue_NL2 * RESIDUE
+
+
+def _spread(deep_NCHW: Tensor) -> Tensor:
+    """The last map on the fine map's cells: its border repeated, then bilinear between cells."""
+    (start, stride, _), (fine_start, fine_stride, fine_side) = DEEP, FINE
+    more = -(-(start - fine_start) // stride)
+    padded = functional.pad(deep_NCHW, (more, more, more, more), mode="replicate")
+    side = (padded.shape[-1] - 1) * (stride // fine_stride) + 1
+    dense = functional.interpolate(padded, size=(side, side), mode="bilinear", align_corners=True)
+    first = (fine_start - (start - more * stride)) // fine_stride
+    return dense[:, :, first : first + fine_side, first : first + fine_side]
 
 
 class TemporalHead(nn.Module):
@@ -103,14 +162,14 @@ class TemporalHead(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         taps = spec.PAST + 1
-        self.first = nn.Linear(taps * spec.FEATURES, spec.HIDDEN)
+        self.first = nn.Linear(taps * spec.CODE, spec.HIDDEN)
         self.second = nn.Linear(taps * spec.HIDDEN, spec.HIDDEN)
-        self.skip = nn.Linear(spec.FEATURES, spec.HIDDEN)
+        self.skip = nn.Linear(spec.CODE, spec.HIDDEN)
         self.out = nn.Linear(spec.HIDDEN, len(spec.CHANNELS))
 
-    def forward(self, features_BTD: Tensor) -> Tensor:
-        hidden_BTK = torch.relu(self.first(_stacked(features_BTD)))
-        again_BTK = torch.relu(self.second(_stacked(hidden_BTK)) + self.skip(features_BTD))
+    def forward(self, code_BTE: Tensor) -> Tensor:
+        hidden_BTK = torch.relu(self.first(_stacked(code_BTE)))
+        again_BTK = torch.relu(self.second(_stacked(hidden_BTK)) + self.skip(code_BTE))
         return self.out(again_BTK)
 
 
@@ -127,56 +186,61 @@ class CaptureNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
-        self.landmarks = nn.Linear(spec.FEATURES, 2 * spec.LAYOUT.count)
+        self.landmarks = LandmarkHead()
         self.temporal = TemporalHead()
+        self.seen = nn.Linear(spec.FEATURES, len(spec.REGIONS))
 
-    def encode(self, crops_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [N, D] in fp32 and landmarks [N, L, 2] in pixels of the crop."""
-        features_ND = self.encoder(crops_NCHW).float()
-        with torch.autocast(features_ND.device.type, enabled=False):  # heads in fp32: bf16 costs landmark precision
-            return features_ND, _pixels(self.landmarks(features_ND))
+    def encode(self, crops_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Code [N, E], landmarks [N, L, 2] in pixels of the crop, and logits of the regions in sight [N, R]; fp32."""
+        fine_NCHW, deep_NCHW, features_ND = self.encoder(crops_NCHW)
+        landmarks_NL2 = self.landmarks(fine_NCHW, deep_NCHW, features_ND)
+        with torch.autocast(features_ND.device.type, enabled=False):
+            features_ND = features_ND.float()
+            return _code(features_ND, landmarks_NL2), landmarks_NL2, self.seen(features_ND)
 
-    def weigh(self, features_BTD: Tensor) -> Tensor:
-        """FACS weights [B, T, A] of windows of features, not clipped."""
-        with torch.autocast(features_BTD.device.type, enabled=False):
-            return self.temporal(features_BTD)
+    def weigh(self, code_BTE: Tensor) -> Tensor:
+        """FACS weights [B, T, A] of windows of codes, not clipped."""
+        with torch.autocast(code_BTE.device.type, enabled=False):
+            return self.temporal(code_BTE)
 
     def forward(self, crops_BTCHW: Tensor) -> Prediction:
-        """Landmarks and weights of whole windows."""
-        batch, frames = crops_BTCHW.shape[:2]
-        features_ND, landmarks_NL2 = self.encode(crops_BTCHW.flatten(0, 1))
-        weights_BTA = self.weigh(features_ND.unflatten(0, (batch, frames)))
-        return Prediction(landmarks_NL2.unflatten(0, (batch, frames)), weights_BTA)
+        """Landmarks, weights and regions in sight of whole windows."""
+        window = crops_BTCHW.shape[:2]
+        code_NE, landmarks_NL2, seen_NR = self.encode(crops_BTCHW.flatten(0, 1))
+        weights_BTA = self.weigh(code_NE.unflatten(0, window))
+        return Prediction(landmarks_NL2.unflatten(0, window), weights_BTA, seen_NR.unflatten(0, window))
 
 
-def _pixels(raw: Tensor) -> Tensor:
-    """Head output (about unit scale) to crop pixels [..., L, 2]."""
-    return raw.unflatten(-1, (spec.LAYOUT.count, 2)) * (spec.CROP / 4) + spec.CROP / 2
+def _code(features_ND: Tensor, landmarks_NL2: Tensor) -> Tensor:
+    """What the temporal head sees of a frame [N, E]: features, and landmarks at about unit scale."""
+    points_N2L = (landmarks_NL2 - spec.CROP / 2) * (4 / spec.CROP)
+    return torch.cat([features_ND, points_N2L.flatten(1)], dim=1)
 
 
 class CaptureStep(nn.Module):
     """The network over one frame with explicit state, as it is shipped. Same weights, same arithmetic.
 
     Inputs: crop [1, 3, CROP, CROP] in 0..255; fresh [1, 1], 1 at the first frame of a face (the past is then ignored)
-    and 0 after; features_past [1, PAST * D] and hidden_past [1, PAST * K], oldest first.
+    and 0 after; code_past [1, PAST * E] and hidden_past [1, PAST * K], oldest first.
     """
 
-    inputs = ("crop", "fresh", "features_past", "hidden_past")
-    outputs = ("landmarks", "weights", "features_next", "hidden_next")
+    inputs = ("crop", "fresh", "code_past", "hidden_past")
+    outputs = ("landmarks", "weights", "seen", "code_next", "hidden_next")
 
     def __init__(self, net: CaptureNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, crop: Tensor, fresh: Tensor, features_past: Tensor, hidden_past: Tensor) -> tuple[Tensor, ...]:
-        """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], and the two states of the next frame."""
+    def forward(self, crop: Tensor, fresh: Tensor, code_past: Tensor, hidden_past: Tensor) -> tuple[Tensor, ...]:
+        """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], regions in sight [1, R] in 0..1, and the two
+        states of the next frame."""
         head = self.net.temporal
-        features = self.net.encoder(crop)
-        landmarks = self.net.landmarks(features) * (spec.CROP / 4) + spec.CROP / 2
-        past = features_past * (1 - fresh) + torch.cat([features] * spec.PAST, dim=1) * fresh
-        stacked = torch.cat([past, features], dim=1)
+        code, landmarks, seen = self.net.encode(crop)
+        past = code_past * (1 - fresh) + torch.cat([code] * spec.PAST, dim=1) * fresh
+        stacked = torch.cat([past, code], dim=1)
         hidden = torch.relu(head.first(stacked))
         hidden_before = hidden_past * (1 - fresh) + torch.cat([hidden] * spec.PAST, dim=1) * fresh
         hidden_stacked = torch.cat([hidden_before, hidden], dim=1)
-        weights = head.out(torch.relu(head.second(hidden_stacked) + head.skip(features)))
-        return landmarks, weights, stacked[:, spec.FEATURES :], hidden_stacked[:, spec.HIDDEN :]
+        weights = head.out(torch.relu(head.second(hidden_stacked) + head.skip(code)))
+        states = stacked[:, spec.CODE :], hidden_stacked[:, spec.HIDDEN :]
+        return landmarks.flatten(1), weights, torch.sigmoid(seen), *states

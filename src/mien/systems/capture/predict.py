@@ -5,7 +5,7 @@ and a mean face that wears the captured expression.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -60,6 +60,10 @@ class CapturedFrame:
     """`camera_from_head`, xyzw."""
     translation: Float[np.ndarray, "3"]
     """Head joint in the camera frame [mm], for a face of mean size and a lens as `Camera.guess` has it."""
+    raw: Float[np.ndarray, "52"]
+    """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
+    visibility: Float[np.ndarray, "3"] | None = None
+    """How much of `spec.REGIONS` is in sight; None where the network does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,13 +74,21 @@ class CaptureResult:
     track: FaceTrack
     milliseconds: Float[np.ndarray, "T"]
     """Processing time of each frame, decoding left out."""
+    raw: Float[np.ndarray, "T 52"]
+    """Weights as the network gave them, not clipped; NaN where no face was seen."""
 
 
 class Capture:
     """The capture system on one face. Keeps state between frames; not for two threads at once."""
 
     def __init__(
-        self, bundle: Bundle | str | Path | None = None, *, backend: str = "onnx", face: int = 0, threads: int = 1
+        self,
+        bundle: Bundle | str | Path | None = None,
+        *,
+        backend: str = "onnx",
+        face: int = 0,
+        threads: int = 1,
+        person: Float[np.ndarray, "L 3"] | None = None,
     ) -> None:
         """Load the network.
 
@@ -85,6 +97,8 @@ class Capture:
             backend: "onnx" or "ncnn".
             face: which face to follow when there are several; 0 is the largest.
             threads: CPU threads of the network.
+            person: `spec.LAYOUT` of the performer's face at rest, from the head joint [mm] (`mien fit`), for head pose
+                and distance; a mean face when None.
 
         Raises MienError when the bundle is damaged or made for another version of this system.
         """
@@ -93,6 +107,8 @@ class Capture:
             raise MienError(f"{self.bundle.path}: not a bundle of this version's capture system")
         self._stream = Stream(open_session(self.bundle, backend, threads))
         self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
+        if person is not None:
+            self._rig = replace(self._rig, neutral=person)
         self._face = face
         self.reset()
 
@@ -130,7 +146,13 @@ class Capture:
         self._fresh = False
         pose = self._pose.solve(landmarks, self._rig.points(weights[_COLUMNS]), _POSE_TRUST)
         return CapturedFrame(
-            face=face, weights=weights, landmarks=landmarks, rotation=pose.quaternion, translation=pose.translation
+            face=face,
+            weights=weights,
+            landmarks=landmarks,
+            rotation=pose.quaternion,
+            translation=pose.translation,
+            raw=_on_arkit(outputs["weights"][0]),
+            visibility=outputs["seen"][0] if "seen" in outputs else None,
         )
 
     def video(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> CaptureResult:
@@ -163,9 +185,14 @@ class Capture:
 
 def clean_weights(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
     """Network output as ARKit weights: within [0, 1], mouthClose no more than jawOpen (it is jawOpen's corrective)."""
-    weights = np.zeros((*raw.shape[:-1], len(ARKIT)), np.float32)
-    weights[..., _COLUMNS] = np.clip(raw, 0.0, 1.0)
+    weights = np.clip(_on_arkit(raw), 0.0, 1.0)
     weights[..., _CLOSE] = np.minimum(weights[..., _CLOSE], weights[..., _OPEN])
+    return weights
+
+
+def _on_arkit(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
+    weights = np.zeros((*raw.shape[:-1], len(ARKIT)), np.float32)
+    weights[..., _COLUMNS] = raw
     return weights
 
 
@@ -194,6 +221,7 @@ class _Rows:
             head_translation=self._column((3,), lambda f: f.translation),
             gaze=gaze_from_weights(weights),
             confidence=confidence,
+            visibility=self._visibility(),
             source=source,
         )
         track = FaceTrack(
@@ -204,7 +232,14 @@ class _Rows:
             confidence=confidence,
             landmarks=self._column((spec.LAYOUT.count, 2), lambda f: f.landmarks),
         )
-        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds))
+        raw = self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32)
+        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw)
+
+    def _visibility(self) -> np.ndarray | None:
+        if not any(frame is not None and frame.visibility is not None for frame in self.frames):
+            return None
+        unknown = np.full(len(spec.REGIONS), np.nan)
+        return self._column(unknown.shape, lambda f: unknown if f.visibility is None else f.visibility)
 
     def _column(self, shape: tuple[int, ...], take: Callable[[CapturedFrame], np.ndarray]) -> np.ndarray:
         column = np.full((len(self.frames), *shape), np.nan)

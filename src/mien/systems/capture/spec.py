@@ -5,6 +5,7 @@ from mien.core.landmarks import MIEN70
 
 __all__ = [
     "CHANNELS",
+    "CODE",
     "CROP",
     "FEATURES",
     "HIDDEN",
@@ -14,6 +15,7 @@ __all__ = [
     "MARGIN",
     "PARAMETER_BUDGET",
     "PAST",
+    "REGIONS",
 ]
 
 CROP = 128
@@ -31,8 +33,14 @@ CHANNELS: tuple[str, ...] = tuple(name for name in ARKIT if name != "tongueOut")
 FEATURES = 256
 """Length of the encoder's feature vector."""
 
-HIDDEN = 128
+CODE = FEATURES + 2 * LAYOUT.count
+"""Length of what the temporal head sees of a frame: the features and the frame's landmarks."""
+
+HIDDEN = 160
 """Length of the temporal head's hidden vector."""
+
+REGIONS = ("eyes", "brows", "mouth")
+"""Parts of the face of which the net says whether they can be seen."""
 
 PAST = 2
 """Past frames each of the two causal convolutions sees (kernel 3)."""

@@ -73,28 +73,30 @@ def batch_losses(
 ) -> dict[str, Tensor]:
     """The weighted losses of one batch, by name; one pass of the encoder serves all."""
     crops = batch.crops.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-    features, landmarks = net.encode(crops)
+    code, landmarks, seen = net.encode(crops)
+    rendered = len(batch.seen)
     parts = {
-        "landmarks": config.landmark_weight * losses.landmark_loss(landmarks, batch.landmarks, batch.trust, spec.CROP)
+        "landmarks": config.landmark_weight * losses.landmark_loss(landmarks, batch.landmarks, batch.trust, spec.CROP),
+        "seen": config.seen_weight * losses.seen_loss(seen[:rendered], batch.seen),
     }
     stills, portraits = len(batch.still_weights), len(batch.other_from_one)
     clips, frames = batch.window_weights.shape[:2]
     if clips:
         windows = clips * frames
-        still = net.weigh(features[:stills, None])[:, 0]
-        window = net.weigh(features[stills : stills + windows].unflatten(0, (clips, frames)))
+        still = net.weigh(code[:stills, None])[:, 0]
+        window = net.weigh(code[stills : stills + windows].unflatten(0, (clips, frames)))
         both, truth = (
             torch.cat([still, window.flatten(0, 1)]),
             torch.cat([batch.still_weights, batch.window_weights.flatten(0, 1)]),
         )
-        parts["facs"] = config.facs_weight * losses.facs_loss(both, truth, scale)
+        parts["facs"] = config.facs_weight * losses.facs_loss(both, truth, losses.facs_scale(truth, scale))
         parts["vertex"] = config.vertex_weight * losses.vertex_loss(both, truth, gram)
         parts["velocity"] = config.velocity_weight * losses.velocity_loss(window, batch.window_weights, scale)
         parts["acceleration"] = config.acceleration_weight * losses.acceleration_loss(
             window, batch.window_weights, scale
         )
         if portraits and config.consistency_weight:
-            one, other = features[-2 * portraits : -portraits], features[-portraits:]
+            one, other = code[-2 * portraits : -portraits], code[-portraits:]
             parts["consistency"] = config.consistency_weight * losses.consistency_loss(
                 landmarks[-2 * portraits : -portraits],
                 landmarks[-portraits:],

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from mien.systems.express import spec
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.corpus import Corpus
-from mien.systems.express.identity import IdentityCode
+from mien.systems.express.identity import IdentityCode, LocalShape
 
 __all__ = ["Batch", "BatchSource", "batches"]
 
@@ -27,6 +28,8 @@ class Batch:
     """int64 [B, 2 P], a pair's two frames side by side."""
     code: Tensor
     """[B, E]."""
+    shape: Tensor
+    """[B, V, G]; nothing, [B, 0, G], for a network that does not look at it."""
     displacements: Tensor
     """[B, 2 P, V, 3] mm."""
 
@@ -38,9 +41,11 @@ class Batch:
 class BatchSource(Dataset[Batch]):
     """Batch `step` of a run; an epoch sees every training sequence once, in an order of its own."""
 
-    def __init__(self, config: ExpressConfig, corpus: Corpus, code: IdentityCode) -> None:
-        self.config, self.corpus, self.code = config, corpus, code
+    def __init__(self, config: ExpressConfig, corpus: Corpus, code: IdentityCode, shape: LocalShape) -> None:
+        self.config, self.corpus, self.code, self.shape = config, corpus, code, shape
         self.known = np.flatnonzero(corpus.train)
+        self.looks = config.model == "identity"
+        self._seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -55,13 +60,21 @@ class BatchSource(Dataset[Batch]):
         first = np.stack([rng.integers(self.corpus.length[i] - 1, size=self.config.pairs) for i in rows])
         frames = np.stack([first, first + 1], axis=2).reshape(len(rows), -1)
         moved = [self.corpus.displacements(int(i), own) for i, own in zip(rows, frames, strict=True)]
-        codes = [self.code(self.corpus.neutral(int(s))) for s in self.corpus.subject[rows]]
+        codes, shapes = zip(*(self._person(int(s)) for s in self.corpus.subject[rows]), strict=True)
         return Batch(
             signal=torch.from_numpy(self.corpus.signal[rows]),
             frames=torch.from_numpy(frames),
             code=torch.from_numpy(np.stack(codes)),
+            shape=torch.from_numpy(np.stack(shapes)),
             displacements=torch.from_numpy(np.stack(moved).astype(np.float32)),
         )
+
+    def _person(self, subject: int) -> tuple[np.ndarray, np.ndarray]:
+        if subject not in self._seen:  # half a megabyte each
+            neutral = self.corpus.neutral(subject)
+            shape = self.shape(neutral) if self.looks else np.zeros((0, spec.LOCAL), np.float32)
+            self._seen[subject] = self.code(neutral), shape
+        return self._seen[subject]
 
 
 def batches(source: BatchSource, start: int, steps: int, workers: int) -> DataLoader[Batch]:

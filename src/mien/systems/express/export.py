@@ -17,15 +17,24 @@ from mien.engine.checkpoint import load_checkpoint
 from mien.engine.export import parity, to_onnx
 from mien.engine.provenance import git_revision
 from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, TrainingData, open_session
+from mien.runtime.card import model_card
 from mien.systems.express import spec
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.model import ExpressNet, ExpressStep
 from mien.systems.express.train import build_net, face_hierarchy
 
-__all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
+__all__ = ["STATES", "TOLERANCE", "WEAKNESSES", "bundle_parity", "export", "load_net"]
 
 TOLERANCE = 1e-3
 """Largest difference between torch and ONNX Runtime over 100 fed-back frames [mm]."""
+
+WEAKNESSES = """
+## Known weaknesses
+
+- Habits that neither the label nor the neutral tell come out as the average person's.
+- Trained on synthetic people on ICT-FaceKit's topology; other topologies need `mien express --transfer`.
+- Expressions that overlap in time were never shown together in training.
+"""
 
 STATES = {
     "hidden_next": ("hidden", np.zeros((1, spec.LATENT), np.float32)),
@@ -52,7 +61,6 @@ def export(
     *,
     metrics: Mapping[str, Any] | None = None,
     command: str = "mien train express --preset cpu",
-    card: str | None = None,
 ) -> Bundle:
     """Write the bundle and check it; raises MienError when the runtime disagrees with torch by more than TOLERANCE."""
     net, state = load_net(checkpoint)
@@ -61,7 +69,11 @@ def export(
     example = [torch.zeros(*feed.shape) for feed in manifest.feeds]
     arrays = {name: value.numpy() for name, value in state["constants"].items() if isinstance(value, torch.Tensor)}
     bundle = Bundle.write(
-        out, manifest, model=to_onnx(step, example, step.inputs, step.outputs), arrays=arrays, card=card
+        out,
+        manifest,
+        model=to_onnx(step, example, step.inputs, step.outputs),
+        arrays=arrays,
+        card=model_card(manifest) + WEAKNESSES,
     )
     worst = bundle_parity(net, open_session(bundle))
     if worst > TOLERANCE:
@@ -92,6 +104,8 @@ def _manifest(state: dict[str, Any], step: ExpressStep, metrics: Mapping[str, An
     inputs = [TensorSpec(name="label", shape=(1, len(expressions)), meaning="intensity of each expression, 0..1")]
     if "code" in step.inputs:
         inputs.append(TensorSpec(name="code", shape=(1, config["code"]), meaning="shape of the neutral (arrays.npz)"))
+        meaning = "deformation of the neutral from the mean around each vertex"
+        inputs.append(TensorSpec(name="shape", shape=(1, vertices, spec.LOCAL), meaning=meaning))
     synthetic = expressions == spec.EXPRESSIONS
     frames = 2 * config["pairs"] * config["batch"] * state["step"]
     return Manifest(

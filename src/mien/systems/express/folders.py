@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mien.core.errors import MienError
+from mien.io.obj import read_obj
 
 __all__ = ["Recording", "estimate_timing", "read_folder", "read_mesh"]
 
@@ -80,8 +81,9 @@ def estimate_timing(vertices: Float[np.ndarray, "T V 3"], times: Float[np.ndarra
 def read_mesh(path: Path) -> tuple[Float[np.ndarray, "V 3"], Int[np.ndarray, "F 3"]]:
     """Vertices and triangles (fans of larger faces) of a PLY or OBJ file; raises MienError when it is damaged."""
     try:
-        data = path.read_bytes()
-        vertices, faces = (_ply if path.suffix.lower() == ".ply" else _obj)(data)
+        if path.suffix.lower() == ".obj":
+            return read_obj(path)
+        vertices, faces = _ply(path.read_bytes())
         triangles = _fans(faces)
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror}") from error
@@ -101,14 +103,6 @@ def _fans(faces: list[list[int]] | np.ndarray) -> np.ndarray:
 def _frame_number(path: Path) -> tuple[int, str]:
     numbers = re.findall(r"\d+", path.stem)
     return (int(numbers[-1]) if numbers else -1, path.name)
-
-
-def _obj(data: bytes) -> tuple[np.ndarray, list[list[int]]]:
-    lines = data.decode("utf-8", "replace").splitlines()
-    vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float).reshape(-1, 3)
-    count = len(vertices)
-    faces = [[int(corner.split("/", 1)[0]) for corner in line.split()[1:]] for line in lines if line.startswith("f ")]
-    return vertices, [[i - 1 if i > 0 else count + i for i in face] for face in faces]
 
 
 def _ply(data: bytes) -> tuple[np.ndarray, list[list[int]] | np.ndarray]:

@@ -5,7 +5,8 @@ spiral convolutions behind upsampling (table 1), displacements added to the neut
 front of the decoder has a bias and the decoder's answer to the latent 0 is taken off, so that a signal of zeros moves
 nothing at all; and the identity-aware variant.
 
-Shapes: B sequences, T frames, K expressions, D latent, E identity code, F frames decoded, N = B F, V vertices.
+Shapes: B sequences, T frames, K expressions, D latent, E identity code, F frames decoded, N = B F, V vertices, G values
+of local shape, C fields.
 """
 
 import torch
@@ -37,6 +38,39 @@ class PcaDecoder(nn.Module):
         return (self.full(z_D[None]) @ self.basis).reshape(-1, 3)
 
 
+class LocalMaps(nn.Module):
+    """Fields of the mean face onto a person's: a linear map per vertex, read off the neutral around that vertex.
+
+    It starts as deformation transfer (Sumner & Popovic 2004), the first three fields carried by the neutral's own
+    deformation from the mean, and learns what that leaves: more or less of a field where a face is fuller or flatter.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(spec.LOCAL, 16)
+        self.maps = nn.Linear(spec.LOCAL + 16, 3 * spec.FIELDS)
+        with torch.no_grad():
+            self.maps.weight.normal_(std=0.01)
+            self.maps.bias.zero_()
+            for i in range(3):
+                for j in range(3):
+                    self.maps.weight[i * spec.FIELDS + j] = 0.0
+                    self.maps.weight[i * spec.FIELDS + j, 3 * i + j] = 1.0
+
+    def map(self, shape_BVG: Tensor) -> Tensor:
+        """[B, V, 3, fields]; of the mean face's own shape the identity on the first three fields."""
+        maps = self.maps(torch.cat([shape_BVG, torch.tanh(self.hidden(shape_BVG))], dim=2))
+        return maps.unflatten(2, (3, spec.FIELDS)) + torch.eye(3, spec.FIELDS, device=maps.device)
+
+    def forward(self, y_VBFC: Tensor, shape_BVG: Tensor) -> Tensor:
+        """[V, B, F, 3]."""
+        return y_VBFC @ self.map(shape_BVG).permute(1, 0, 3, 2)
+
+    def step(self, y_1VC: Tensor, shape_1VG: Tensor) -> Tensor:
+        """One frame: [1, V, 3]."""
+        return (self.map(shape_1VG) * y_1VC[:, :, None]).sum(3)
+
+
 class ExpressNet(nn.Module):
     """The whole network over sequences, as it is trained."""
 
@@ -50,10 +84,11 @@ class ExpressNet(nn.Module):
             self.motion = nn.Linear(spec.LATENT, spec.LATENT, bias=False)
             self.person = nn.Linear(code, spec.LATENT, bias=False)
             latent += spec.LATENT
+            self.local = LocalMaps()
         self.decoder: SpiralDecoder | PcaDecoder = (
             PcaDecoder(latent, components, hierarchy.counts[0])
             if model == "pca"
-            else SpiralDecoder(hierarchy, latent, spec.CHANNELS)
+            else SpiralDecoder(hierarchy, latent, (*spec.CHANNELS[:-1], spec.FIELDS if self.knows_identity else 3))
         )
 
     def latent(self, z_ND: Tensor, code_NE: Tensor) -> Tensor:
@@ -67,7 +102,7 @@ class ExpressNet(nn.Module):
         full = self.decoder.full
         return self.decoder.step(torch.zeros(full.in_features, device=full.weight.device))
 
-    def forward(self, signal_BTK: Tensor, frames_BF: Tensor, code_BE: Tensor) -> Tensor:
+    def forward(self, signal_BTK: Tensor, frames_BF: Tensor, code_BE: Tensor, shape_BVG: Tensor) -> Tensor:
         """Displacements [V, B, F, 3] mm of the chosen frames."""
         z_BTD = self.encoder(signal_BTK)[0]
         z_BFD = z_BTD.gather(1, frames_BF[..., None].expand(-1, -1, z_BTD.shape[2]))
@@ -75,7 +110,8 @@ class ExpressNet(nn.Module):
         z_ND = self.latent(z_BFD.flatten(0, 1), code_BE.repeat_interleave(count, dim=0))
         # The latent 0 goes along as one more frame.
         y_VN3 = self.decoder(torch.cat([z_ND, torch.zeros_like(z_ND[:1])]))
-        return (y_VN3[:, :-1] - y_VN3[:, -1:]).unflatten(1, frames_BF.shape)
+        y_VBF3 = (y_VN3[:, :-1] - y_VN3[:, -1:]).unflatten(1, frames_BF.shape)
+        return self.local(y_VBF3, shape_BVG) if self.knows_identity else y_VBF3
 
 
 class ExpressStep(nn.Module):
@@ -90,17 +126,19 @@ class ExpressStep(nn.Module):
     def __init__(self, net: ExpressNet) -> None:
         super().__init__()
         self.net = net
-        self.inputs = ("label", "code", "hidden", "cell") if net.knows_identity else ("label", "hidden", "cell")
+        own = ("code", "shape") if net.knows_identity else ()
+        self.inputs = ("label", *own, "hidden", "cell")
         with torch.no_grad():
             self.register_buffer("rest", net.rest())
 
     def forward(self, label: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """`outputs` in their order; displacements are [1, V, 3] mm."""
-        *code, hidden, cell = others
+        *own, hidden, cell = others
         into, back = (p for p in self.net.encoder.parameters())  # no biases
         gates = label @ into.T + hidden @ back.T
         take, forget, new, give = (gates[:, k * spec.LATENT : (k + 1) * spec.LATENT] for k in range(4))
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(new)
         hidden = torch.sigmoid(give) * torch.tanh(cell)
-        z = self.net.latent(hidden, code[0] if code else hidden)
-        return (self.net.decoder.step(z[0]) - self.rest)[None], hidden, cell
+        z = self.net.latent(hidden, own[0] if own else hidden)
+        y = (self.net.decoder.step(z[0]) - self.rest)[None]
+        return self.net.local.step(y, own[1]) if own else y, hidden, cell

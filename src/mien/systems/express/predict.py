@@ -1,16 +1,19 @@
 """Expressing: a neutral and a timeline in, a `MeshSequence` out. Needs no torch."""
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from mien.core import Mesh, MeshSequence, MienError, Topology
+from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Rig, Topology
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
-from mien.systems.express.identity import IdentityCode
+from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.timeline import Timeline
+from mien.systems.express.units import UnitSolver
+from mien.systems.express.wrinkles import REGIONS, Wrinkles
 
 __all__ = ["Express"]
 
@@ -35,22 +38,28 @@ class Express:
         self.mean: Float[np.ndarray, "V 3"] = arrays["mean"]
         """Mean neutral of the training subjects [mm], for want of another face."""
         code = IdentityCode(kept=arrays["code_kept"], mean=arrays["code_mean"], basis=arrays["code_basis"])
-        self._code = code if any(feed.name == "code" for feed in bundle.manifest.inputs) else None
+        self._code = code
+        self._knows_identity = any(feed.name == "code" for feed in bundle.manifest.inputs)
+        self._local = LocalShape(self.mean, self.topology.triangles)
         self._session = open_session(bundle, threads=threads)
 
     def stream(
         self, neutral: Float[np.ndarray, "V 3"] | Mesh, signal: Iterable[Float[np.ndarray, "K"]]
     ) -> Iterator[Float[np.ndarray, "V 3"]]:
-        """Vertices [mm] frame by frame at `spec.FPS`, as rows of the label signal come in. Raises MienError as
-        `generate` does."""
-        vertices = self._checked(neutral)
-        fixed = {} if self._code is None else {"code": self._code(vertices)[None]}
+        """Vertices [mm] frame by frame at `spec.FPS`, as rows of the label signal come in; of a full ICT head all of
+        them. Raises MienError as `generate` does."""
+        given = self._checked(neutral)
+        vertices = given[: len(self.mean)]
+        fixed: dict[str, np.ndarray] = {}
+        if self._knows_identity:
+            fixed = dict(zip(("code", "shape"), (x[None] for x in self.person(vertices)), strict=True))
         stream = Stream(self._session)
         for row in signal:
             label = np.asarray(row, np.float32)
             if label.shape != (len(self.expressions),) or not np.isfinite(label).all():
                 raise MienError(f"a row of the signal must be {len(self.expressions)} numbers, one per expression")
-            yield vertices + stream.step({"label": label[None], **fixed})["displacements"][0]
+            moved = stream.step({"label": label[None], **fixed})["displacements"][0]
+            yield given + (moved if len(given) == len(moved) else self.whole(moved))
 
     def generate(
         self,
@@ -62,9 +71,9 @@ class Express:
     ) -> MeshSequence:
         """The whole sequence from time 0, `duration` seconds long (by default to the timeline's end and 0.2 s more).
 
-        `neutral` is the face at rest [mm] on `topology`; of a full ICT head the face region is taken. Raises MienError
-        for another topology, positions that are no numbers, a timeline that cannot be read, or a sequence too long to
-        hold.
+        `neutral` is the face at rest [mm] on `topology`, or a full ICT-FaceKit head: its other parts (teeth, tongue,
+        eyes, the back) then follow the face, and the sequence is of all its vertices. Raises MienError for another
+        topology, positions that are no numbers, a timeline that cannot be read, or a sequence too long to hold.
         """
         timeline = Timeline.parse(timeline) if isinstance(timeline, str) else timeline
         if not (np.isfinite(fps) and fps > 0):
@@ -75,17 +84,69 @@ class Express:
         steps = np.arange(int(np.ceil(length * spec.FPS)) + 1) / spec.FPS
         made = np.stack(list(self.stream(neutral, timeline.signal(steps, self.expressions))))
         times = np.arange(int(np.floor(length * fps + 1e-9)) + 1) / fps
-        return MeshSequence(times=times, vertices=_between(made, times * spec.FPS), topology=self.topology)
+        topology = self.topology if made.shape[1] == len(self.mean) else self._rig.neutral.topology
+        return MeshSequence(times=times, vertices=_between(made, times * spec.FPS), topology=topology)
+
+    def clip(self, sequence: MeshSequence) -> Clip:
+        """The 52 ARKit weights that explain a generated sequence best, against its first frame: for any other rig.
+
+        Raises MienError when the network's topology is not ICT-FaceKit's, or its assets are missing.
+        """
+        moved = (sequence.vertices - sequence.vertices[0])[:, : len(self.mean)]
+        if len(self.mean) != _FACE_ICT:
+            raise MienError(
+                "this network was not trained on ICT-FaceKit's face: there are no shapes to read weights with"
+            )
+        return Clip(times=sequence.times, weights=self._solver(moved), channels=ARKIT, source="mien express")
+
+    def wrinkles(self, sequence: MeshSequence) -> Float[np.ndarray, "T R"]:
+        """How much of each wrinkle map shows in a generated sequence, in the order of `wrinkles.REGIONS`; see there.
+
+        Raises MienError as `clip` does.
+        """
+        count = len(self.mean)
+        if count != _FACE_ICT:
+            raise MienError("this network was not trained on ICT-FaceKit's face: there are no regions to measure in")
+        shapes = {name: self._shapes[ARKIT.index(name), :count] for names in REGIONS.values() for name in names}
+        face = sequence.vertices[:, :count]
+        return Wrinkles(face[0], self.topology.triangles, shapes)(face)
+
+    def person(self, neutral: Float[np.ndarray, "V 3"]) -> tuple[Float[np.ndarray, "E"], Float[np.ndarray, "V G"]]:
+        """What an identity-aware network is told of a face: its code and its local shape."""
+        return self._code(neutral), self._local(neutral)
+
+    def whole(self, moved: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "W 3"]:
+        """Displacements of a full ICT head from those of its face: the rest follows by the weights that explain it."""
+        weights = self._solver(moved[None])[0]
+        return np.concatenate([moved, np.tensordot(weights, self._shapes[:, len(moved) :], axes=1)])
+
+    @cached_property
+    def _rig(self) -> Rig:
+        from mien.rigs.ict import load_ict
+
+        return load_ict()
+
+    @cached_property
+    def _shapes(self) -> Float[np.ndarray, "52 V 3"]:
+        """Of the whole head, in the order of ARKit's channels."""
+        rig, out = self._rig, np.zeros((len(ARKIT), _FULL_ICT, 3), np.float32)
+        for channel, name in enumerate(ARKIT):
+            if name in rig.shape_names:
+                out[channel] = rig.shape(name)
+        return out
+
+    @cached_property
+    def _solver(self) -> UnitSolver:
+        return UnitSolver(self._shapes[:, : len(self.mean)])
 
     def _checked(self, neutral: np.ndarray | Mesh) -> np.ndarray:
         vertices = np.asarray(neutral.vertices if isinstance(neutral, Mesh) else neutral, np.float32)
         count = len(self.mean)
-        if vertices.ndim == 2 and vertices.shape == (_FULL_ICT, 3) and count == _FACE_ICT:
-            vertices = vertices[:count]
-        if vertices.shape != (count, 3):
+        whole = vertices.shape == (_FULL_ICT, 3) and count == _FACE_ICT
+        if vertices.shape != (count, 3) and not whole:
             raise MienError(
-                f"the neutral has shape {vertices.shape}, the network knows ({count}, 3): "
-                "bring it to ICT-FaceKit's topology first"
+                f"the neutral has {len(vertices)} vertices, this network's topology has {count}: bring the movement "
+                "over with --transfer, or give your face shapes with `mien rig transfer` and retarget --clip onto them"
             )
         if not np.isfinite(vertices).all():
             raise MienError("the neutral has a vertex that is no number; repair the mesh first")

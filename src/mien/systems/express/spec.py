@@ -1,6 +1,17 @@
 """What the express model takes and gives: expressions, rates and sizes. Knows no torch."""
 
-__all__ = ["ALIASES", "CHANNELS", "EXPRESSIONS", "FACTOR", "FPS", "LATENT", "LEVELS", "expression_index"]
+__all__ = [
+    "ALIASES",
+    "CHANNELS",
+    "EXPRESSIONS",
+    "FACTOR",
+    "FIELDS",
+    "FPS",
+    "LATENT",
+    "LEVELS",
+    "LOCAL",
+    "expression_index",
+]
 
 from collections.abc import Sequence
 
@@ -29,6 +40,12 @@ LATENT = 64
 
 LEVELS, FACTOR = 4, 5
 """Steps between the coarsest mesh and the finest, and how many times more vertices each has (table 1)."""
+
+FIELDS = 6
+"""Values per vertex that the identity-aware decoder ends on; a map of the neutral's takes them to 3."""
+
+LOCAL = 12
+"""Values of a neutral's local shape per vertex (`identity.LocalShape`)."""
 
 CHANNELS = (64, 32, 16, 8, 3)
 """Values per vertex from the coarsest level to the output (table 1)."""

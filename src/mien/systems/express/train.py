@@ -20,7 +20,7 @@ from mien.systems.express import losses, spec
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.corpus import Corpus, displacement_basis, load_corpus
 from mien.systems.express.data import Batch, BatchSource, batches
-from mien.systems.express.identity import IdentityCode
+from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.model import ExpressNet, PcaDecoder
 
 __all__ = ["batch_losses", "build_net", "face_hierarchy", "train"]
@@ -45,7 +45,7 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
     mean = neutrals.mean(axis=0).astype(np.float32)
     hierarchy = face_hierarchy(mean, corpus.triangles, config.spiral)
     code = IdentityCode.fit(neutrals, hierarchy.kept(CODE_LEVEL), config.code)
-    source = BatchSource(config, corpus, code)
+    source = BatchSource(config, corpus, code, LocalShape(mean, corpus.triangles))
     net = build_net(config, hierarchy, len(corpus.expressions))
     path = Path(config.out) / "checkpoint.pt"
     state = load_checkpoint(path, fabric.device)
@@ -95,7 +95,7 @@ def build_net(config: ExpressConfig, hierarchy: Hierarchy, expressions: int) -> 
 
 def batch_losses(net: ExpressNet, batch: Batch, config: ExpressConfig) -> dict[str, Tensor]:
     """The weighted losses of one batch, by name."""
-    predicted = net(batch.signal, batch.frames, batch.code).unflatten(2, (-1, 2))
+    predicted = net(batch.signal, batch.frames, batch.code, batch.shape).unflatten(2, (-1, 2))
     true = batch.displacements.permute(2, 0, 1, 3).unflatten(2, (-1, 2))
     return {
         "reconstruction": losses.reconstruction_loss(predicted, true),

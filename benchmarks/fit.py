@@ -1,0 +1,268 @@
+"""Whose face is it: the identity fitted by `mien fit` against the truth of renders, and against annotated portraits.
+
+    python -m benchmarks.fit ../shared/assets [--people 40] [--json benchmarks/results/fit.json]
+
+Renders: people never trained on, 12 stills each (expressions and head angles as in training), each captured from its
+picture alone. Vertex error: mean distance [mm] over the face region's vertices, after the best similarity (shape) or
+the best rigid motion (shape and size); the mean face is aligned the same way. A picture does not show size, so the
+rigid figure is mostly about how far a person's size is from the mean.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.machine import describe
+
+from mien.cli.fit import views_of
+from mien.core import Camera, Rig
+from mien.engine import metrics
+from mien.engine.provenance import git_revision
+from mien.io.atomic import write_whole
+from mien.io.video import read_image
+from mien.rigs.fit import FaceModel, Priors, fit_identity
+from mien.rigs.ict import GROUPS, load_ict
+from mien.systems.capture.evaluate import HELD_OUT
+from mien.systems.capture.portraits import landmarks_from_template, read_template, split
+from mien.systems.capture.predict import Capture
+from mien.track.pose import PoseSolver
+
+FRAMES = 12
+EXACT = Priors(landmark_mm=0.3, repeated=0.0, slide=1.0)
+"""For true landmarks: what is left is contact of lids and lips, which the linear face does not have."""
+_EYES = (36, 45)
+_NOT_SHOWN = Priors(identity=1e-4, expression=1e-4, focal=1e-4)
+"""Holds the mean face, the captured expression and the guessed lens: pose only."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Person:
+    """One rendered person."""
+
+    coefficients: np.ndarray
+    camera: Camera
+    true: np.ndarray
+    """[12, L, 2] px."""
+    predicted: np.ndarray
+    """The same from the capture network, NaN where it saw no face."""
+    weights: np.ndarray
+    """[12, 52] as captured."""
+    quaternions: np.ndarray
+    translations: np.ndarray
+
+
+def film_person(number: int, capture: Capture) -> Person:
+    """Render and capture one person; depends on the number alone."""
+    from mien.synth.motion import sample_still
+    from mien.synth.performer import identity_coefficients
+    from mien.synth.renderer import renderer
+    from mien.synth.scene import Action, cast, film, set_scene
+
+    rng = np.random.default_rng([77, number])
+    who, gl = cast(0, number), renderer()
+    gl.wear(who.costume)
+    weights, angles = (np.stack(column) for column in zip(*(sample_still(rng) for _ in range(FRAMES)), strict=True))
+    action = Action(times=np.arange(FRAMES) / 30, weights=weights, angles=angles, translation=np.zeros((FRAMES, 3)))
+    scene = set_scene(rng, who, occluders=False)
+    truths, points, said = [], [], []
+    for shot in film(rng, gl, who, scene, action):
+        capture.reset()
+        seen = capture.frame(shot.image, 0.0)
+        truths.append(shot.truth)
+        points.append(np.full(shot.truth.landmarks.shape, np.nan) if seen is None else seen.landmarks)
+        said.append(np.zeros(52) if seen is None else seen.weights)
+    return Person(
+        coefficients=identity_coefficients(0, number),
+        camera=scene.view.camera,
+        true=np.stack([t.landmarks for t in truths]),
+        predicted=np.stack(points),
+        weights=np.stack(said),
+        quaternions=np.stack([t.quaternion for t in truths]),
+        translations=np.stack([t.translation for t in truths]),
+    )
+
+
+def aligned_error(mesh: np.ndarray, truth: np.ndarray, *, scaled: bool) -> float:
+    """Mean distance [mm] after the best rigid motion or similarity of `mesh` (Umeyama 1991)."""
+    a, b = mesh - mesh.mean(axis=0), truth - truth.mean(axis=0)
+    left, values, right = np.linalg.svd(a.T @ b)
+    flip = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    size = (values * flip).sum() / (a**2).sum() if scaled else 1.0
+    return float(np.linalg.norm(size * a @ (left * flip) @ right - b, axis=1).mean())
+
+
+def errors(rig: Rig, coefficients: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """(shape error, shape and size error) of an identity [mm]."""
+    face = slice(*GROUPS["face"])
+    assert rig.identity_modes is not None
+    modes = rig.identity_modes[:, face]
+    ours, true = (
+        rig.neutral.vertices[face] + np.tensordot(c.astype(np.float32), modes[: len(c)], axes=1)
+        for c in (coefficients, truth)
+    )
+    return aligned_error(ours, true, scaled=True), aligned_error(ours, true, scaled=False)
+
+
+def fitted(
+    rig: Rig, person: Person, kind: str, count: int, priors: Priors | None, wrong_lens: float | None = None
+) -> Any:
+    """The fit to a person's first frames in which the network saw the face; `wrong_lens` times the focal to find."""
+    points = person.true if kind == "true" else person.predicted
+    rows = np.flatnonzero(np.isfinite(person.predicted[:, 0, 0]))[:count]
+    camera = replace(person.camera, focal=person.camera.focal * (wrong_lens or 1.0))
+    expected = person.weights[rows] if kind == "predicted" else None
+    return fit_identity(
+        points[rows], [camera], rig, "mien70", expected=expected, focal_known=wrong_lens is None, priors=priors
+    )
+
+
+def shape_rows(rig: Rig, people: Sequence[Person]) -> dict[str, dict[str, float]]:
+    """Vertex errors by landmarks and number of frames, beside the mean face."""
+    rng = np.random.default_rng(0)
+    lenses = np.exp(rng.normal(0, 0.2, len(people)))
+    cases: dict[str, tuple[str, int, Priors | None, bool]] = {}
+    for kind in ("true", "predicted"):
+        usual = EXACT if kind == "true" else None
+        for count in (1, 4, FRAMES):
+            cases[f"{kind} landmarks, {count} frame{'s' * (count > 1)}"] = (kind, count, usual, True)
+        cases[f"{kind} landmarks, {FRAMES} frames, lens unknown"] = (kind, FRAMES, usual, False)
+    for name, slide in (("slides", 0.05), ("fixed", 1.0)):
+        cases[f"true landmarks, 4 frames, jaw {name}"] = ("true", 4, replace(EXACT, slide=slide), True)
+        cases[f"predicted landmarks, 4 frames, jaw {name}"] = ("predicted", 4, Priors(slide=slide), True)
+    still = np.array([errors(rig, np.zeros(1), person.coefficients) for person in people])
+    out = {"mean face": {"shape_mm": float(still[:, 0].mean()), "rigid_mm": float(still[:, 1].mean())}}
+    for name, (kind, count, priors, lens_known) in cases.items():
+        fits = [
+            fitted(rig, person, kind, count, priors, None if lens_known else float(lens))
+            for person, lens in zip(people, lenses, strict=True)
+        ]
+        found = np.array([errors(rig, f.identity, p.coefficients) for f, p in zip(fits, people, strict=True)])
+        lens = [abs(np.log(f.focal[0] / p.camera.focal)) for f, p in zip(fits, people, strict=True)]
+        out[name] = {
+            "shape_mm": float(found[:, 0].mean()),
+            "rigid_mm": float(found[:, 1].mean()),
+            "better_than_mean": float((found[:, 0] < still[:, 0]).mean()),
+            "steps": float(np.mean([f.steps for f in fits])),
+            "converged": float(np.mean([f.converged for f in fits])),
+        }
+        if not lens_known:
+            out[name] |= {
+                "focal_error": float(np.mean(lens)),
+                "focal_error_at_start": float(np.abs(np.log(lenses)).mean()),
+            }
+    return out
+
+
+def pose_rows(rig: Rig, people: Sequence[Person]) -> dict[str, dict[str, float]]:
+    """Head pose from the network's landmarks on the mean face and on the fitted one, lens known.
+
+    The face is fitted on the first six frames, the poses are those of the last six.
+    """
+    from scipy.spatial.transform import Rotation
+
+    model = FaceModel.of(rig, "mien70")
+    trust = np.full(model.layout.count, 0.1)  # as in capture: skin that slides says little of the skull
+    for group in ("nose_bridge", "nose_base", "eye_right", "eye_left"):
+        trust[list(model.layout.groups[group])] = 1.0
+    trust[68:] = 0.0
+    turns: dict[str, list[float]] = {"mean face": [], "fitted face": []}
+    distances: dict[str, list[float]] = {"mean face": [], "fitted face": []}
+    for person in people:
+        identities = {
+            "mean face": np.zeros(len(model.modes)),
+            "fitted face": fitted(rig, person, "predicted", 6, None).identity,
+        }
+        for row in range(6, FRAMES):
+            if not np.isfinite(person.predicted[row]).all():
+                continue
+            truth = Rotation.from_quat(person.quaternions[row])
+            for name, identity in identities.items():
+                points = model.points(identity, person.weights[row][None])[0]
+                pose = PoseSolver(person.camera).solve(person.predicted[row], points, trust)
+                turns[name].append(np.degrees((Rotation.from_quat(pose.quaternion) * truth.inv()).magnitude()))
+                far = person.translations[row][2]
+                distances[name].append(abs(pose.translation[2] - far) / abs(far))
+    return {
+        name: {"degrees": float(np.mean(turns[name])), "distance_share": float(np.mean(distances[name]))}
+        for name in turns
+    }
+
+
+def portraits(rig: Rig, capture: Capture, folder: Path) -> dict[str, float]:
+    """NME against the annotated points of the held-out half: of the network, of the fit, of the posed mean face."""
+    found: dict[str, list[float]] = {"network": [], "fit": [], "mean face, pose only": []}
+    for path in split(folder, held_out=True):
+        image = read_image(path)
+        views = views_of(capture.video(path), path, image.shape[1], image.shape[0], 1)
+        truth, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
+        seen = {"network": views.landmarks}
+        for name, priors in (("fit", None), ("mean face, pose only", _NOT_SHOWN)):
+            seen[name] = fit_identity(
+                views.landmarks, [views.camera], rig, "mien70", expected=views.weights, focal_known=False, priors=priors
+            ).reprojected
+        for name, points in seen.items():
+            found[name].append(float(metrics.nme(points, truth[None], _EYES, visible=(trust == 1.0)[None])[0]))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def figures(shape: Mapping[str, Mapping[str, float]], nme: Mapping[str, float], pose: Mapping[str, Any]) -> list[Any]:
+    """The rows of the documents' table."""
+    mean = {"mean face": shape["mean face"]["shape_mm"]}
+    rows: list[dict[str, Any]] = [
+        {"name": f"Fitted shape, {name}", "unit": "mm", "ours": row["shape_mm"], "better": "lower", "baselines": mean}
+        for name, row in shape.items()
+        if name != "mean face"
+    ]
+    baselines = {"mean face": nme["mean face, pose only"], "the network's own points": nme["network"]}
+    rows.append(
+        {
+            "name": "Reprojected landmarks on portraits, NME",
+            "ours": nme["fit"],
+            "better": "lower",
+            "baselines": baselines,
+        }
+    )
+    for key, name, unit in (
+        ("degrees", "Head rotation error on renders", "degrees"),
+        ("distance_share", "Head distance error on renders, share", ""),
+    ):
+        ours, base = pose["fitted face"][key], {"mean face": pose["mean face"][key]}
+        rows.append({"name": name, "unit": unit, "ours": ours, "better": "lower", "baselines": base})
+    return rows
+
+
+def main() -> None:
+    """Render, fit, score, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("assets", type=Path, help="folder with faces/webmorph_canada")
+    parser.add_argument("--people", type=int, default=40)
+    parser.add_argument("--bundle", type=Path, help="a capture bundle in place of the shipped one")
+    parser.add_argument("--json", type=Path, help="write every figure here")
+    chosen = parser.parse_args()
+    rig, capture = load_ict(), Capture(chosen.bundle)
+    people = [film_person(HELD_OUT[0] + n, capture) for n in range(chosen.people)]
+    shape, pose = shape_rows(rig, people), pose_rows(rig, people)
+    nme = portraits(rig, capture, chosen.assets / "faces" / "webmorph_canada")
+    for name, row in {**shape, **{f"pose, {k}": v for k, v in pose.items()}}.items():
+        print(f"{name:52s}", "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+    print("portraits, NME:", "  ".join(f"{name} {value:.4f}" for name, value in nme.items()))
+    if chosen.json:
+        report = {
+            "revision": git_revision(),
+            "machine": describe(),
+            "figures": figures(shape, nme, pose),
+            "people": len(people),
+            "shape": shape,
+            "pose": pose,
+            "portraits": nme,
+        }
+        with write_whole(chosen.json) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""MeshSequence as .pc2 (3ds Max's Point Cache 2; Blender's Mesh Cache modifier, Cinema 4D, Houdini).
+
+Little-endian: "POINTCACHE2\\0", version 1, vertices, first frame, frames per sample, samples, then x y z float32 of
+every vertex of every sample. The format counts in frames of a scene whose rate it does not know: `SCENE_FPS` is meant.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from mien.core.errors import MienError
+from mien.core.mesh import MeshSequence
+from mien.io.atomic import write_whole
+from mien.io.pointcache.base import assemble, write_base
+
+__all__ = ["SCENE_FPS", "read", "write"]
+
+SCENE_FPS = 30.0
+"""Frames per second of the scene that a .pc2 is written for and read as."""
+_HEADER = struct.Struct("<12siiffi")
+_MAGIC = b"POINTCACHE2\0"
+_EVEN = 1e-3
+"""Largest departure from even spacing [frames], about what float32 keeps of an hour."""
+
+
+def write(sequence: MeshSequence, path: Path) -> None:
+    """Write `sequence`; raises MienError when its times are uneven (an .mdd keeps them) or it cannot be written."""
+    times = np.asarray(sequence.times, np.float64) * SCENE_FPS
+    step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1.0
+    if len(times) and np.abs(times - times[0] - step * np.arange(len(times))).max() > _EVEN:
+        raise MienError(f"cannot write {path}: .pc2 holds evenly spaced frames only; write .mdd, .npz or .glb")
+    write_base(sequence, path)
+    header = _HEADER.pack(_MAGIC, 1, sequence.vertices.shape[1], times[0], step, len(times))
+    with write_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        for frame in sequence.vertices:
+            file.write(np.ascontiguousarray(frame, "<f4").tobytes())
+
+
+def read(path: Path) -> MeshSequence:
+    """Read a .pc2, with the topology of the .obj beside it; raises MienError when missing, cut off or damaged."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MienError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) < _HEADER.size or data[:12] != _MAGIC:
+        raise MienError(f"{path} is no .pc2 file")
+    _, version, points, start, step, samples = _HEADER.unpack_from(data)
+    if version != 1 or points < 1 or samples < 1 or not np.isfinite([start, step]).all() or step <= 0:
+        raise MienError(f"{path} is damaged: its header says version {version}, {points} points, {samples} samples")
+    if len(data) != _HEADER.size + 12 * points * samples:
+        raise MienError(f"{path} is cut off or damaged: its size does not fit {samples} samples of {points} points")
+    times = (float(start) + float(step) * np.arange(int(samples), dtype=np.float64)) / SCENE_FPS
+    vertices = np.frombuffer(data, "<f4", offset=_HEADER.size).reshape(samples, points, 3).astype(np.float32)
+    return assemble(path, times, vertices)

@@ -1,0 +1,126 @@
+"""Mesh sequences as points that are sampled over time, and the polygons of strangers as triangles."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from mien import __version__
+from mien.core.errors import MienError
+from mien.core.mesh import MeshSequence, Topology
+from mien.io.usd.rig import add_mesh, as_points
+from mien.io.usd.stage import new_stage, open_stage, pxr, reading, timeline, write
+
+__all__ = ["points_of", "read", "to_millimetres", "triangulated", "write_sequence"]
+
+_LIMIT = 4 * 2**30
+"""Most bytes that the vertices of a sequence may take."""
+_FARTHEST = 1e7
+"""Coordinates [mm] beyond this are damage: 10 km."""
+
+
+def write_sequence(sequence: MeshSequence, path: Path) -> None:
+    """Write a mesh whose points are sampled at the sequence's times; raises MienError when it cannot be written."""
+    if not len(sequence.times):
+        raise MienError(f"cannot write {path}: the sequence has no frames")
+    UsdGeom, Sdf = pxr("UsdGeom", "Sdf")
+    stage = new_stage(f"mien {__version__}")
+    root = UsdGeom.Xform.Define(stage, "/sequence")
+    stage.SetDefaultPrim(root.GetPrim())
+    codes = timeline(stage, sequence.times - (sequence.times[0] if sequence.times[0] < 0 else 0.0))
+    mesh = add_mesh(stage, Sdf.Path("/sequence/mesh"), sequence.vertices[0], sequence.topology)
+    # Normals at rest would be wrong in every other frame; without them viewers make their own.
+    mesh.GetPrim().RemoveProperty("normals")
+    points, extent = mesh.GetPointsAttr(), mesh.GetExtentAttr()
+    for code, vertices in zip(codes, sequence.vertices, strict=True):
+        value = as_points(vertices)
+        points.Set(value, code)
+        extent.Set(UsdGeom.PointBased.ComputeExtent(value), code)
+    write(stage, path)
+
+
+def read(path: Path) -> MeshSequence:
+    """The first mesh of a USD file whose points are sampled over time, in the scene's frame.
+
+    Polygons become fans of triangles. Materials and texture coordinates are not read.
+
+    Raises:
+        MienError: no readable USD, no such mesh, damaged or too large, or no OpenUSD installed.
+    """
+    stage = open_stage(path)
+    (UsdGeom,) = pxr("UsdGeom")
+    with reading(path):
+        for prim in stage.Traverse():
+            codes = list(UsdGeom.Mesh(prim).GetPointsAttr().GetTimeSamples()) if prim.IsA(UsdGeom.Mesh) else []
+            if codes:
+                return _sequence(path, stage, UsdGeom.Mesh(prim), codes)
+    raise MienError(f"{path} has no mesh whose points are sampled over time; a mesh sequence was expected")
+
+
+def _sequence(path: Path, stage: Any, mesh: Any, codes: list[float]) -> MeshSequence:
+    def fail(text: str) -> NoReturn:
+        raise MienError(f"{path}: {text}")
+
+    Usd, UsdGeom = pxr("Usd", "UsdGeom")
+    first = points_of(mesh, codes[0], fail)
+    if len(codes) * first.nbytes > _LIMIT:
+        fail(f"{len(codes)} frames of {len(first)} points are too many; split it")
+    out = np.empty((len(codes), *first.shape), np.float32)
+    cache = UsdGeom.XformCache()
+    for i, code in enumerate(codes):
+        points = points_of(mesh, code, fail)
+        if len(points) != len(first):
+            fail(f"the mesh has {len(points)} points at {code} and {len(first)} before; it must keep them")
+        cache.SetTime(Usd.TimeCode(code))
+        matrix = to_millimetres(stage, np.array(cache.GetLocalToWorldTransform(mesh.GetPrim())))
+        placed = points @ matrix[:3, :3] + matrix[3, :3]
+        if np.abs(placed).max(initial=0) > _FARTHEST:
+            fail("a point reaches farther than 10 km; the file is damaged")
+        out[i] = placed
+    triangles, _ = triangulated(mesh, len(first), fail)
+    times = np.array(codes) / (float(stage.GetTimeCodesPerSecond()) or 24.0)
+    return MeshSequence(times=times, vertices=out, topology=Topology(triangles=triangles))
+
+
+def points_of(mesh: Any, code: Any, fail: Callable[[str], NoReturn]) -> np.ndarray:
+    """Points [V, 3] of a mesh at a time code, float32, in the file's unit."""
+    value: Any = mesh.GetPointsAttr().Get(code)
+    points = np.zeros((0, 3), np.float32) if value is None else np.array(value, np.float32).reshape(-1, 3)
+    if not len(points):
+        fail(f"mesh {mesh.GetPath()} has no points")
+    if not np.isfinite(points).all():
+        fail(f"mesh {mesh.GetPath()} has points that are NaN or infinite")
+    return points
+
+
+def triangulated(mesh: Any, count: int, fail: Callable[[str], NoReturn]) -> tuple[np.ndarray, np.ndarray]:
+    """(triangles [F, 3] of a mesh with `count` points, number of the polygon's corner at each of their corners [F, 3]).
+
+    Polygons become fans; a left-handed mesh is turned over.
+    """
+    counts = np.array(mesh.GetFaceVertexCountsAttr().Get() or (), np.int64)
+    indices = np.array(mesh.GetFaceVertexIndicesAttr().Get() or (), np.int64)
+    if (counts < 0).any() or counts.sum() != len(indices):
+        fail(f"mesh {mesh.GetPath()} is damaged: its faces do not use its {len(indices)} corners")
+    if len(indices) and (indices.min() < 0 or indices.max() >= count):
+        fail(f"mesh {mesh.GetPath()} is damaged: a face uses a point beyond its {count}")
+    start = np.concatenate([[0], np.cumsum(counts)])[:-1]
+    fans = np.maximum(counts - 2, 0)
+    face = np.repeat(np.arange(len(counts)), fans)
+    step = np.arange(len(face)) - np.repeat(np.cumsum(fans) - fans, fans)
+    corners = np.stack([start[face], start[face] + step + 1, start[face] + step + 2], axis=1)
+    (UsdGeom,) = pxr("UsdGeom")
+    if mesh.GetOrientationAttr().Get() == UsdGeom.Tokens.leftHanded:
+        corners = corners[:, ::-1]
+    return indices[corners].astype(np.int32), corners
+
+
+def to_millimetres(stage: Any, matrix: np.ndarray) -> np.ndarray:
+    """`matrix` (row vectors, as USD's are) into mien's frame: millimetres, +Y up."""
+    (UsdGeom,) = pxr("UsdGeom")
+    turn = np.eye(4)
+    if UsdGeom.GetStageUpAxis(stage) == UsdGeom.Tokens.z:
+        turn[:3, :3] = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]  # z becomes y, y becomes -z
+    turn[:3, :3] *= float(UsdGeom.GetStageMetersPerUnit(stage)) * 1000
+    return matrix @ turn

@@ -1,0 +1,261 @@
+"""A rig as UsdSkel: mesh with sparse blendshapes, materials, display colours, skeleton.
+
+    /name             SkelRoot, the default prim
+    /name/mesh        Mesh in metres, one material a part, blendshapes below it (displacements of the moving points)
+    /name/skeleton    Skeleton: the rig's joints, at rest unrotated, or one joint "root" for a rig without
+    /name/animation   SkelAnimation, which the skeleton plays; at rest without a clip
+    /name/materials   a UsdPreviewSurface per part
+
+Vertices keep the rig's order and count (texture coordinates have indices of their own, so no seam is split). A rig
+whose joints carry no weights hangs on its head joint, so that the head still turns. Correctives are blendshapes whose
+`customData` says what drives them; their weights are written out, since UsdSkel knows no combination shapes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien import __version__
+from mien.core.mesh import Part, Topology, vertex_normals
+from mien.core.rig import Joint, Rig
+from mien.io.gltf.rig import STILL, linear_from_srgb
+from mien.io.usd.stage import new_stage, prim_name, pxr, write
+
+__all__ = ["M_PER_MM", "RigPrims", "add_mesh", "add_rig", "as_points", "write_rig"]
+
+M_PER_MM = np.float32(1e-3)
+
+
+@dataclass(frozen=True)
+class RigPrims:
+    """What `add_rig` made, as pxr schemas."""
+
+    root: Any
+    animation: Any
+    joints: tuple[Joint, ...]
+    """The skeleton's joints: the rig's, or one "root"."""
+    shapes: tuple[str, ...]
+    """Names of the blendshapes: the rig's shapes, then its correctives."""
+
+
+def write_rig(rig: Rig, path: Path, *, morph_normals: bool = False) -> None:
+    """Write `rig` at rest; `morph_normals` adds normal offsets (about double the size). Raises MienError."""
+    stage = new_stage(f"mien {__version__}", rig.licence)
+    add_rig(stage, rig, morph_normals=morph_normals)
+    write(stage, path)
+
+
+def add_rig(stage: Any, rig: Rig, *, morph_normals: bool = False) -> RigPrims:
+    """Add mesh, materials, blendshapes and skeleton for `rig`."""
+    Sdf, UsdSkel = pxr("Sdf", "UsdSkel")
+    path = Sdf.Path.absoluteRootPath.AppendChild(prim_name(rig.name, set()))
+    root = UsdSkel.Root.Define(stage, path)
+    stage.SetDefaultPrim(root.GetPrim())
+    mesh = add_mesh(stage, path.AppendChild("mesh"), rig.neutral.vertices, rig.neutral.topology, rig.colors)
+    joints = rig.joints or (Joint(name="root", position=(0.0, 0.0, 0.0)),)
+    skeleton = _skeleton(stage, path.AppendChild("skeleton"), joints)
+    binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
+    binding.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
+    _bind(binding, rig, joints)
+    shapes = _blendshapes(stage, mesh, binding, rig, morph_normals)
+    animation = _animation(stage, path.AppendChild("animation"), joints, shapes)
+    UsdSkel.BindingAPI.Apply(skeleton.GetPrim()).CreateAnimationSourceRel().SetTargets([animation.GetPath()])
+    return RigPrims(root, animation, joints, shapes)
+
+
+def as_points(vertices: np.ndarray) -> Any:
+    """A Vec3f array in metres from [V, 3] mm."""
+    (Vt,) = pxr("Vt")
+    return Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(vertices.astype(np.float32) * M_PER_MM))
+
+
+def add_mesh(stage: Any, path: Any, vertices: np.ndarray, topology: Topology, colors: np.ndarray | None = None) -> Any:
+    """Add a polygon mesh with its materials, texture coordinates, normals and display colours at rest."""
+    Sdf, UsdGeom, Vt = pxr("Sdf", "UsdGeom", "Vt")
+    mesh = UsdGeom.Mesh.Define(stage, path)
+    points = as_points(vertices)
+    mesh.CreatePointsAttr(points)
+    mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(points))
+    triangles = topology.triangles.astype(np.int32)
+    mesh.CreateFaceVertexCountsAttr(_ints(np.full(len(triangles), 3)))
+    mesh.CreateFaceVertexIndicesAttr(_ints(triangles))
+    mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    mesh.CreateDoubleSidedAttr(True)  # lashes, brows and the inside of the mouth are open sheets
+    normals = vertex_normals(vertices.astype(np.float32), triangles)
+    mesh.CreateNormalsAttr(Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(normals, np.float32)))
+    mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
+    if topology.uv is not None:
+        seams = topology.uv_triangles is not None
+        where = UsdGeom.Tokens.faceVarying if seams else UsdGeom.Tokens.vertex
+        st = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("st", Sdf.ValueTypeNames.TexCoord2fArray, where)
+        st.Set(Vt.Vec2fArray.FromNumpy(np.ascontiguousarray(topology.uv, np.float32)))
+        if topology.uv_triangles is not None:
+            st.SetIndices(_ints(topology.uv_triangles))
+    parts = topology.parts or (Part(name=path.GetParentPath().name, start=0, stop=len(triangles)),)
+    _paint(mesh, triangles, parts, colors)
+    _materials(stage, mesh, parts, painted=colors is not None)
+    return mesh
+
+
+def _paint(mesh: Any, triangles: np.ndarray, parts: tuple[Part, ...], colors: np.ndarray | None) -> None:
+    """Display colours: one a face, or the vertices' times the part's, which needs one a corner where parts meet."""
+    UsdGeom, Vt = pxr("UsdGeom", "Vt")
+    per_face = np.zeros(len(triangles), np.int64)
+    for number, part in enumerate(parts):
+        per_face[part.start : part.stop] = number
+    base = linear_from_srgb(np.array([part.color for part in parts]))
+    if colors is None:
+        palette, index, where = base, per_face, UsdGeom.Tokens.uniform
+    else:
+        corners = triangles.astype(np.int64).reshape(-1) * len(parts) + np.repeat(per_face, 3)
+        pairs, index = np.unique(corners, return_inverse=True)
+        palette = linear_from_srgb(colors)[pairs // len(parts)] * base[pairs % len(parts)]
+        where = UsdGeom.Tokens.faceVarying
+    primvar = mesh.CreateDisplayColorPrimvar(where)
+    primvar.Set(Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(palette, np.float32)))
+    primvar.SetIndices(_ints(index))
+
+
+def _materials(stage: Any, mesh: Any, parts: tuple[Part, ...], *, painted: bool) -> None:
+    """A material per part, bound to the part's faces; `painted` ones show the display colour."""
+    Gf, Sdf, UsdGeom, UsdShade = pxr("Gf", "Sdf", "UsdGeom", "UsdShade")
+    folder = mesh.GetPath().GetParentPath().AppendChild("materials")
+    UsdGeom.Scope.Define(stage, folder)
+    taken: set[str] = set()
+    for part in parts:
+        material = UsdShade.Material.Define(stage, folder.AppendChild(prim_name(part.name, taken)))
+        surface = UsdShade.Shader.Define(stage, material.GetPath().AppendChild("surface"))
+        surface.CreateIdAttr("UsdPreviewSurface")
+        surface.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(float(part.roughness))
+        surface.CreateInput("metallic", Sdf.ValueTypeNames.Float).Set(0.0)
+        color = surface.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f)
+        if painted:
+            reader = UsdShade.Shader.Define(stage, material.GetPath().AppendChild("color"))
+            reader.CreateIdAttr("UsdPrimvarReader_float3")
+            reader.CreateInput("varname", Sdf.ValueTypeNames.String).Set("displayColor")
+            color.ConnectToSource(reader.CreateOutput("result", Sdf.ValueTypeNames.Float3))
+        else:
+            color.Set(Gf.Vec3f(*linear_from_srgb(np.array(part.color)).tolist()))
+        material.CreateSurfaceOutput().ConnectToSource(surface.CreateOutput("surface", Sdf.ValueTypeNames.Token))
+        faces = np.arange(part.start, part.stop)
+        if len(parts) == 1:
+            UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)
+        elif len(faces):
+            subset = UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).CreateMaterialBindSubset(
+                material.GetPath().name, _ints(faces)
+            )
+            UsdShade.MaterialBindingAPI.Apply(subset.GetPrim()).Bind(material)
+
+
+def _skeleton(stage: Any, path: Any, joints: tuple[Joint, ...]) -> Any:
+    Gf, UsdSkel = pxr("Gf", "UsdSkel")
+    skeleton = UsdSkel.Skeleton.Define(stage, path)
+    skeleton.CreateJointsAttr(_paths(joints))
+
+    def moved(offset: np.ndarray) -> Any:
+        return Gf.Matrix4d(1.0).SetTranslate(Gf.Vec3d(*offset.tolist()))
+
+    at = [np.asarray(joint.position, float) * 1e-3 for joint in joints]
+    skeleton.CreateBindTransformsAttr([moved(place) for place in at])
+    skeleton.CreateRestTransformsAttr([moved(offset) for offset in offsets(joints)])
+    return skeleton
+
+
+def offsets(joints: tuple[Joint, ...]) -> list[np.ndarray]:
+    """Each joint's place relative to its parent [m]."""
+    at = {joint.name: np.asarray(joint.position, float) * 1e-3 for joint in joints}
+    return [at[j.name] - (at[j.parent] if j.parent is not None else 0.0) for j in joints]
+
+
+def _paths(joints: tuple[Joint, ...]) -> list[str]:
+    """UsdSkel says where a joint hangs by its path: "neck/head"."""
+    out: dict[str, str] = {}
+    for joint in joints:
+        out[joint.name] = joint.name if joint.parent is None else f"{out[joint.parent]}/{joint.name}"
+    return list(out.values())
+
+
+def _bind(binding: Any, rig: Rig, joints: tuple[Joint, ...]) -> None:
+    """Joint influences: every weight above 1e-6, strongest first, rows of equal length; or the whole mesh on one."""
+    Gf, UsdGeom, Vt = pxr("Gf", "UsdGeom", "Vt")
+    binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1.0))
+    if rig.joint_weights is None:
+        names = [joint.name for joint in joints]
+        head = names.index("head") if "head" in names else 0
+        for primvar, value in (
+            (binding.CreateJointIndicesPrimvar(True, 1), Vt.IntArray([head])),
+            (binding.CreateJointWeightsPrimvar(True, 1), Vt.FloatArray([1.0])),
+        ):
+            primvar.SetInterpolation(UsdGeom.Tokens.constant)
+            primvar.Set(value)
+        return
+    weights = np.where(rig.joint_weights > 1e-6, rig.joint_weights, 0).astype(np.float64)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    width = max(int((weights > 0).sum(axis=1).max()), 1)
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :width]
+    picked = np.take_along_axis(weights, order, axis=1).astype(np.float32)
+    binding.CreateJointIndicesPrimvar(False, width).Set(_ints(np.where(picked > 0, order, 0)))
+    binding.CreateJointWeightsPrimvar(False, width).Set(Vt.FloatArray.FromNumpy(picked.reshape(-1)))
+
+
+def _blendshapes(stage: Any, mesh: Any, binding: Any, rig: Rig, morph_normals: bool) -> tuple[str, ...]:
+    UsdSkel, Vt = pxr("UsdSkel", "Vt")
+    corrective = rig.corrective_shapes if rig.corrective_shapes is not None else rig.shapes[:0]
+    names = (*rig.shape_names, *(entry.name for entry in rig.correctives))
+    normals = rig.neutral.normals if morph_normals else None
+    # The material subsets lie below the mesh, too.
+    taken = {child.GetName() for child in mesh.GetPrim().GetChildren()}
+    targets: list[Any] = []
+    for number, name in enumerate(names):
+        shape = rig.shapes[number] if number < len(rig.shapes) else corrective[number - len(rig.shapes)]
+        blend = UsdSkel.BlendShape.Define(stage, mesh.GetPath().AppendChild(prim_name(name, taken)))
+        _fill(blend, rig, shape, normals)
+        if number >= len(rig.shapes):
+            entry = rig.correctives[number - len(rig.shapes)]
+            blend.GetPrim().SetCustomDataByKey("mien:channels", Vt.StringArray(entry.channels))
+            blend.GetPrim().SetCustomDataByKey("mien:rule", entry.rule)
+        targets.append(blend.GetPath())
+    if names:
+        binding.CreateBlendShapesAttr(list(names))
+        binding.CreateBlendShapeTargetsRel().SetTargets(targets)
+    return names
+
+
+def _fill(blend: Any, rig: Rig, shape: np.ndarray, normals: np.ndarray | None) -> None:
+    """Offsets of the points that move; readers take no indices at all for "every point", so stillness needs one."""
+    (Vt,) = pxr("Vt")
+    moving = np.abs(shape).max(axis=1) > STILL
+    turn = None
+    if normals is not None:
+        moved = vertex_normals(rig.neutral.vertices + shape, rig.neutral.topology.triangles)
+        turn = np.where((moved != 0).any(axis=1, keepdims=True), moved - normals, 0).astype(np.float32)
+        moving |= np.abs(turn).max(axis=1) > 1e-6
+    at = np.flatnonzero(moving) if moving.any() else np.zeros(1, np.int64)
+    blend.CreatePointIndicesAttr(_ints(at))
+    blend.CreateOffsetsAttr(as_points(shape[at]))
+    blend.CreateNormalOffsetsAttr(
+        Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(turn[at] if turn is not None else np.zeros((len(at), 3), "f4")))
+    )
+
+
+def _animation(stage: Any, path: Any, joints: tuple[Joint, ...], shapes: tuple[str, ...]) -> Any:
+    """An animation that holds the rest pose."""
+    UsdSkel, Vt = pxr("UsdSkel", "Vt")
+    animation = UsdSkel.Animation.Define(stage, path)
+    animation.CreateJointsAttr(_paths(joints))
+    place = np.array(offsets(joints), np.float32)
+    animation.CreateTranslationsAttr(Vt.Vec3fArray.FromNumpy(place))
+    identity = np.tile(np.array([0, 0, 0, 1], np.float32), (len(joints), 1))
+    animation.CreateRotationsAttr(Vt.QuatfArray.FromNumpy(identity))
+    animation.CreateScalesAttr(Vt.Vec3hArray.FromNumpy(np.ones((len(joints), 3), np.float16)))
+    if shapes:
+        animation.CreateBlendShapesAttr(list(shapes))
+        animation.CreateBlendShapeWeightsAttr(Vt.FloatArray.FromNumpy(np.zeros(len(shapes), np.float32)))
+    return animation
+
+
+def _ints(values: np.ndarray) -> Any:
+    (Vt,) = pxr("Vt")
+    return Vt.IntArray.FromNumpy(np.ascontiguousarray(values.reshape(-1), np.int32))

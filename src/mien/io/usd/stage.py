@@ -1,0 +1,181 @@
+"""Stages: pxr when it is needed, files of strangers within bounds, time codes from seconds.
+
+Time. A USD time code is a double, and a sample may lie at any of them, so a clip's true times are kept: code =
+seconds x `timeCodesPerSecond`. The rate is the whole number (or its 1000/1001) nearest to the clip's usual step, so
+that steady takes fall on whole frames, which is where players stop; stamps off that grid get fractional codes. Codes
+are rounded to 1e-9 of a frame, which undoes the rounding of k / rate and moves no stamp by more than a nanosecond.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.core.errors import MienError
+from mien.io.atomic import write_whole
+
+__all__ = [
+    "SUFFIXES",
+    "frame_rate",
+    "new_stage",
+    "open_stage",
+    "prim_name",
+    "pxr",
+    "reading",
+    "time_codes",
+    "timeline",
+    "write",
+]
+
+SUFFIXES = (".usd", ".usda", ".usdc")
+"""Extensions that are written: .usd is binary, as .usdc is; .usda is text."""
+_OPENED = (*SUFFIXES, ".usdz")
+_LAYERS = 64
+"""A model is made of at most this many files."""
+_RATES = tuple(range(1, 241))
+_EXACT = 9
+"""Decimals of a time code."""
+
+
+def pxr(*modules: str) -> list[Any]:
+    """Modules of USD's Python package ("Usd", "UsdGeom", ...); raises MienError that names the extra without it."""
+    try:
+        return [import_module(f"pxr.{name}") for name in modules]
+    except ModuleNotFoundError:
+        raise MienError("USD files need OpenUSD; run: pip install 'mien[usd]'") from None
+
+
+def frame_rate(times: Float[np.ndarray, "T"]) -> float:
+    """Frames a second for a file's time codes: what the usual step of `times` [s] is nearest to; 24 without a step."""
+    if len(times) < 2:
+        return 24.0
+    rate = 1 / float(np.median(np.diff(times)))
+    known = [*_RATES, *(whole * 1000 / 1001 for whole in (24, 30, 60, 120))]
+    return float(min(known, key=lambda candidate: abs(candidate - rate)))
+
+
+def time_codes(times: Float[np.ndarray, "T"], rate: float) -> list[float]:
+    """Time codes of `times` [s]; they grow as the times do."""
+    return np.round(np.asarray(times, np.float64) * rate, _EXACT).tolist()
+
+
+def timeline(stage: Any, times: Float[np.ndarray, "T"]) -> list[float]:
+    """Set the stage's rate and range for `times` [s] and return their codes."""
+    rate = frame_rate(times)
+    codes = time_codes(times, rate)
+    stage.SetTimeCodesPerSecond(rate)
+    stage.SetFramesPerSecond(rate)
+    stage.SetStartTimeCode(codes[0])
+    stage.SetEndTimeCode(codes[-1])
+    return codes
+
+
+def new_stage(generator: str, licence: str = "") -> Any:
+    """An empty stage in memory: metres, +Y up."""
+    Usd, UsdGeom = pxr("Usd", "UsdGeom")
+    stage = Usd.Stage.CreateInMemory()
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+    stage.SetMetadata("comment", generator)
+    if licence:
+        stage.GetRootLayer().customLayerData = {"copyright": licence}
+    return stage
+
+
+def prim_name(text: str, taken: set[str]) -> str:
+    """A name for a prim, like `text`, and not among `taken`, to which it is added."""
+    (Tf,) = pxr("Tf")
+    base = name = Tf.MakeValidIdentifier(text or "unnamed")
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken.add(name)
+    return name
+
+
+def write(stage: Any, path: Path) -> None:
+    """Write the stage by the extension, whole or not at all; raises MienError when it cannot be written."""
+    (Tf,) = pxr("Tf")
+    with write_whole(path) as temporary:
+        temporary.touch()  # an OSError says why a place refuses; USD only says that it does
+        try:
+            done = stage.GetRootLayer().Export(str(temporary))
+        except Tf.ErrorException as error:
+            raise MienError(f"cannot write {path}: {_said(error)}") from None
+        if not done:
+            raise MienError(f"cannot write {path}: USD refused; is the disk full?")
+
+
+def open_stage(path: str | Path) -> Any:
+    """Open a stranger's file.
+
+    Raises MienError when it is missing or damaged, or draws in files from outside of its own folder.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _OPENED:
+        raise MienError(f"{path}: not a USD file; use {', '.join(_OPENED)}")
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise MienError(f"cannot read {path}: {error.strerror or error}") from error
+    (Usd,) = pxr("Usd")
+    with reading(path):
+        _check_layers(path)
+        return Usd.Stage.Open(str(path.resolve()), Usd.Stage.LoadAll)
+
+
+@contextmanager
+def reading(path: str | Path) -> Generator[None]:
+    """What USD finds wrong with `path` as one MienError, and its warnings kept from the terminal.
+
+    Values are read when they are asked for, so a damaged file may open and break later: readers stay in here.
+    """
+    Tf, UsdUtils = pxr("Tf", "UsdUtils")
+    delegate = UsdUtils.CoalescingDiagnosticDelegate()
+    try:
+        yield
+    except Tf.ErrorException as error:
+        raise MienError(f"{path} is not a USD file, or damaged: {_said(error)}") from None
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise MienError(f"{path} is damaged: {str(error).partition(chr(10))[0][:160]}") from error
+    finally:
+        delegate.TakeUncoalescedDiagnostics()
+        del delegate
+
+
+def _check_layers(path: Path) -> None:
+    """Refuse layers outside of the file's folder: a model must not make us open files elsewhere on the machine."""
+    (Sdf,) = pxr("Sdf")
+    folder = path.resolve().parent
+    waiting, seen = [str(path.resolve())], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if len(seen) > _LAYERS:
+            raise MienError(f"{path} draws in more than {_LAYERS} files; flatten it (usdcat --flatten)")
+        layer = Sdf.Layer.FindOrOpen(name)
+        if layer is None:
+            raise MienError(f"{path} is not a USD file, or damaged" if len(seen) == 1 else f"{path}: no file {name}")
+        layer.Reload()  # USD hands out what this process read before, even when the file is another by now
+        for asset in layer.GetCompositionAssetDependencies():
+            target = layer.ComputeAbsolutePath(asset)
+            outer = target.partition("[")[0]  # a layer within a .usdz package is package.usdz[layer.usdc]
+            if "://" in asset or not Path(outer).resolve().is_relative_to(folder):
+                raise MienError(f"{path} draws in {asset[:80]}, which lies outside of its folder; copy it there")
+            if asset:
+                waiting.append(target)
+
+
+def _said(error: Exception) -> str:
+    """USD's first complaint, on one line."""
+    first = error.args[0] if error.args else error
+    text = str(getattr(first, "commentary", first)).strip()
+    return (text.splitlines() or ["no reason given"])[0][:160]

@@ -1,0 +1,236 @@
+"""One face's identity, and every frame's pose and expression, from landmarks: robust Gauss-Newton with priors.
+
+The most probable face under
+
+- landmarks: Huber's function of the reprojection error, with a standard deviation stated in millimetres on the face;
+- identity: standard normal coefficients, as the modes are scaled (ICT-FaceKit: 100 orthogonal modes whose pupils lie
+  65.7 +- 3.9 mm apart; people's 63.4 +- 3.8 mm, Dodgson 2004);
+- expression: each weight in [0, 1], near what was expected of it (the network's answer) or, without that, sparse;
+- focal length, where it is free: log-normal about the camera's.
+
+As in Blanz & Vetter 2003 ("Face recognition based on fitting a 3D morphable model") and, for several frames, Thies et
+al. 2016 ("Face2Face", section 4), on landmarks alone. Frames meet only in the identity, so the normal equations are an
+arrowhead and are solved by its Schur complement (Triggs et al. 2000). Levenberg's damping; bounds by projection
+(Bertsekas 1982): a weight at its bound that wants to leave is held there for the step.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mien.core import ARKIT, MienError
+from mien.rigs.fit.model import POSE, FaceModel, project, turn_matrix
+
+__all__ = ["Problem", "State", "minimise", "orthographic"]
+
+_HUBER = 1.345
+"""Residuals beyond this many standard deviations lose weight: 95 % efficiency on Gaussian noise (Huber 1964)."""
+MOST_STEPS = 100
+"""Steps at most; a frame of predicted landmarks takes 10, twelve exact ones 45."""
+DONE = 3e-5
+"""A step that lowers the cost by less than this share ends the search; identity then changes by under 0.02 mm."""
+_GIVE_UP = 1e8
+"""Damping beyond which no step helps any more."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """Where the search is."""
+
+    identity: Float[np.ndarray, "M"]
+    log_focal: Float[np.ndarray, "G"]
+    """Of each camera [log px]."""
+    rotation: Float[np.ndarray, "F 3 3"]
+    """`camera_from_head`."""
+    shift: Float[np.ndarray, "F 3"]
+    """The rig's origin in the camera frame [mm]."""
+    weights: Float[np.ndarray, "F 52"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """The cost of a state, its residuals and their derivatives. All arrays are whole; nothing is changed."""
+
+    model: FaceModel
+    image: Float[np.ndarray, "F L 2"]
+    """Landmarks from the camera's centre, y up [px]; 0 where `whiten` is 0."""
+    whiten: Float[np.ndarray, "F L 2 2"]
+    """Error [px] to standard deviations, trust included; 0 leaves a point out."""
+    camera: Int[np.ndarray, "F"]
+    """Which camera saw each frame."""
+    log_focal: Float[np.ndarray, "G"]
+    """Mean of the prior."""
+    focal_precision: float
+    """1 / variance of a log focal."""
+    identity_precision: float
+    """1 / variance of an identity coefficient."""
+    expected: Float[np.ndarray, "F 52"]
+    expression_precision: float
+    sparsity: float
+    """Cost per unit of weight."""
+
+    def residuals(self, state: State) -> Float[np.ndarray, "F L 2"]:
+        """Reprojection errors in standard deviations, before robustness."""
+        seen = self._seen(state)[1]
+        image, _ = project(seen, self._focal(state))
+        return np.einsum("flij,flj->fli", self.whiten, self.image - image)
+
+    def jacobians(self, state: State) -> tuple[Float[np.ndarray, "F 2L S"], Float[np.ndarray, "F 2L P"]]:
+        """Derivative of the whitened projection by what frames share (identity, log focals) and by what is theirs."""
+        turned, seen = self._seen(state)
+        image, by_point = project(seen, self._focal(state))
+        by_point = np.einsum("flij,fljk->flik", self.whiten, by_point)
+        frames, count = image.shape[:2]
+        by_model = np.einsum("flij,fjk->flik", by_point, state.rotation)
+        modes, focals = len(state.identity), len(state.log_focal)
+        shared = np.zeros((frames, 2 * count, modes + focals))
+        shared[..., :modes] = np.einsum("flik,mlk->flim", by_model, self.model.modes).reshape(frames, -1, modes)
+        by_focal = np.einsum("flij,flj->fli", self.whiten, image).reshape(frames, -1)
+        shared[np.arange(frames), :, modes + self.camera] = by_focal
+        own = np.zeros((frames, 2 * count, POSE + len(ARKIT)))
+        # A turn w moves the point by w x turned, so a row j of the projection's derivative becomes turned x j.
+        own[..., :3] = np.cross(turned[:, :, None], by_point).reshape(frames, -1, 3)
+        own[..., 3:6] = by_point.reshape(frames, -1, 3)
+        own[..., POSE:] = np.einsum("flik,clk->flic", by_model, self.model.shapes).reshape(frames, -1, len(ARKIT))
+        return shared, own
+
+    def cost(self, state: State, *, residuals: np.ndarray | None = None) -> float:
+        """Twice the negative logarithm of the posterior, up to a constant."""
+        length = np.linalg.norm(self.residuals(state) if residuals is None else residuals, axis=-1)
+        near = np.minimum(length, _HUBER)
+        value = (near * (2 * length - near)).sum() + self.identity_precision * (state.identity**2).sum()
+        value += self.expression_precision * ((state.weights - self.expected) ** 2).sum()
+        value += 2 * self.sparsity * state.weights.sum()
+        return float(value + self.focal_precision * ((state.log_focal - self.log_focal) ** 2).sum())
+
+    def _focal(self, state: State) -> np.ndarray:
+        return np.exp(state.log_focal)[self.camera][:, None]
+
+    def _seen(self, state: State) -> tuple[np.ndarray, np.ndarray]:
+        points = self.model.points(state.identity, state.weights)
+        turned = np.einsum("fij,flj->fli", state.rotation, points)
+        return turned, turned + state.shift[:, None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Normal:
+    """The arrowhead system of one step: H step = g."""
+
+    shared: np.ndarray
+    cross: np.ndarray
+    own: np.ndarray
+    shared_g: np.ndarray
+    own_g: np.ndarray
+
+    def step(
+        self, damping: float, free_shared: Bool[np.ndarray, "S"], free_own: Bool[np.ndarray, "F P"]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Damped step of what is free; the rest is 0."""
+        own, cross = _held(self.own, free_own), self.cross * free_own[:, :, None] * free_shared
+        shared = _held(self.shared[None], free_shared[None])[0]
+        for matrix in (shared, *own):
+            matrix[np.diag_indices(len(matrix))] *= 1 + damping
+        own_g, shared_g = np.where(free_own, self.own_g, 0.0), np.where(free_shared, self.shared_g, 0.0)
+        solved = np.linalg.solve(own, np.concatenate([cross, own_g[..., None]], axis=2))
+        complement = shared - np.einsum("fps,fpt->st", cross, solved[..., :-1])
+        shared_step = np.linalg.solve(complement, shared_g - np.einsum("fps,fp->s", cross, solved[..., -1]))
+        return shared_step, solved[..., -1] - solved[..., :-1] @ shared_step
+
+
+def _held(matrices: Float[np.ndarray, "N P P"], free: Bool[np.ndarray, "N P"]) -> np.ndarray:
+    """Copies with the rows and columns of what is not free replaced by the identity's."""
+    out = matrices * (free[:, :, None] & free[:, None, :])
+    n, p = np.nonzero(~free)
+    out[n, p, p] = 1.0
+    return out
+
+
+def _normal(problem: Problem, state: State, residuals: np.ndarray) -> _Normal:
+    length = np.linalg.norm(residuals, axis=-1)
+    robust = np.repeat(_HUBER / np.maximum(length, _HUBER), 2, axis=-1)
+    by_shared, by_own = problem.jacobians(state)
+    frames, modes = len(residuals), len(state.identity)
+    error = residuals.reshape(frames, -1) * robust
+    weighted = by_own * robust[..., None]
+    flat = by_shared.reshape(-1, by_shared.shape[-1])
+    shared = flat.T @ (flat * robust.reshape(-1, 1))
+    shared_g = np.einsum("fns,fn->s", by_shared, error)
+    prior = np.full(len(shared), problem.identity_precision)
+    prior[modes:] = problem.focal_precision
+    present = np.concatenate([state.identity, state.log_focal - problem.log_focal])
+    shared[np.diag_indices(len(shared))] += prior
+    own = weighted.transpose(0, 2, 1) @ by_own
+    own_g = np.einsum("fnp,fn->fp", by_own, error)
+    at = np.arange(POSE, own.shape[1])
+    own[:, at, at] += problem.expression_precision
+    own_g[:, POSE:] -= problem.expression_precision * (state.weights - problem.expected) + problem.sparsity
+    return _Normal(
+        shared=shared,
+        cross=weighted.transpose(0, 2, 1) @ by_shared,
+        own=own,
+        shared_g=shared_g - prior * present,
+        own_g=own_g,
+    )
+
+
+def minimise(
+    problem: Problem, state: State, *, identity: bool = True, focal: bool = True, expression: bool = True
+) -> tuple[State, int, bool]:
+    """(state, steps taken, whether it converged); what is not named stays where it is, poses always move."""
+    free_shared = np.r_[np.full(len(state.identity), identity), np.full(len(state.log_focal), focal)]
+    residuals = problem.residuals(state)
+    cost = problem.cost(state, residuals=residuals)
+    damping, steps = 1e-3, 0
+    normal = _normal(problem, state, residuals)
+    while steps < MOST_STEPS and damping < _GIVE_UP:
+        steps += 1
+        free_own = np.ones(normal.own_g.shape, bool)
+        bound = ((state.weights <= 0) & (normal.own_g[:, POSE:] < 0)) | (
+            (state.weights >= 1) & (normal.own_g[:, POSE:] > 0)
+        )
+        free_own[:, POSE:] = ~bound & expression
+        new = _moved(state, *normal.step(damping, free_shared, free_own))
+        new_residuals = problem.residuals(new)
+        new_cost = problem.cost(new, residuals=new_residuals)
+        if not new_cost <= cost:
+            damping *= 10.0
+            continue
+        done = cost - new_cost <= DONE * cost
+        state, residuals, cost = new, new_residuals, new_cost
+        if done:
+            return state, steps, True
+        damping = max(damping * 0.2, 1e-7)
+        normal = _normal(problem, state, residuals)
+    return state, steps, damping >= _GIVE_UP
+
+
+def _moved(state: State, shared: np.ndarray, own: np.ndarray) -> State:
+    modes = len(state.identity)
+    return State(
+        identity=state.identity + shared[:modes],
+        log_focal=state.log_focal + shared[modes:],
+        rotation=turn_matrix(own[:, :3]) @ state.rotation,
+        shift=state.shift + own[:, 3:POSE],
+        weights=np.clip(state.weights + own[:, POSE:], 0.0, 1.0),
+    )
+
+
+def orthographic(
+    image: Float[np.ndarray, "L 2"], model: Float[np.ndarray, "L 3"], trust: Float[np.ndarray, "L"], focal: float
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
+    """Rotation and translation of the scaled orthographic camera that fits best (DeMenthon and Davis 1995).
+
+    Raises MienError when the points do not span a face.
+    """
+    share = trust / trust.sum()
+    mean_model, mean_image = share @ model, share @ image
+    spread = (model - mean_model) * np.sqrt(share)[:, None]
+    affine = np.linalg.lstsq(spread, (image - mean_image) * np.sqrt(share)[:, None], rcond=1e-4)[0].T
+    left, scales, right = np.linalg.svd(affine, full_matrices=False)
+    if scales[1] < 1e-3 * scales[0] or scales[0] <= 0:
+        raise MienError("no face fits these landmarks: they lie on one line")
+    rows = left @ right
+    matrix = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
+    depth = focal / float(scales.mean())
+    return matrix, np.append(mean_image * depth / focal, -depth) - matrix @ mean_model

@@ -1,0 +1,224 @@
+"""One person's face at rest reads as zero, and their closed lids as closed. Works on any clip, from any network.
+
+A network's answers to a resting face differ from person to person. `find_levels` finds the rest in a take (or is told
+its frame), `calibrate` takes it off each channel by a rising piecewise-linear map that keeps 0 and 1, so that a weight
+means the same with and without. Lids are scaled, never offset alone: their open level is the rest, their closed level
+what this person's own blinks reach, and where no blink was seen they are left as they are; a calibration that subtracts
+a neutral and stops blinks is the known fault of others (OpenFace#884, #940). Gaze is left alone: nobody rests it.
+
+Weights below zero count: with a network's answers before clipping a rest below zero is lifted, which clipped ones lost.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mien.core import ARKIT, Clip, MienError
+from mien.core.transforms import angles_from_quaternion
+
+__all__ = ["Levels", "LiveCalibration", "calibrate", "find_blinks", "find_levels", "find_rest"]
+
+LARGEST_OFFSET = 0.35
+"""A channel that rests further from zero than this is an expression that is held, not a bias, and is left alone."""
+DEAD_ZONE = 0.02
+"""A rest this near to zero is zero: below the spread between neutral frames of one person."""
+BLINK_SECONDS = (0.03, 0.5)
+"""Shortest and longest time [s] of a blink above half its height; whole ones take 0.1 to 0.4 s (Stern et al. 1984)."""
+BLINK_HEIGHT = 0.2
+"""Least rise of a blink over the open level; smaller ones are squints and glances down."""
+CLOSED_ENOUGH = 0.9
+"""Blinks that reach this are closed: the scale stays."""
+REST_SHARE = 0.2
+"""Share of the frontal, open-eyed frames that must look alike to be a rest."""
+FRONTAL = np.radians(20.0)
+"""Head yaw and pitch within which a face is frontal, where the network's bias is the person's and not the view's."""
+VISIBLE = 0.6
+"""Visibility of every region from which a frame may be a rest."""
+LEAST_FRAMES = 20
+"""Fewer frames that may rest than this say nothing about what recurs: a picture's only expression is no rest."""
+_MOST_COMPARED = 400
+"""Frames compared with one another: evenly chosen, as the cost is quadratic."""
+
+_LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Levels:
+    """What a person's channels read at rest and at their fullest. The identity when all is 0 and 1."""
+
+    channels: tuple[str, ...]
+    rest: Float[np.ndarray, "C"]
+    """Reads as 0; may be below zero for unclipped weights."""
+    full: Float[np.ndarray, "C"]
+    """Reads as 1; other than 1 for the lids only."""
+
+    @classmethod
+    def identity(cls, channels: tuple[str, ...] = ARKIT) -> "Levels":
+        """Levels that change nothing but clip to [0, 1]."""
+        return cls(channels=channels, rest=np.zeros(len(channels)), full=np.ones(len(channels)))
+
+    def apply(self, weights: Float[np.ndarray, "*batch C"]) -> Float[np.ndarray, "*batch C"]:
+        """Weights in [0, 1], of the same type; not finite stays so. `mouthClose` stays within `jawOpen`."""
+        out = np.clip((weights - self.rest) / (self.full - self.rest), 0.0, 1.0).astype(weights.dtype)
+        if {"mouthClose", "jawOpen"} <= set(self.channels):
+            close, jaw = self.channels.index("mouthClose"), self.channels.index("jawOpen")
+            out[..., close] = np.minimum(out[..., close], out[..., jaw])
+        return out
+
+
+def calibrate(clip: Clip, levels: Levels) -> Clip:
+    """The clip read on this person's levels. Raises ValueError when the channels differ."""
+    if clip.channels != levels.channels:
+        raise ValueError("the levels are of other channels than the clip's")
+    return replace(clip, weights=levels.apply(clip.weights))
+
+
+def find_levels(clip: Clip, neutral: int | None = None) -> Levels:
+    """The person's levels from a take; weights may be unclipped.
+
+    `neutral` is the index of a frame at rest; found by `find_rest` when None. Where there is no rest, nothing changes
+    but lids that blinked. Raises MienError when the frame is not in the clip or shows no face.
+    """
+    if neutral is None:
+        frames = find_rest(clip)
+    elif not 0 <= neutral < len(clip):
+        raise MienError(f"the neutral frame {neutral} is not in the clip; it has frames 0 to {len(clip) - 1}")
+    elif not clip.seen[neutral]:
+        raise MienError(f"the neutral frame {neutral} shows no face; name another one")
+    else:
+        frames = np.array([neutral])
+    levels = Levels.identity(clip.channels)
+    rest = np.median(clip.weights[frames], axis=0).astype(np.float64) if len(frames) else levels.rest
+    offset = np.where((np.abs(rest) > DEAD_ZONE) & (np.abs(rest) <= LARGEST_OFFSET), rest, 0.0)
+    offset[[name.startswith(("eyeLook", "eyeBlink")) for name in clip.channels]] = 0.0
+    return _with_lids(replace(levels, rest=offset), clip)
+
+
+def _with_lids(levels: Levels, clip: Clip) -> Levels:
+    """Levels whose lids run from this person's open eye to this person's closed one; unchanged without a blink."""
+    if not set(_LIDS) <= set(clip.channels):
+        return levels
+    closures = _closures(clip)
+    if not len(closures) or not len(find_blinks(clip)):
+        return levels
+    rest, full = levels.rest.copy(), levels.full.copy()
+    for name in _LIDS:
+        curve, at = clip.curve(name), clip.channels.index(name)
+        open_level = _open_level(curve[clip.seen])
+        # Long closures count beside the blinks. A robust maximum: some blinks are half ones, one odd peak is no level.
+        closed = float(np.quantile([curve[first : last + 1].max() for first, last in closures], 0.9))
+        if abs(open_level) > DEAD_ZONE and open_level <= LARGEST_OFFSET:
+            rest[at] = open_level
+        if open_level + BLINK_HEIGHT <= closed < CLOSED_ENOUGH:
+            full[at] = closed
+    return replace(levels, rest=rest, full=full)
+
+
+def _open_level(curve: np.ndarray) -> float:
+    """What an open eye answers: the lower quartile, which a take with long closures does not move."""
+    return float(np.quantile(curve, 0.25))
+
+
+def find_blinks(clip: Clip) -> Int[np.ndarray, "K 2"]:
+    """(first, last) frames, at half height, of the closures of both eyes that are as short as a blink."""
+    closures = _closures(clip)
+    inner = closures[(closures[:, 0] > 0) & (closures[:, 1] < len(clip) - 1)]
+    lasting = clip.times[inner[:, 1] + 1] - clip.times[inner[:, 0]]
+    whole = clip.seen[inner[:, 0] - 1] & clip.seen[inner[:, 1] + 1]
+    return inner[whole & (lasting >= BLINK_SECONDS[0]) & (lasting <= BLINK_SECONDS[1])]
+
+
+def _closures(clip: Clip) -> Int[np.ndarray, "K 2"]:
+    """(first, last) frames, at half height, of every time both lids rise `BLINK_HEIGHT` over the open level."""
+    if not clip.seen.any():
+        return np.zeros((0, 2), np.int64)
+    curve = np.where(clip.seen, np.mean([clip.curve(name) for name in _LIDS], axis=0), -np.inf)
+    floor = _open_level(curve[clip.seen])
+    above = np.concatenate([[False], curve >= floor + 0.5 * BLINK_HEIGHT, [False]]).astype(np.int8)
+    found: list[tuple[int, int]] = []
+    for first, end in zip(np.flatnonzero(np.diff(above) == 1), np.flatnonzero(np.diff(above) == -1), strict=True):
+        peak = curve[first:end].max()
+        if peak - floor >= BLINK_HEIGHT:
+            high = first + np.flatnonzero(curve[first:end] >= floor + 0.5 * (peak - floor))
+            found.append((int(high[0]), int(high[-1])))
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def find_rest(clip: Clip) -> Int[np.ndarray, "K"]:
+    """Frames of the resting face: the expression that recurs most among frontal frames with open eyes and closed mouth.
+
+    Each frame is judged by how far its nearest `REST_SHARE` of frames are from it plus how active it is itself, both as
+    a mean over channels; the best one and its neighbours are the rest. Empty for a take too short to tell.
+    """
+    # scipy.spatial costs 0.1 s to import.
+    from scipy.spatial.distance import cdist  # pyright: ignore[reportMissingTypeStubs]
+
+    frames = np.flatnonzero(_may_rest(clip))
+    if len(frames) < LEAST_FRAMES:
+        return np.zeros(0, np.int64)
+    frames = frames[np.unique(np.linspace(0, len(frames) - 1, _MOST_COMPARED).round().astype(np.int64))]
+    columns = [c for c, name in enumerate(clip.channels) if not name.startswith("eyeLook")]
+    weights = clip.weights[frames][:, columns].astype(np.float64)
+    apart = cdist(weights, weights, "cityblock") / len(columns)
+    count = max(1, round(REST_SHARE * len(frames)))
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, :count]
+    spread = np.take_along_axis(apart, nearest, axis=1).mean(axis=1)
+    best = int(np.argmin(spread + np.abs(weights).mean(axis=1)))
+    return np.sort(frames[nearest[best]])
+
+
+def _may_rest(clip: Clip) -> Bool[np.ndarray, "T"]:
+    """Seen, frontal, lids no lower and jaw no further open than halfway between this person's extremes."""
+    may = clip.seen.copy()
+    if clip.visibility is not None:
+        may &= (np.nan_to_num(clip.visibility) >= VISIBLE).all(axis=1)
+    if clip.head_rotation is not None:
+        angles = np.abs(angles_from_quaternion(clip.head_rotation)[:, :2])
+        frontal = may & (np.nan_to_num(angles, nan=np.inf) <= FRONTAL).all(axis=1)
+        may = frontal if frontal.any() else may
+    for names in (_LIDS, ("jawOpen",)):
+        if not may.any() or not set(names) <= set(clip.channels):
+            continue
+        curve = np.mean([clip.curve(name) for name in names], axis=0)
+        low, high = np.quantile(curve[may], [0.05, 0.95])
+        may &= np.nan_to_num(curve, nan=np.inf) <= max(0.5 * (low + high), low + BLINK_HEIGHT / 2)
+    return may
+
+
+class LiveCalibration:
+    """Calibration of a live performance: a rest from its first seconds, lids from the blinks seen so far."""
+
+    def __init__(self, *, seconds: float = 2.0, memory: float = 30.0, channels: tuple[str, ...] = ARKIT) -> None:
+        """`seconds` is how long the performer rests at the start; blinks are remembered for `memory` seconds."""
+        self._seconds, self._memory, self._channels = seconds, memory, channels
+        self.reset()
+
+    def reset(self) -> None:
+        """Another person, or the same one anew."""
+        self.levels = Levels.identity(self._channels)
+        self._times: deque[float] = deque()
+        self._weights: deque[np.ndarray] = deque()
+        self._start: float | None = None
+        self._rested = False
+        self._looked = -np.inf
+
+    def step(self, time: float, weights: Float[np.ndarray, "C"]) -> Float[np.ndarray, "C"]:
+        """The frame at `time` [s] on the levels known by then; a frame without a face (not finite) passes through."""
+        if not np.isfinite(weights).all():
+            return weights
+        self._start = time if self._start is None else self._start
+        self._times.append(time)
+        self._weights.append(np.array(weights))
+        while self._rested and self._times[0] < time - self._memory:
+            self._times.popleft()
+            self._weights.popleft()
+        if not self._rested and time - self._start >= self._seconds:
+            self.levels, self._rested, self._looked = find_levels(self._clip()), True, time
+        elif self._rested and time - self._looked >= 1.0:
+            self.levels, self._looked = _with_lids(self.levels, self._clip()), time
+        return self.levels.apply(weights)
+
+    def _clip(self) -> Clip:
+        return Clip(times=np.array(self._times), weights=np.array(self._weights), channels=self._channels)

@@ -1,0 +1,106 @@
+"""What is hidden is held, not invented: channels of a region out of sight keep their last trusted value, then relax.
+
+A region is hidden when the network's visibility falls under `HIDDEN` and trusted again from `TRUSTED` on; between the
+two it stays what it was. Hidden channels hold for `HOLD` seconds - a hand that passes, a blink of a strobe - and then
+go to rest exponentially; when the region is back they return to what is seen without a jump.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mien.core import ARKIT, Clip
+from mien.core.transforms import gaze_from_weights
+from mien.systems.capture import spec
+
+__all__ = ["Holder", "hold", "region_of"]
+
+HIDDEN, TRUSTED = 0.4, 0.6
+"""Visibilities about one half, apart, so that a region at the border does not flicker."""
+HOLD = 0.5
+"""Seconds that a value is held as it was: longer than most hands take to pass, and than a blink."""
+RELAX = 1.0
+"""Time constant of going to rest [s]: slow enough not to read as a movement of its own."""
+RETURN = 0.08
+"""Time constant of coming back to what is seen [s]: as fast as a blink opens."""
+
+
+def region_of(channel: str) -> str:
+    """Which of `spec.REGIONS` a channel is seen in; cheeks and nose move with, and are hidden with, the mouth."""
+    if channel.startswith("brow"):
+        return "brows"
+    return "eyes" if channel.startswith("eye") else "mouth"
+
+
+@dataclass(kw_only=True)
+class _Region:
+    columns: Bool[np.ndarray, "C"]
+    trusted: np.ndarray
+    """The last value shown while in sight; rest before the first."""
+    excess: np.ndarray
+    """What was shown on coming back, less what was seen."""
+    hidden: bool = False
+    since: float = -np.inf
+    """When it was hidden, or came back [s]."""
+
+
+class Holder:
+    """Holding frame by frame; `reset` between performances."""
+
+    def __init__(self, *, channels: tuple[str, ...] = ARKIT, rest: Float[np.ndarray, "C"] | None = None) -> None:
+        """`rest` is where hidden channels go to; 0 when None, as for calibrated weights."""
+        self._channels = channels
+        self._rest = np.zeros(len(channels)) if rest is None else np.asarray(rest, np.float64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every frame so far."""
+        names = [region_of(name) for name in self._channels]
+        self._regions: list[_Region] = []
+        for region in spec.REGIONS:
+            columns = np.array([name == region for name in names], bool)
+            rest = self._rest[columns]
+            self._regions.append(_Region(columns=columns, trusted=rest, excess=np.zeros_like(rest)))
+
+    def step(
+        self, time: float, weights: Float[np.ndarray, "C"], visibility: Float[np.ndarray, "R"]
+    ) -> Float[np.ndarray, "C"]:
+        """The frame at `time` [s]; `visibility` is in `spec.REGIONS`' order. No face (not finite) passes through."""
+        if not (np.isfinite(weights).all() and np.isfinite(visibility).all()):
+            return weights
+        out = weights.copy()
+        for region, seen in zip(self._regions, visibility, strict=True):
+            out[region.columns] = self._held(region, time, weights[region.columns].astype(np.float64), float(seen))
+        return out
+
+    def _held(self, region: _Region, time: float, value: np.ndarray, seen: float) -> np.ndarray:
+        rest = self._rest[region.columns]
+        if region.hidden and seen >= TRUSTED:
+            shown = self._relaxed(region, time, rest)
+            region.hidden, region.since, region.excess = False, time, shown - value
+        elif not region.hidden and seen < HIDDEN:
+            region.hidden, region.since = True, time
+        if region.hidden:
+            return self._relaxed(region, time, rest)
+        region.trusted = value + region.excess * np.exp(-(time - region.since) / RETURN)
+        return region.trusted
+
+    @staticmethod
+    def _relaxed(region: _Region, time: float, rest: np.ndarray) -> np.ndarray:
+        over = max(0.0, time - region.since - HOLD)
+        return rest + (region.trusted - rest) * np.exp(-over / RELAX)
+
+
+def hold(clip: Clip, *, rest: Float[np.ndarray, "C"] | None = None) -> Clip:
+    """The clip with its hidden regions held, gaze with the eyes; the clip itself where it carries no visibility."""
+    if clip.visibility is None:
+        return clip
+    holder = Holder(channels=clip.channels, rest=rest)
+    weights = clip.weights.copy()
+    for t, time in enumerate(clip.times):
+        weights[t] = holder.step(float(time), clip.weights[t], clip.visibility[t])
+    gaze = clip.gaze
+    if gaze is not None:
+        gaze = gaze_from_weights(replace(clip, weights=weights).with_channels(ARKIT).weights)
+    return replace(clip, weights=weights, gaze=gaze)

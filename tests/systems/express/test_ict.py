@@ -1,0 +1,95 @@
+"""On ICT-FaceKit's own topology, with weights that have seen a single step: what matters here is not how it looks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.core import Clip, MeshSequence, MienError
+from mien.runtime import Bundle
+from mien.synth.expressions import FACE, write_expressions
+from mien.systems.express.config import PRESETS
+from mien.systems.express.evaluate import frames_per_second
+from mien.systems.express.export import export
+from mien.systems.express.predict import Express
+from mien.systems.express.train import train
+from mien.systems.express.wrinkles import REGIONS
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
+TEXT = "happy 0.0-0.1-0.15-0.25; surprise 0.1-0.2-0.25-0.3"
+
+
+@pytest.fixture(scope="module")
+def bundle(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("ict")
+    write_expressions(folder / "data", subjects=4, per_expression=1)
+    config = replace(PRESETS["smoke"], data=str(folder / "data"), out=str(folder / "run"))
+    return export(train(config, stop_after=1), folder / "bundle")
+
+
+@pytest.fixture(scope="module")
+def express(bundle: Bundle) -> Express:
+    return Express(bundle)
+
+
+def test_a_whole_head_moves_with_its_face(express: Express) -> None:
+    from mien.rigs.ict import load_ict
+
+    head = load_ict().neutral
+    whole = express.generate(head, TEXT)
+    face = express.generate(head.vertices[:FACE], TEXT)
+    assert whole.vertices.shape[1:] == (26719, 3) and np.array_equal(whole.topology.triangles, head.topology.triangles)
+    np.testing.assert_allclose(whole.vertices[:, :FACE], face.vertices, atol=1e-4)
+    np.testing.assert_allclose(whole.vertices[0], head.vertices, atol=1e-4)  # no drift at time 0
+    assert np.isfinite(whole.vertices).all()
+
+
+def test_the_movement_is_read_as_weights_and_wrinkles(express: Express) -> None:
+    sequence = express.generate(express.mean, TEXT)
+    clip = express.clip(sequence)
+    assert clip.weights.shape == (len(sequence.times), 52) and not clip.weights[0].any()
+    assert clip.weights.min() >= 0 and clip.weights.max() <= 1 + 1e-6 and clip.weights.any()
+    signal = express.wrinkles(sequence)
+    assert signal.shape == (len(sequence.times), len(REGIONS)) and signal[0].max() < 1e-6
+
+
+def test_the_command_writes_what_it_is_asked_for(bundle: Bundle, assets: Path, tmp_path: Path) -> None:
+    from mien.cli.express import main
+
+    common = ["--timeline", TEXT, "--bundle", str(bundle.path)]
+    for name in ("x.glb", "x.pc2", "x.mdd", "x.npz", "frames"):
+        main(["mean", "--out", str(tmp_path / name), *common])
+        assert MeshSequence.load(tmp_path / name).vertices.shape == (16, FACE, 3)
+    more = ["--clip", str(tmp_path / "x.csv"), "--wrinkles", str(tmp_path / "w.csv")]
+    main(["mean", "--out", str(tmp_path / "x.npz"), *common, *more])
+    assert len(Clip.load(tmp_path / "x.csv").times) == 16
+    assert (tmp_path / "w.csv").read_text().startswith("time,forehead,")
+    for words, complaint in (
+        (["mean", "--out", str(tmp_path / "frames")], "there already"),
+        (["mean", "--out", str(tmp_path / "y.npz"), "--clip", str(tmp_path / "y.glb")], "csv or .npz"),
+        (["mean", "--out", str(tmp_path / "y.npz"), "--wrinkles", str(tmp_path / "y.png")], ".csv"),
+        (["mean", "--out", str(tmp_path / "y.npz"), "--transfer"], "NEUTRAL"),
+    ):
+        with pytest.raises(MienError, match=complaint):
+            main([*words, *common])
+
+
+def test_a_foreign_mesh_is_refused_with_the_way_out_and_taken_by_transfer(bundle: Bundle, tmp_path: Path) -> None:
+    from mien import rigs
+    from mien.cli.express import main
+    from mien.io.obj import write_obj
+
+    mo = rigs.load("mo").neutral
+    write_obj(tmp_path / "mo.obj", mo.vertices, mo.topology.triangles)
+    words = [str(tmp_path / "mo.obj"), "--unit", "mm", "--out", str(tmp_path / "x.npz"), "--timeline", TEXT]
+    with pytest.raises(MienError, match="--transfer"):
+        main([*words, "--bundle", str(bundle.path)])
+    main([*words, "--bundle", str(bundle.path), "--transfer"])
+    sequence = MeshSequence.load(tmp_path / "x.npz")
+    assert sequence.vertices.shape[1] == len(mo.vertices)
+    np.testing.assert_allclose(sequence.vertices[0], mo.vertices, atol=1e-2)
+
+
+def test_speed_is_a_number(bundle: Bundle) -> None:
+    assert frames_per_second(bundle, frames=5) > 0
