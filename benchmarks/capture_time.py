@@ -33,7 +33,7 @@ __all__ = ["FILTERS", "delays", "moving", "resting"]
 
 FILTERS: dict[str, Callable[[Clip], Clip]] = {"off": lambda clip: clip, "live": smooth, "ahead": smooth_ahead}
 NOISE = 3.0
-STILL_FRAMES, WARM_UP = 75, 15
+STILL_FRAMES, WARM_UP = 60, 15
 """Frames of a still face, and how many of them a filter may settle in."""
 PERFORMER = 1_000_000
 """First identity of evaluation (systems/capture/evaluate.py)."""
@@ -53,7 +53,7 @@ def still(capture: Capture, path: Path) -> tuple[Clip, np.ndarray]:
     capture.reset()
     weights, points, rotations = [], [], []
     for t in range(STILL_FRAMES):
-        noisy = np.clip(image + rng.normal(0, NOISE, image.shape), 0, 255).astype(np.uint8)
+        noisy = np.clip(image + NOISE * rng.standard_normal(image.shape, np.float32), 0, 255).astype(np.uint8)
         frame = capture.frame(noisy, t / 30)
         if frame is None:
             raise MienError(f"{path}: the face was lost")
@@ -135,7 +135,7 @@ def main() -> None:
     chosen = parser.parse_args()
     capture = Capture(chosen.bundle, backend=chosen.backend)
     report: dict[str, Any] = {"revision": git_revision(), "machine": describe()}
-    report["rest"] = resting(capture, split(chosen.assets / "faces" / "webmorph_canada", held_out=True)[:6])
+    report["rest"] = resting(capture, split(chosen.assets / "faces" / "webmorph_canada", held_out=True)[:4])
     report["rendered"] = rendered(capture, chosen.assets / "motion" / "alex_rom_3.csv")
     report["real"] = {}
     for path in sorted((chosen.assets / "refs").glob("*.npz")):

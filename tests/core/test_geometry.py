@@ -88,4 +88,4 @@ def test_the_dense_layout_begins_with_mien70():
     assert sorted(i for members in MIEN198.groups.values() for i in members) == list(range(198))
     assert MIEN70.closed <= MIEN198.closed
     for name, members in MIEN70.groups.items():
-        assert tuple(i for i in MIEN198.groups[name] if i < 70) == members
+        assert {i for i in MIEN198.groups[name] if i < 70} == set(members)

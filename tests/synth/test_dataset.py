@@ -73,7 +73,7 @@ def test_neutrals(stills: dict[str, np.ndarray]) -> None:
     """A resting face, aligned like the rest, of which the samples of one dressing share two shots."""
     weights = stills["neutral_weights"]
     assert weights.min() >= 0
-    assert weights.max() <= 0.16
+    assert weights.max() <= 0.3  # a small gaze
     points = stills["neutral_landmarks"]
     eyes = np.stack([points[:, 36:42].mean(1), points[:, 42:48].mean(1)], 1)
     wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (SIDE - 2 * MARGIN) + MARGIN

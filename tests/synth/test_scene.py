@@ -7,7 +7,11 @@ import pytest
 
 from mien.core import ARKIT, Camera
 from mien.core.transforms import weights_from_gaze
+from mien.synth.body import body
 from mien.synth.cameras import View
+from mien.synth.hair import HEAD_CENTRE, grow_hair, head_radius
+from mien.synth.looks import HAIR_KINDS, sample_look
+from mien.synth.painting import beard_region
 from mien.synth.renderer import renderer
 from mien.synth.scene import Action, Cast, Scene, Shot, cast, film, set_scene
 from mien.synth.solids import Id, join
@@ -160,3 +164,35 @@ def test_a_hand_over_the_mouth_hides_it() -> None:
     assert shot.truth.hidden[:2].max() == 0.0
     assert not shot.truth.visible[48:68].any()
     assert (shot.ids == Id.OCCLUDER).any()
+
+
+def test_hair_is_never_green_and_brows_and_beards_never_lighter_than_the_skin() -> None:
+    for seed in range(300):
+        look = sample_look(np.random.default_rng(seed))
+        assert look.hair.color[1] <= 1.01 * max(look.hair.color[0], look.hair.color[2])
+        assert (look.brows.color <= look.skin).all()
+        assert (look.beard_color <= look.skin).all()
+
+
+@pytest.mark.parametrize("kind", HAIR_KINDS)
+def test_hair_of_every_kind_lies_on_the_head_and_is_the_same_again(kind: str) -> None:
+    neutral = body().neutral
+    style = replace(sample_look(np.random.default_rng(3)).hair, kind=kind)
+    hair, again = (grow_hair(np.random.default_rng(7), style, neutral) for _ in range(2))
+    np.testing.assert_array_equal(hair.vertices, again.vertices)
+    if kind in ("bald", "buzz"):
+        assert not len(hair.triangles)
+        return
+    assert np.isfinite(hair.vertices).all()
+    assert hair.triangles.max() < len(hair.vertices)
+    reach = np.linalg.norm(hair.vertices[:, :3] - HEAD_CENTRE, axis=1)
+    assert reach.min() > 0.9 * head_radius(neutral).min()
+
+
+@pytest.mark.parametrize("kind", ["full", "moustache", "goatee", "chin"])
+def test_a_beard_has_no_hard_border(kind: str) -> None:
+    """From skin to beard takes at least 8 chart pixels (3 mm), but for the lips' edge, which hairs do not cross."""
+    region = beard_region(kind)
+    assert 0.3 < region.max() <= 1
+    steps = np.abs(np.diff(region, axis=1))
+    assert np.percentile(steps[steps > 1e-4], 99) < 1 / 8

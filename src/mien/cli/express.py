@@ -34,6 +34,8 @@ class Options:
     transfer: bool = False
     """The neutral is of another topology: give it ICT-FaceKit's shapes by deformation transfer, and play the average
     face's weights on them."""
+    landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
+    """For --transfer: where points are on the neutral, {"ibug68": {"30": vertex, ...}}; else it is found by shape."""
     clip: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write the 52 ARKit weights that explain the movement (.csv, .npz), for `mien retarget` onto any rig."""
     wrinkles: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
@@ -62,7 +64,7 @@ def run(options: Options) -> None:
     if options.wrinkles:
         _write_wrinkles(options.wrinkles, express, sequence)
     if options.transfer and neutral is not None and clip is not None:
-        sequence = _transferred(neutral, clip)
+        sequence = _transferred(neutral, clip, options.landmarks)
     if options.clip and clip is not None:
         clip.save(options.clip)
         print(f"wrote {options.clip}")
@@ -122,12 +124,13 @@ def _write_wrinkles(path: Path, express: "Express", sequence: "MeshSequence") ->
     print(f"wrote {path}")
 
 
-def _transferred(neutral: Mesh, clip: "Clip") -> "MeshSequence":
+def _transferred(neutral: Mesh, clip: "Clip", landmarks: Path | None) -> "MeshSequence":
     """The clip on the neutral's own mesh."""
     from mien import rigs
     from mien.core import MeshSequence
-    from mien.rigs.transfer import transfer
+    from mien.rigs.transfer import read_landmarks, transfer
 
-    rig = transfer(rigs.load("ict"), neutral, name="neutral")
+    points = None if landmarks is None else read_landmarks(landmarks)
+    rig = transfer(rigs.load("ict"), neutral, name="neutral", landmarks=points)
     vertices = np.stack([rig.perform(clip, frame) for frame in range(len(clip.times))])
     return MeshSequence(times=clip.times, vertices=vertices.astype(np.float32), topology=rig.neutral.topology)

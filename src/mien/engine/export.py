@@ -92,12 +92,13 @@ def parity(
 ) -> float:
     """Largest difference of any output over `frames`, each model fed back its own states.
 
-    `states` maps a state's output name to the input it becomes and its value at the start.
+    States are judged by the outputs they lead to: they are nobody's but the model's, in units of its own. `states` maps a state's output name to the input it becomes and its value at the start.
     """
     memory = [{into: start.copy() for into, start in states.values()} for _ in range(2)]
     worst = 0.0
     for frame in frames:
         results = [step({**frame, **held}) for step, held in zip((one, other), memory, strict=True)]
-        worst = max(worst, *(float(np.abs(results[0][name] - results[1][name]).max()) for name in results[0]))
+        outputs = results[0].keys() - states.keys()
+        worst = max(worst, *(float(np.abs(results[0][name] - results[1][name]).max()) for name in outputs))
         memory = [{into: np.asarray(result[out]) for out, (into, _) in states.items()} for result in results]
     return worst

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from mien.synth.body import body, smoothstep
 from mien.synth.looks import HairStyle
-from mien.synth.solids import Id, Solid, grid, join
+from mien.synth.solids import Id, Solid, ellipsoid, grid, join
 
 __all__ = ["HEAD_CENTRE", "grow_hair", "hairline_elevation", "head_radius"]
 
@@ -74,7 +74,59 @@ def grow_hair(rng: np.random.Generator, style: HairStyle, neutral: Float[np.ndar
         return join([])
     radius = head_radius(neutral)
     layers = 2
-    return join([_sheet(rng, style, radius, layer, layers) for layer in range(layers)])
+    parts = [_sheet(rng, style, radius, layer, layers) for layer in range(layers)]
+    if rng.random() < 0.75:
+        parts.append(_flyaways(rng, parts[0]))
+    if style.kind == "bun":
+        parts.append(_bun(rng, style, radius))
+    if style.kind in ("medium", "long", "back", "bun", "fringe", "curly"):
+        parts.extend(_strand(rng, style, radius) for _ in range(int(rng.integers(0, 6))))
+    return join(parts)
+
+
+def _flyaways(rng: np.random.Generator, sheet: Solid) -> Solid:
+    """Single hairs that stand off a sheet and break up its outline."""
+    vertices = sheet.vertices.copy()
+    vertices[:, :3] += vertices[:, 3:6] * rng.uniform(2.0, 6.0)
+    vertices[:, 11] *= rng.uniform(0.12, 0.26)  # cover
+    vertices[:, 9] += 0.37
+    return Solid(vertices=vertices, triangles=sheet.triangles)
+
+
+def _bun(rng: np.random.Generator, style: HairStyle, radius: np.ndarray) -> Solid:
+    """A knot on top of the head or behind it."""
+    azimuth, elevation = np.pi + rng.normal(0, 0.12), np.radians(rng.uniform(15, 88))
+    size = rng.uniform(20, 40)
+    out = np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
+    wrapped = (azimuth + np.pi) % (2 * np.pi) - np.pi
+    reach = float(_radius_at(radius, np.array([wrapped]), np.array([elevation]))[0]) + style.volume + 0.45 * size
+    radii = (size * rng.uniform(1.0, 1.25), size * rng.uniform(0.75, 1.0), size)
+    knot = ellipsoid(HEAD_CENTRE + out * reach, radii, style.color * rng.uniform(0.8, 1.0), Id.HAIR)
+    knot.vertices[:, 9:11] = knot.vertices[:, :2] * (0.018, 0.004)
+    knot.vertices[:, 13] = 0.3
+    return knot
+
+
+def _strand(rng: np.random.Generator, style: HairStyle, radius: np.ndarray) -> Solid:
+    """A loose wisp from the hairline: over the forehead with a fringe, else down the temple."""
+    over = style.kind == "fringe" or rng.random() < 0.2
+    side = float(rng.choice([-1, 1]))
+    azimuth = side * np.radians(rng.uniform(8, 45) if over else rng.uniform(50, 72))
+    start = float(hairline_elevation(np.array([azimuth]), style.hairline)[0]) + np.radians(8)
+    stop = np.radians(rng.uniform(4, 24) if over else rng.uniform(-42, -5))
+    s = np.linspace(0, 1, 9)
+    elevation = start + (stop - start) * s
+    drift = azimuth + side * np.radians(rng.normal(0, 9)) * s**1.5
+    r = _radius_at(radius, drift, elevation) + 2.0 + min(style.volume, 10) * 0.5 * np.sin(np.pi * np.clip(s, 0, 0.9))
+    unit = np.stack([np.cos(elevation) * np.sin(drift), np.sin(elevation), np.cos(elevation) * np.cos(drift)], -1)
+    middle = HEAD_CENTRE + unit * r[:, None]
+    across = np.stack([np.cos(drift), np.zeros(9), -np.sin(drift)], -1)
+    half = rng.uniform(0.7, 2.2) * (1 - 0.8 * s[:, None])
+    points = np.stack([middle - across * half, middle, middle + across * half])
+    return grid(
+        points, style.color * rng.uniform(0.8, 1.1), Id.HAIR, cover=np.broadcast_to(0.75 - 0.45 * s, (3, 9)),
+        streak=0.9, gloss=0.2, uv_scale=(0.12, 0.2), outward=HEAD_CENTRE,
+    )  # fmt: skip
 
 
 def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer: int, layers: int) -> Solid:
@@ -98,18 +150,9 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
         lift = lift * (0.35 + 0.9 * front[:, None] * smoothstep(0.2, 0.85, s))
     if style.kind == "back":
         lift = lift * (0.75 + 0.25 * front[:, None])
-    lumps = 0.07 * style.rough * (style.volume + 4) * rng.normal(size=(columns, rows)) * (s > 0.05)
-    lumps[-1] = lumps[0]
-    if style.kind == "curly":
-        lumps = (
-            style.volume
-            * 0.12
-            * np.sin(9 * azimuth[:, None] + 17 * s * np.pi + layer)
-            * np.cos(14 * s * np.pi + 3 * azimuth[:, None])
-        )
-        lumps += style.volume * 0.08 * rng.normal(size=(columns, rows))
-        lumps[-1] = lumps[0]
-    taper = 1 - smoothstep(0.72 if style.kind != "curly" else 0.9, 1.0, s) * (0.93 if not hanging else 0.55)
+    lumps = _lumps(rng, style, azimuth, s, layer)
+    frizzy = style.kind in ("curly", "afro")
+    taper = 1 - smoothstep(0.9 if frizzy else 0.72, 1.0, s) * (0.93 if not hanging else 0.55)
     thick = 1.5 + lift * taper + lumps
     r = _radius_at(radius, azimuth[:, None] * np.ones_like(s), elevation) + thick
     unit = np.stack(
@@ -120,17 +163,34 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
     if hanging:
         points = _hang(rng, style, points, azimuth, jag)
     shade = np.exp(0.10 * _wave(rng, columns))[:, None, None] * np.linspace(0.9, 1.05, rows)[None, :, None]
-    cover = np.broadcast_to(1 - smoothstep(0.8, 1.0, s) * (0.75 if layer == layers - 1 else 0.95), (columns, rows))
+    # The hairline thins out over the painted scalp; what hangs keeps its ends.
+    kept = hanging or style.kind == "fringe"
+    fade = smoothstep(0.82 if kept else 0.68, 1.0, s) * (0.8 if layer == layers - 1 else 0.97)
+    cover = np.broadcast_to(1 - fade, (columns, rows))
     return grid(
         points,
         np.clip(style.color * shade * (1 - 0.1 * layer), 0, 0.9),
         Id.HAIR,
         cover=cover,
-        streak=0.9 if style.kind != "curly" else 0.55,
+        streak=0.55 if frizzy else 0.9,
         gloss=float(rng.uniform(0.1, 0.5)),
-        uv_scale=(float(rng.integers(3, 6)), 0.35 if style.kind != "curly" else 2.0),
+        uv_scale=(float(rng.integers(3, 6)), 2.0 if frizzy else 0.35),
         outward=HEAD_CENTRE,
     )
+
+
+def _lumps(rng: np.random.Generator, style: HairStyle, azimuth: np.ndarray, s: np.ndarray, layer: int) -> np.ndarray:
+    """Unevenness of a sheet's height over (azimuth, place along the strand) [mm]; the seam closes."""
+    random = rng.normal(size=(len(azimuth), s.shape[1]))
+    if style.kind == "curly":
+        turns = np.sin(9 * azimuth[:, None] + 17 * s * np.pi + layer) * np.cos(14 * s * np.pi + 3 * azimuth[:, None])
+        lumps = style.volume * (0.12 * turns + 0.08 * random)
+    elif style.kind == "afro":
+        lumps = (1.5 + 0.05 * style.volume) * random
+    else:
+        lumps = 0.07 * style.rough * (style.volume + 4) * random * (s > 0.05)
+    lumps[-1] = lumps[0]
+    return lumps
 
 
 def _hang(
@@ -144,6 +204,8 @@ def _hang(
     turn = 0.45  # share of the path spent on the skull
     bottom = 36.0 - style.length * (1 + 0.06 * jag)
     flow = rng.uniform(-0.10, 0.22)
+    forward = rng.uniform(15, 70) if style.kind == "long" and rng.random() < 0.5 else 0.0  # [mm] before the shoulders
+    front = smoothstep(opening + 0.9, opening + 0.2, np.abs(azimuth))
     wave, phase = rng.uniform(0, 5), rng.uniform(0, 6)
     out = points.copy()
     for c in np.flatnonzero(falls):
@@ -159,6 +221,7 @@ def _hang(
         drop = anchor[1] + (bottom[c] - anchor[1]) * t
         sideways = anchor[[0, 2]] * (1 + flow * t[:, None] * np.sign(style.length - 60))
         sideways = sideways * (1 + 0.012 * wave * np.sin(5 * t[:, None] * 3 + phase))
+        sideways[:, 1] += forward * front[c] * t
         # Behind, the hair follows neck and back rather than the skull's overhang.
         out[c, ~skull] = np.stack([sideways[:, 0], drop, sideways[:, 1]], axis=1)
     return out

@@ -49,17 +49,17 @@ def sample_lights(
     day = _kelvin(rng.uniform(5000, 8000))
     blue = _kelvin(rng.uniform(6500, 11000))
     main: dict[str, tuple[np.ndarray, np.ndarray, float, float]] = {
-        "window": (_direction(side * rng.uniform(20, 95), rng.uniform(-5, 40)), day * rng.uniform(0.6, 1.5), 0.7, 0.5),
+        "window": (_direction(side * rng.uniform(20, 95), rng.uniform(-5, 40)), day * rng.uniform(0.5, 1.3), 0.75, 0.5),
         "lamp": (_direction(side * rng.uniform(0, 70), rng.uniform(25, 75)), warm * rng.uniform(0.6, 1.3), 0.4, 0.7),
         "screen": (_direction(rng.normal(0, 12), rng.normal(-6, 8)), blue * rng.uniform(0.3, 0.9), 0.8, 0.15),
-        "sun": (_direction(side * rng.uniform(0, 80), rng.uniform(15, 65)), day * rng.uniform(1.2, 2.4), 0.08, 0.9),
+        "sun": (_direction(side * rng.uniform(0, 80), rng.uniform(15, 65)), day * rng.uniform(0.9, 1.8), 0.12, 0.9),
         "ring": (_direction(rng.normal(0, 10), rng.normal(6, 8)), day * rng.uniform(0.5, 1.1), 0.6, 0.3),
         "overcast": (_direction(rng.normal(0, 40), rng.uniform(40, 85)), day * rng.uniform(0.2, 0.6), 1.0, 0.3),
     }
     first = main[kind]
     second = main[str(rng.choice(["window", "lamp", "screen", "ring"]))]
     rim = (_direction(-side * rng.uniform(100, 160), rng.uniform(0, 50)), warm if rng.random() < 0.5 else day)
-    ambient_level = rng.uniform(0.12, 0.55) * (1.6 if kind == "overcast" else 1.0)
+    ambient_level = rng.uniform(0.18, 0.65) * (1.6 if kind == "overcast" else 1.0)
     tint = 0.5 + 0.5 * surround / max(float(surround.mean()), 1e-3)
     sky, floor = rng.uniform(0.9, 1.5), rng.uniform(0.35, 0.85)
     walls = rng.uniform(0.6, 1.3, 4)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["Brows", "HairStyle", "Look", "linear", "sample_look", "skin_color"]
+__all__ = ["HAIR_KINDS", "Brows", "HairStyle", "Look", "linear", "sample_look", "skin_color"]
 
 Color = Float[np.ndarray, "3"]
 """Linear reflectance in [0, 1]."""
@@ -29,9 +29,10 @@ _HAEMOGLOBIN = np.array([0.10, 0.62, 0.42])
 """Extra absorbance per unit of blood: haemoglobin takes green and blue, hardly red (Tsumura et al. 1999, Fig. 2)."""
 _HAIR = {
     "black": linear(28, 23, 21), "dark brown": linear(52, 37, 28), "brown": linear(84, 58, 39),
-    "light brown": linear(122, 90, 60), "blonde": linear(176, 140, 92), "red": linear(128, 66, 34),
-    "grey": linear(128, 126, 124), "white": linear(196, 194, 190),
+    "light brown": linear(118, 90, 66), "blonde": linear(172, 140, 102), "red": linear(122, 68, 42),
+    "grey": linear(126, 121, 116), "white": linear(190, 185, 178),
 }  # fmt: skip
+_DYE = [linear(150, 40, 60), linear(196, 110, 140), linear(60, 70, 130), linear(110, 60, 130), linear(206, 190, 160)]
 _IRIS = {
     "dark": linear(54, 33, 22), "brown": linear(92, 58, 34), "hazel": linear(112, 88, 48), "green": linear(98, 108, 72),
     "blue": linear(98, 128, 156), "grey": linear(118, 128, 134),
@@ -56,7 +57,7 @@ class Brows:
     body: float
     """Share of the band that reads as one dark patch from afar, as close hairs do."""
     thickness: float
-    """Height of the hairy band [px]."""
+    """Height of the hairy band [px]; its border is as soft as the hairs there are sparse."""
     taper: float
     arch: float
     """Lift of the outer third [px]."""
@@ -70,12 +71,17 @@ class Brows:
     """Share of flat pencil under the hairs."""
 
 
+HAIR_KINDS = (
+    "bald", "buzz", "short", "quiff", "fringe", "medium", "long", "curly", "back", "bun", "afro", "receding",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HairStyle:
     """Hair of the head."""
 
     kind: str
-    """"bald", "buzz", "short", "quiff", "fringe", "medium", "long", "curly", "back"."""
+    """One of `HAIR_KINDS`."""
     color: Color
     hairline: float
     """Shift of the front hairline [rad]; + recedes."""
@@ -139,15 +145,15 @@ class Look:
 def sample_look(rng: np.random.Generator) -> Look:
     """A look drawn from broad, independent ranges: variety serves learning more than census shares."""
     melanin = float(rng.uniform(0, 1) ** 1.15)
-    blood, yellow = float(rng.normal(0.17, 0.15)), float(rng.normal(0.0, 0.14))
+    blood, yellow = float(rng.normal(0.28, 0.14)), float(rng.normal(-0.08, 0.12))
     skin = skin_color(melanin, blood, yellow)
     hair_color = _hair_color(rng, melanin)
     natural = hair_color
-    if rng.random() < 0.03:  # dyed; brows and beard are not
-        hair_color = rng.uniform(0.02, 0.4, 3)
+    if rng.random() < 0.02:  # dyed; brows and beard are not
+        hair_color = _DYE[rng.integers(len(_DYE))] * rng.uniform(0.6, 1.2)
     feminine = rng.random() < 0.5
     bearded = not feminine and rng.random() < 0.55
-    beard = str(rng.choice(["none", "moustache", "goatee", "full", "chin"], p=[0.35, 0.12, 0.15, 0.30, 0.08]))
+    beard = str(rng.choice(["none", "moustache", "goatee", "full", "chin"], p=[0.40, 0.11, 0.12, 0.30, 0.07]))
     make_up = feminine and rng.random() < 0.5
     return Look(
         melanin=melanin,
@@ -169,12 +175,12 @@ def sample_look(rng: np.random.Generator) -> Look:
         lashes=float(rng.uniform(0.45, 1.0) if make_up else rng.uniform(0.1, 0.6)),
         crease=float(rng.uniform(0.2, 0.75)) if rng.random() < 0.8 else 0.0,
         crease_height=float(rng.uniform(8, 17)),
-        brows=_brows(rng, natural, melanin, feminine, make_up),
+        brows=_brows(rng, natural, skin, feminine, make_up),
         hair=_hair(rng, hair_color, feminine),
-        stubble=float(rng.uniform(0.1, 0.8)) if not feminine and rng.random() < 0.6 else 0.0,
+        stubble=float(rng.uniform(0.08, 0.75)) if not feminine and rng.random() < 0.75 else 0.0,
         beard=beard if bearded else "none",
-        beard_length=float(rng.uniform(2, 14) if rng.random() < 0.8 else rng.uniform(14, 35)),
-        beard_color=_beard_color(rng, natural),
+        beard_length=float(rng.uniform(1.2, 8) if rng.random() < 0.85 else rng.uniform(8, 28)),
+        beard_color=_beard_color(rng, natural, skin),
         **_eyes(rng, melanin),
     )
 
@@ -182,15 +188,23 @@ def sample_look(rng: np.random.Generator) -> Look:
 def _hair_color(rng: np.random.Generator, melanin: float) -> Color:
     names = list(_HAIR)
     light = np.clip(1 - 1.6 * melanin, 0.03, 1)
-    shares = np.array([1.2, 1.2, 0.9 * light + 0.1, 0.7 * light, 0.8 * light, 0.25 * light, 0.35, 0.2])
+    shares = np.array([1.2, 1.2, 0.9 * light + 0.1, 0.7 * light, 0.8 * light, 0.25 * light, 0.28, 0.09])
     color = _HAIR[names[rng.choice(len(names), p=shares / shares.sum())]]
-    return np.clip(color * rng.uniform(0.75, 1.3) * rng.normal(1, 0.04, 3), 0.006, 0.8)
+    # Hair varies from ash to gold, never towards green.
+    warm = np.exp(rng.normal(0, 0.07) * np.array([1.0, 0.0, -1.4]))
+    return np.clip(color * rng.uniform(0.8, 1.35) * warm, 0.012, 0.8)
 
 
-def _beard_color(rng: np.random.Generator, hair: Color) -> Color:
-    """Beards are duller and often darker than the hair."""
+def _beard_color(rng: np.random.Generator, hair: Color, skin: Color) -> Color:
+    """Beards are duller and often darker than the hair; skin shows between the hairs."""
     grey = np.full(3, hair.mean())
-    return np.clip((0.7 * hair + 0.3 * grey) * rng.uniform(0.5, 1.05), 0.006, 0.6)
+    return _between((0.7 * hair + 0.3 * grey) * rng.uniform(0.6, 1.1), skin, rng.uniform(0.1, 0.4))
+
+
+def _between(hair: Color, skin: Color, share: float) -> Color:
+    """Hair with a share of skin seen through it, never lighter than the skin."""
+    seen = np.exp((1 - share) * np.log(np.clip(hair, 0.01, 0.6)) + share * np.log(skin))
+    return np.minimum(seen, (1.0 if hair.mean() > 0.18 else 0.7) * skin)
 
 
 def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: float, make_up: bool) -> Color:
@@ -204,14 +218,14 @@ def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: f
     return natural * (1 - strength) + stick * rng.uniform(0.7, 1.2) * strength
 
 
-def _brows(rng: np.random.Generator, hair: Color, melanin: float, feminine: bool, make_up: bool) -> Brows:
+def _brows(rng: np.random.Generator, hair: Color, skin: Color, feminine: bool, make_up: bool) -> Brows:
     # Most brows are darker than the hair; fair ones stay fair.
     dark = _HAIR["dark brown"] * 0.8
     share = rng.uniform(0.05, 0.75) if rng.random() < 0.8 else rng.uniform(0.75, 1.0)
     # With the hairs that stand out of it the band is 5 to 8 mm high on women, 6 to 11 mm on men; some are plucked thin.
-    thickness = rng.uniform(8, 17) if feminine else rng.uniform(11, 24)
+    thickness = rng.uniform(8, 16) if feminine else rng.uniform(11, 22)
     return Brows(
-        color=np.clip((hair * share + dark * (1 - share)) * rng.uniform(0.5, 1.05), 0.006, 0.5),
+        color=_between((hair * share + dark * (1 - share)) * rng.uniform(0.4, 0.9), skin, rng.uniform(0.0, 0.2)),
         density=float(rng.beta(2.4, 1.1)),
         body=float(rng.uniform(0.2, 0.8)),
         thickness=float(rng.uniform(5, 10) if feminine and rng.random() < 0.3 else thickness),
@@ -225,18 +239,22 @@ def _brows(rng: np.random.Generator, hair: Color, melanin: float, feminine: bool
 
 
 def _hair(rng: np.random.Generator, color: Color, feminine: bool) -> HairStyle:
-    kinds = ["bald", "buzz", "short", "quiff", "fringe", "medium", "long", "curly", "back"]
     shares = (
-        [0.01, 0.03, 0.10, 0.04, 0.14, 0.18, 0.28, 0.10, 0.12]
+        [0.01, 0.02, 0.07, 0.03, 0.12, 0.15, 0.26, 0.08, 0.10, 0.11, 0.05, 0.0]
         if feminine
-        else [0.05, 0.11, 0.33, 0.18, 0.12, 0.05, 0.04, 0.08, 0.04]
+        else [0.05, 0.11, 0.31, 0.16, 0.10, 0.04, 0.04, 0.07, 0.03, 0.01, 0.03, 0.05]
     )
-    kind = str(rng.choice(kinds, p=shares))
-    volume = {"short": (4, 18), "quiff": (10, 35), "curly": (15, 55), "buzz": (1, 3)}.get(kind, (6, 22))
+    kind = str(rng.choice(HAIR_KINDS, p=shares))
+    ranges = {
+        "short": (4, 18), "quiff": (10, 35), "curly": (15, 55), "buzz": (1, 3), "bun": (3, 9), "afro": (28, 75),
+        "receding": (2, 9),
+    }  # fmt: skip
+    volume = ranges.get(kind, (6, 22))
+    hairline = np.clip(rng.normal(-0.03 if feminine else 0.01, 0.1), -0.2, 0.45)
     return HairStyle(
         kind=kind,
         color=color,
-        hairline=float(np.clip(rng.normal(-0.03 if feminine else 0.01, 0.1), -0.2, 0.45)),
+        hairline=float(rng.uniform(0.25, 0.65) if kind == "receding" else hairline),
         volume=float(rng.uniform(*volume)),
         length=float(rng.uniform(40, 110) if kind == "medium" else rng.uniform(110, 260)),
         part=float(rng.normal(0, 0.35)),

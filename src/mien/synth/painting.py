@@ -179,18 +179,20 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     border = lip_y + np.interp(off[0], [40, 70, 120, 165], [2, 6, 30, 150])[None]
     low = smoothstep(chin_y - 75, chin_y - 35, rows)
     full = smoothstep(8, -6, rows - border) * low * smoothstep(188, 172, off)
-    top = nose_y - 3 - 0.006 * off**2
-    moustache = smoothstep(4, -7, rows - top) * smoothstep(lip_y - 20, lip_y - 4, rows) * smoothstep(70, 50, off)
-    chin = smoothstep(62, 44, off) * smoothstep(lip_y - 18, lip_y - 30, rows) * low
+    top = nose_y - 7 - 0.006 * off**2
+    moustache = smoothstep(4, -10, rows - top) * smoothstep(lip_y - 20, lip_y - 2, rows) * smoothstep(70, 40, off)
+    chin = smoothstep(60, 26, off) * smoothstep(lip_y - 18, lip_y - 30, rows) * low
     shape = {
         "full": np.maximum(full, moustache),
         "moustache": moustache,
-        "goatee": np.maximum(moustache * smoothstep(60, 50, off), np.maximum(chin, full * smoothstep(72, 56, off))),
+        "goatee": np.maximum(
+            moustache * smoothstep(60, 40, off), np.maximum(chin, 0.6 * full * smoothstep(74, 44, off))
+        ),
         "chin": chin,
     }[kind]
     soul = smoothstep(16, 6, off) * (rows < p[57, 1])
     shape = np.maximum(shape, soul * chin) if kind != "moustache" else shape
-    shape = cv2.GaussianBlur(np.ascontiguousarray(shape, np.float32), (0, 0), 2.5)
+    shape = cv2.GaussianBlur(np.ascontiguousarray(shape, np.float32), (0, 0), 8.0)
     return (shape * (1 - np.clip(cv2.GaussianBlur(chart.lips, (0, 0), 1.5) * 1.9, 0, 1))).astype(np.float32)
 
 
@@ -200,8 +202,8 @@ def _stubble(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.n
         grain = 0.45 + 0.35 * fractal(rng, 0.1, 40)
         amount = np.clip(look.stubble * 0.75 * beard_region() * grain, 0, 0.8)
     if look.beard != "none":
-        under = beard_region(look.beard) * np.clip(0.75 + 0.25 * streaks(rng, 5), 0.2, 1)
-        amount = np.maximum(amount, 0.85 * under)
+        under = beard_region(look.beard) ** 1.4 * np.clip(0.7 + 0.3 * streaks(rng, 5), 0.15, 1)
+        amount = np.maximum(amount, 0.75 * under)
     if amount.any():
         color += amount[..., None] * (look.beard_color.astype(np.float32) * 0.8 - color)
 
@@ -210,13 +212,15 @@ def _scalp(rng: np.random.Generator, look: Look, chart: str, color: np.ndarray) 
     if look.hair.kind == "bald":
         return
     above, recede = _scalp_terms(chart)
-    mask = smoothstep(-0.05, 0.07, above - np.float32(look.hair.hairline) * recede)
+    mask = smoothstep(-0.08, 0.10, above - np.float32(look.hair.hairline) * recede)
     rows = np.flatnonzero(mask.any(axis=1))
     window = slice(rows[0], rows[-1] + 1) if len(rows) else slice(0, 0)
     grain = fractal(rng, 0.3, 30)
     grain = grain if mask.shape[0] == FACE_SIZE else grain[::2, ::2]
     strength = 0.65 if look.hair.kind == "buzz" else 0.9
-    amount = np.clip(mask[window] * (strength + 0.2 * grain[window]), 0, 0.95)[..., None]
+    # Grain counts most where hair is sparse: the border dissolves into single hairs.
+    soft = mask[window] * (strength + 0.2 * grain[window]) + 0.3 * mask[window] * (1 - mask[window]) * grain[window]
+    amount = np.clip(soft, 0, 0.95)[..., None]
     part = color[window]
     part += amount * ((look.hair.color * 0.8).astype(np.float32) - part)
 
@@ -246,11 +250,11 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
         upper = eye[:4] - (window[1].start, window[0].start)
         lower = eye[[3, 4, 5, 0]] - (window[1].start, window[0].start)
         part = color[window]
-        near = _soft_line(part, upper, 4.0, 1.6)
+        near = _soft_line(part, upper, 4.0, 1.8)
         below = _soft_line(part, lower, 3.0, 1.5)
         inner = cv2.GaussianBlur(np.ascontiguousarray(chart.eyes[window]), (0, 0), 1.5)
         # Lash roots and the lid's own shadow: from afar every eye is outlined, more above than below.
-        dark = np.clip((0.45 + 0.4 * look.lashes + 0.6 * look.liner) * near, 0, 0.92)
+        dark = np.clip((0.55 + 0.4 * look.lashes + 0.6 * look.liner) * near, 0, 0.93)
         dark = 1 - (1 - dark) * (1 - np.clip((0.12 + 0.2 * look.lashes + 0.35 * look.liner) * below, 0, 0.8))
         if look.crease > 0:
             fold = upper + np.array([[0, 0.45], [0, 1], [0, 1], [0, 0.5]]) * look.crease_height
@@ -287,19 +291,20 @@ def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.nd
     part = color[window]
     image = np.zeros(part.shape[:2], np.uint8)
     segments = np.round((np.stack([base, tip], axis=1) - corner) * 16).astype(np.int32)
-    cv2.polylines(image, list(segments), False, 255, 1, cv2.LINE_AA, shift=4)
-    hairs = cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 0.7)
+    for group, value in enumerate((120, 185, 255)):  # fine hairs under strong ones
+        cv2.polylines(image, list(segments[group::3]), False, value, 1, cv2.LINE_AA, shift=4)
+    hairs = cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 1.0)
     band = np.zeros_like(image)
     at = np.linspace(0, 1, len(curve))
     edge = np.interp(at, [0, 0.18, 0.4, 1], [0.4, 0.95, 1, 0.8 * (1 - brows.taper)])[:, None]
     half = np.array([[0, brows.thickness * 0.5]]) * edge
     ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
     cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 1.6 + 0.12 * brows.thickness)
-    patchy = 1 + 0.22 * fractal(rng, 0.8, 20)[window]
-    under = np.maximum(brows.body * brows.density * patchy, brows.made_up) * soft
-    hairs = hairs * (0.5 + 0.6 * brows.density)
-    strength = np.clip(hairs + under * (1 - hairs), 0, 0.96)[..., None]
+    soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.2 + 0.22 * brows.thickness)
+    patchy = 1 + 0.3 * fractal(rng, 0.8, 20)[window]
+    under = np.maximum(1.25 * brows.body * brows.density * patchy, brows.made_up) * soft
+    hairs = hairs * (0.6 + 0.75 * brows.density)
+    strength = np.clip(hairs + under * (1 - hairs), 0, 0.92)[..., None]
     part += strength * (brows.color.astype(np.float32) - part)
 
 

@@ -366,7 +366,6 @@ class Renderer:
                 solid[0].render()
         if wear["hair"]:
             self.strands.use(2)
-            self.programs["hair"]["placed"].write(data(np.eye(4)))
             wear["hair"][0].render()
         if "beard" in wear:
             program, look = self.programs["beard"], wear["costume"].look

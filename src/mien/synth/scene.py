@@ -286,7 +286,9 @@ def _beard_cover(performer: Performer, look: Look) -> Float[np.ndarray, "C 2"]:
     cover = np.zeros((len(b.corners), 2))
     corners = np.unique(b.parts["face"])
     at = np.clip((b.uv[corners] * FACE_SIZE).astype(int), 0, FACE_SIZE - 1)
-    cover[corners, 0] = smoothstep(0.05, 0.9, mask[at[:, 1], at[:, 0]])
+    # Small beards are trimmed thin: skin shows through them.
+    thin = {"chin": 0.62, "goatee": 0.74, "moustache": 0.85}.get(look.beard, 0.95)
+    cover[corners, 0] = thin * mask[at[:, 1], at[:, 0]] ** 1.4
     # A moustache is kept short, cheeks are shorter than the chin.
     below = performer.neutral[b.lips.lower, 1].mean() - performer.neutral[b.corners[corners], 1]
     cover[corners, 1] = np.clip(0.3 + 0.7 * smoothstep(2.0, 26.0, below), 0, 1)

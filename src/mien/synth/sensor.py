@@ -42,9 +42,9 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
     """From a clean studio camera to a poor webcam."""
     poor = rng.random() ** 1.3
     return Sensor(
-        target=float(0.205 * np.exp(rng.normal(0, 0.3))),
-        balance=np.exp(rng.normal([0.06, 0.0, 0.0], [0.10, 0.03, 0.12])),
-        contrast=float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.5)),
+        target=float(0.205 * np.exp(rng.normal(0.03, 0.24))),
+        balance=np.exp(rng.normal([0.06, -0.01, 0.02], [0.08, 0.025, 0.10])),
+        contrast=float(np.clip(rng.normal(0.96, 0.11), 0.7, 1.35)),
         lift=float(rng.uniform(0, 0.04) if rng.random() < 0.15 else 0.0),
         saturation=float(np.clip(rng.normal(1.13, 0.19), 0.4, 1.8)),
         blur=float(rng.gamma(1.5, 0.2)),
@@ -52,7 +52,7 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
         chroma_noise=float(rng.uniform(0, 1.0)),
         grain=float(rng.uniform(0, 0.9) if rng.random() < 0.6 else 0.0),
         shrink=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.12 + 0.3 * poor else 1.0,
-        sharpen=float(rng.uniform(0.2, 1.4)) if rng.random() < 0.45 else 0.0,
+        sharpen=float(rng.uniform(0.2, 1.1)) if rng.random() < 0.38 else 0.0,
         quality=int(np.clip(95 - 70 * poor * rng.random(), 22, 96)) if rng.random() < 0.8 else 0,
         shutter=float(rng.uniform(0, 0.7)),
         grey=bool(rng.random() < 0.03),

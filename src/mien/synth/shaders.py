@@ -60,7 +60,7 @@ void main() {
     if (with_lines > 0.0) dark -= min(dot(texture(lines, v_uv), line_depth), 0.6);
     bool lips = t.a > 0.6;
     float g = lips ? (t.a - 0.6) * 3.5 + 0.3 : t.a * 2.0;
-    frag = store(t.rgb * t.rgb * v_diffuse * dark + v_gloss * g * 1.6, lips ? 20.0 : 10.0);
+    frag = store(t.rgb * t.rgb * v_diffuse * dark + v_gloss * g * 1.25, lips ? 20.0 : 10.0);
 }""",
 )
 
@@ -86,7 +86,29 @@ PLAIN = (
 )
 
 HAIR = (
-    _PLAIN_VERTEX,
+    "#version 330\nin vec3 position; in vec3 normal; in vec3 color; in vec2 uv; in vec4 params;\n"
+    "out vec3 v_color; out vec3 v_gloss; out vec2 v_uv; out vec2 v_params;\n"
+    + _LIGHT
+    + """
+void main() {
+    vec3 n = normal, d, g;
+    gl_Position = clip_from_head * vec4(position, 1.0);
+    if (dot(n, eye - position) < 0.0) n = -n;
+    light(position, n, 0.8, vec3(0.12), 12.0, d, g);
+    // Strands run from the crown along the sheet; their highlights are cones, white and then the hair's own colour
+    // (Kajiya and Kay 1989; Scheuermann 2004).
+    vec3 along = position - vec3(0.0, 150.0, -10.0);
+    vec3 t = turn * normalize(along - n * dot(along, n) + vec3(0.0, -1e-3, 0.0));
+    vec3 c = turn * n, v = turn * normalize(eye - position);
+    v_gloss = vec3(0.0);
+    for (int k = 0; k < 3; ++k) {
+        vec3 h = normalize(lamp_dir[k] + v);
+        float a = dot(normalize(t + 0.10 * c), h), b = dot(normalize(t - 0.12 * c), h);
+        v_gloss += lamp_color[k] * smoothstep(-0.2, 0.5, dot(c, lamp_dir[k]))
+            * (0.05 * pow(max(1.0 - a * a, 0.0), 40.0) + color * 0.9 * pow(max(1.0 - b * b, 0.0), 9.0));
+    }
+    v_color = color * d; v_gloss *= 0.3 + 1.4 * params.z; v_uv = uv; v_params = vec2(params.x, params.w);
+}""",
     "#version 330\nin vec3 v_color; in vec3 v_gloss; in vec2 v_uv; in vec2 v_params; out vec4 frag;\n"
     + "uniform sampler2D noise;\n"
     + _OUT
@@ -94,7 +116,8 @@ HAIR = (
 void main() {
     float s = texture(noise, v_uv).r;
     if (s > v_params.x * 1.25 + 0.02) discard;
-    frag = store(v_color * (0.42 + 1.16 * s) + v_gloss * (0.4 + 1.2 * s), v_params.y);
+    float lock = texture(noise, v_uv * vec2(0.29, 0.23) + 0.13).r;
+    frag = store(v_color * (0.4 + 1.2 * s) * (0.6 + 0.8 * lock) + v_gloss * s * (0.5 + 1.8 * s), v_params.y);
 }""",
 )
 
@@ -187,7 +210,7 @@ void main() {
     vec3 p = position + lean * height * layer * beard.y * sqrt(beard.x), d, g;
     gl_Position = clip_from_head * vec4(p, 1.0);
     light(p, normal.xyz, normal.w, vec3(0.1), 14.0, d, g);
-    v_color = beard_color * d * (0.45 + 0.55 * layer) + g * 0.25; v_uv = uv; v_cover = beard.x * (1.12 - 0.55 * layer);
+    v_color = beard_color * d * (0.5 + 0.5 * layer) + g * 0.3; v_uv = uv; v_cover = beard.x * (1.12 - 0.55 * layer);
 }""",
     "#version 330\nin vec3 v_color; in vec2 v_uv; in float v_cover; out vec4 frag; uniform sampler2D noise;\n"
     + _OUT
@@ -195,7 +218,7 @@ void main() {
 void main() {
     float s = 0.5 * texture(noise, v_uv * vec2(9.0, 3.0)).r + 0.5 * texture(noise, v_uv * vec2(17.0, 7.0)).r;
     if (s > v_cover * 1.1 - 0.05) discard;
-    frag = store(v_color * (0.35 + 1.3 * s), 80.0);
+    frag = store(v_color * (0.4 + 1.7 * s), 80.0);
 }""",
 )
 

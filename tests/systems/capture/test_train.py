@@ -9,10 +9,13 @@ import torch
 from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
 from mien.systems.capture import spec
+from mien.systems.capture.augment import sample_view
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.data import BatchSource, Shards, channel_scale
+from mien.systems.capture.data import BatchSource, Shards, channel_scale, whitening
 from mien.systems.capture.export import bundle_parity, export, load_net
+from mien.systems.capture.head import Codes, fit_head, start_linear
 from mien.systems.capture.landmark_rig import landmark_rig, vertex_gram
+from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
@@ -58,14 +61,78 @@ def test_batches_are_a_function_of_seed_and_step(smoke: CaptureConfig) -> None:
     assert len(first.window_weights) == 0 and second.window_weights.shape == (1, 8, len(spec.CHANNELS))
     count = len(second.still_weights) + 8 + 2 * smoke.portraits_per_batch
     assert len(second.crops) == len(second.landmarks) == len(second.trust) == count
+    assert second.seen.shape == (len(second.still_weights) + 8, len(spec.REGIONS))
+    assert ((second.seen >= 0) & (second.seen <= 1)).all()
 
 
 def test_the_channel_scale_is_the_inverse_variance(smoke: CaptureConfig) -> None:
     shards = Shards(Path(smoke.stills))
-    weights = np.concatenate([shards[i][2] for i in range(len(shards))])
+    weights = np.concatenate([shards[i].weights for i in range(len(shards))])
     scale = channel_scale(shards, floor=1e-9)
     moving = weights.var(axis=0) > 1e-6
     np.testing.assert_allclose(scale[moving], 1 / weights.var(axis=0)[moving], rtol=1e-3)
+
+
+def test_whitened_landmarks_vary_alike_in_every_direction_but_the_noise(smoke: CaptureConfig) -> None:
+    shards = Shards(Path(smoke.stills))
+    mean, matrix = whitening(shards, views=3000, noise=1e-3, seed=3)
+    rng = np.random.default_rng(3)
+    rows = [sample_view(rng).points(shards[int(i)].landmarks[0]) for i in rng.integers(len(shards), size=3000)]
+    white = (np.stack(rows).reshape(3000, -1) - mean) @ matrix
+    covariance = np.cov(white.T.astype(np.float64))
+    off = covariance - np.diag(np.diag(covariance))
+    assert np.abs(off).max() < 0.05
+    strong = np.diag(covariance) > 0.5  # 32 faces in similarity views do not span all 140 directions
+    assert strong.sum() > 30
+    np.testing.assert_allclose(np.diag(covariance)[strong][-20:], 1.0, atol=0.02)
+    _, damped = whitening(shards, views=3000, noise=0.5, seed=3)
+    assert np.abs(damped).max() <= 1 / 0.5 + 1e-6
+
+
+def test_the_head_starts_as_the_ridge_regression_of_weights_on_codes() -> None:
+    torch.manual_seed(0)
+    net, codes = CaptureNet(), _codes()
+    start_linear(net.temporal, codes)
+    x = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
+    y = torch.cat([codes.still_weights_NA, codes.window_weights_BTA.flatten(0, 1)]).double()
+    # the same regression as a least-squares problem with the penalty as extra rows
+    centred, rows = x - x.mean(0), (0.01 * len(x)) ** 0.5 * torch.eye(spec.CODE).double()
+    slope = torch.linalg.lstsq(
+        torch.cat([centred, rows]), torch.cat([y - y.mean(0), torch.zeros(spec.CODE, y.shape[1]).double()])
+    ).solution
+    with torch.no_grad():
+        got = net.weigh(codes.window_BTE)
+    expected = (codes.window_BTE.double() - x.mean(0)) @ slope + y.mean(0)
+    torch.testing.assert_close(got.double(), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_fitting_the_head_learns_what_no_linear_map_can(smoke: CaptureConfig) -> None:
+    torch.manual_seed(0)
+    net, codes = CaptureNet(), _codes()
+    start_linear(net.temporal, codes)
+    scale, gram = torch.ones(len(spec.CHANNELS)), torch.zeros(len(spec.CHANNELS), len(spec.CHANNELS))
+
+    def error() -> float:
+        with torch.no_grad():
+            return float((net.weigh(codes.still_NE[:, None])[:, 0] - codes.still_weights_NA).square().mean())
+
+    linear, encoder = error(), [p.clone() for p in net.encoder.parameters()]
+    fit_head(net, codes, scale, gram, replace(smoke, head_steps=300, head_rate=3e-3))
+    assert error() < 0.7 * linear
+    assert all(torch.equal(a, b) for a, b in zip(encoder, net.encoder.parameters(), strict=True))
+
+
+def _codes() -> Codes:
+    """Codes of which some channels are a linear, some a rectified function."""
+    g = torch.Generator().manual_seed(1)
+    still, window = torch.randn(600, spec.CODE, generator=g), torch.randn(30, 8, spec.CODE, generator=g)
+    mix = torch.randn(spec.CODE, len(spec.CHANNELS), generator=g) / spec.CODE**0.5
+    bend = torch.arange(len(spec.CHANNELS)) % 2 == 0
+
+    def truth(code: torch.Tensor) -> torch.Tensor:
+        return torch.where(bend, (code @ mix).abs(), code @ mix)
+
+    return Codes(still_NE=still, still_weights_NA=truth(still), window_BTE=window, window_weights_BTA=truth(window))
 
 
 def test_the_gram_matrix_measures_errors_in_millimetres_on_the_face(assets: Path) -> None:

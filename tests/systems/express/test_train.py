@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:Deprecation
 def learnt(smoke: ExpressConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An identity-aware run of 160 steps on the scans."""
     out = tmp_path_factory.mktemp("learnt")
-    config = replace(smoke, out=str(out), model="identity", epochs=80, pairs=4, learning_rate=2e-3, save_every=100)
+    config = replace(smoke, out=str(out), model="identity", epochs=80, decay=0.99, pairs=4, save_every=100)
     return train(config)
 
 

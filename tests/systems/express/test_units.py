@@ -18,7 +18,7 @@ def test_weights_that_made_a_movement_are_found(seed: int) -> None:
     weights = rng.uniform(0, 1, (5, 6)) * (rng.random((5, 6)) < 0.6)
     weights[:, 4] = 0
     found = UnitSolver(shapes)(np.tensordot(weights, shapes, axes=1).astype(np.float32))
-    np.testing.assert_allclose(found, weights, atol=5e-3)
+    np.testing.assert_allclose(found, weights, atol=2e-2)  # the pull towards zero
 
 
 def test_weights_stay_within_their_bounds_whatever_moves() -> None:

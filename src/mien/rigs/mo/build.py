@@ -13,7 +13,7 @@ from mien.rigs.mo.face import JAW_HINGE, brow_shapes, cheek_shapes, jaw_motion, 
 from mien.rigs.mo.groups import make_groups
 from mien.rigs.mo.hair import make_ears, make_hair
 from mien.rigs.mo.mouth import mouth_correctives, mouth_shapes
-from mien.rigs.mo.parts import make_brows, make_catchlights, make_eyeballs, make_lashes, make_teeth, make_tongue
+from mien.rigs.mo.parts import make_brows, make_catchlights, make_eyeballs, make_lashes, make_teeth, make_tongue, tongue_height
 from mien.rigs.mo.piece import Piece
 from mien.rigs.mo.sculpt import EYE_CENTRE
 from mien.rigs.mo.skin import make_skin
@@ -115,8 +115,9 @@ def _carried(
     if channel in ("jawOpen", "jawForward", "jawLeft"):
         low = pieces["teeth"].labels["lower"]
         moves["teeth"][low] = jaw_motion(channel, pieces["teeth"].vertices[low])
-        along = np.clip(pieces["tongue"].labels["along"] * 3 + 0.3, 0, 1)[:, None]
-        moves["tongue"] = along * jaw_motion(channel, pieces["tongue"].vertices)
+        along = pieces["tongue"].labels["along"]
+        follow = np.clip(along * 3 + 0.3, 0, 1) * (1 - 0.45 * along)  # its tip keeps near the upper teeth
+        moves["tongue"] = follow[:, None] * jaw_motion(channel, pieces["tongue"].vertices)
     if channel == "tongueOut":
         moves["tongue"] = _tongue_out(pieces["tongue"])
     return np.concatenate([moves[name] for name in pieces])
@@ -127,11 +128,11 @@ def _tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
     s = tongue.labels["along"]
     v = tongue.vertices
     goal = v.copy()
-    middle = np.array([0.0, -70.0, 0.0])
+    middle = tongue_height(s)
     goal[:, 2] = 24.0 + 76.0 * s**1.1
-    thin = 1 - 0.45 * np.clip(s * 1.3, 0, 1)
-    hang = 10.0 * np.clip((s - 0.15) / 0.45, 0, 1) ** 0.8 - 15.0 * np.clip((s - 0.62) / 0.38, 0, 1) ** 1.6
-    goal[:, 1] = middle[1] + (v[:, 1] - middle[1]) * thin + hang
+    thin = 1 - 0.62 * np.clip(s * 1.3, 0, 1)
+    hang = 4.0 * np.clip((s - 0.15) / 0.45, 0, 1) ** 0.8 - 14.0 * np.clip((s - 0.62) / 0.38, 0, 1) ** 1.6
+    goal[:, 1] = middle + (v[:, 1] - middle) * thin + hang
     goal[:, 0] = v[:, 0] * (0.95 - 0.12 * s)
     return goal - v
 

@@ -90,9 +90,10 @@ def eye_correctives(skin: Skin, shapes: dict[str, np.ndarray]) -> dict[tuple[str
     arch = np.sin(np.pi * s) ** 0.7
     blink = shapes["eyeBlinkLeft"]
     out: dict[tuple[str, str], np.ndarray] = {}
-    for name, squeeze in (
-        ("eyeSquintLeft", 4.0), ("eyeLookDownLeft", -3.0), ("eyeLookUpLeft", 2.0), ("eyeWideLeft", 0.0),
-        ("eyeLookInLeft", 0.0), ("eyeLookOutLeft", 0.0), ("cheekSquintLeft", 2.0),
+    for name, squeeze, bulge in (
+        ("eyeSquintLeft", 4.0, 0.0), ("eyeLookDownLeft", -3.0, 0.0), ("eyeLookUpLeft", 2.0, 0.4),
+        ("eyeWideLeft", 0.0, 1.2), ("eyeLookInLeft", 0.0, 0.0), ("eyeLookOutLeft", 0.0, 0.0),
+        ("cheekSquintLeft", 2.0, 0.0),
     ):  # fmt: skip
         other = shapes[name]
         handles: Handles = []
@@ -102,6 +103,9 @@ def eye_correctives(skin: Skin, shapes: dict[str, np.ndarray]) -> dict[tuple[str
                 shut = skin.v[at] + blink[at]
                 # the line where they meet shifts as one: squeezed eyes close higher
                 shift = _turn(shut, np.radians(squeeze) * share * arch, np.zeros(len(at)))
+                # a longer way is a deeper chord: half-way there the lids must still clear the eyeball
+                away = (shut - EYE_CENTRE) / np.linalg.norm(shut - EYE_CENTRE, axis=1, keepdims=True)
+                shift += (bulge * share * arch)[:, None] * away
                 handles.append((at, shift - share * other[at]))
         reach = skin.near(((34.5, 2, 66), 30.0))
         out["eyeBlinkLeft", name] = skin.drag(handles, ~reach | (skin.v[:, 0] < 5))

@@ -17,6 +17,7 @@ __all__ = [
     "make_teeth",
     "make_tongue",
     "paired",
+    "tongue_height",
 ]
 
 IRIS_ANGLE = np.radians(27.0)
@@ -178,8 +179,13 @@ def make_teeth(front: float) -> Piece:
     )
 
 
+def tongue_height(along: np.ndarray | float) -> np.ndarray:
+    """Height [mm] of the tongue's middle from root (0) to tip (1): so high that it can leave between the teeth."""
+    return -70.0 + 10.5 * np.clip(2.2 * np.asarray(along), 0, 1)
+
+
 def make_tongue() -> Piece:
-    """A rounded tongue from root to tip along z; labels: "along" 0 at the root, 1 at the tip (a row of values)."""
+    """A rounded tongue that rests behind the upper teeth; label "along" is 0 at the root, 1 at the tip."""
     segments, stations = 14, 13
     rows = []
     s = np.linspace(0, 1, stations)
@@ -189,12 +195,12 @@ def make_tongue() -> Piece:
         thick = 5.5 * np.sqrt(max(1 - (max(t - 0.2, 0) / 0.81) ** 2, 0.0)) + 0.2
         across, up = np.cos(turn), np.sin(turn)
         groove = -1.3 * np.exp(-((across / 0.28) ** 2)) * (up > 0) * np.sin(np.pi * min(1.0, t * 1.05))
-        y = -70.0 + 3.0 * np.sin(np.pi * t) + thick * up + groove
-        rows.append(np.stack([width * across, y, np.full(segments, 20.0 + 38.0 * t)], axis=1))
+        y = (3.0 * np.sin(np.pi * t) + thick * up + groove) * (1 - 0.25 * t) + tongue_height(t)
+        rows.append(np.stack([width * across, y, np.full(segments, 20.0 + 34.5 * t)], axis=1))
     index = np.arange(stations * segments).reshape(stations, segments)
     tip = len(index) * segments
     fan = np.stack([index[-1], np.roll(index[-1], -1), np.full(segments, tip)], axis=1)
-    vertices = np.concatenate([*rows, [[0.0, -70.0, 58.6]]])
+    vertices = np.concatenate([*rows, [[0.0, float(tongue_height(1.0)), 55.1]]])
     along = np.append(np.repeat(s, segments), 1.0)
     tint = (0.80 + 0.20 * along)[:, None] * np.ones(3)
     return Piece(

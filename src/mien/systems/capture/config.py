@@ -43,6 +43,15 @@ class CaptureConfig:
     clip: float = 1.0
     """Gradient norm limit."""
 
+    head_samples: int = 40_000
+    """Augmented images whose codes the FACS head is fitted on, when it joins and at the end (`head`)."""
+    head_steps: int = 3_000
+    """Steps of each of those fits."""
+    head_rate: float = 1e-3
+    """Their peak learning rate."""
+    head_decay: float = 0.05
+    """Their weight decay."""
+
     landmark_weight: float = 1.0
     """Weight of the landmark RMSE in percent of the crop."""
     seen_weight: float = 0.3
@@ -91,9 +100,19 @@ PRESETS = MappingProxyType(
             threads=8,
             workers=12,
             save_every=1000,
+            head_samples=400_000,
+            head_steps=20_000,
         ),
         "smoke": replace(
-            _CPU, samples=512, stills_per_batch=8, sequences_per_batch=1, portraits_per_batch=2, warmup=2, save_every=4
+            _CPU,
+            samples=512,
+            stills_per_batch=8,
+            sequences_per_batch=1,
+            portraits_per_batch=2,
+            warmup=2,
+            save_every=4,
+            head_samples=64,
+            head_steps=20,
         ),
     }
 )

@@ -19,7 +19,7 @@ from mien.systems.capture.augment import Patch, View, photometric, sample_view
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.portraits import Portrait, load_portraits
 
-__all__ = ["Batch", "BatchSource", "Sample", "Shards", "batches", "channel_scale"]
+__all__ = ["Batch", "BatchSource", "Sample", "Shards", "batches", "channel_scale", "whitening"]
 
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
 _HIDDEN_TRUST = 0.3
@@ -125,6 +125,23 @@ def channel_scale(*sets: Shards, floor: float = 0.004) -> np.ndarray:
     """Inverse variance of each channel over the data [A]; the floor keeps channels that hardly move from ruling."""
     rows = np.concatenate([w.reshape(-1, len(spec.CHANNELS)) for shards in sets for w in shards.weights])
     return (1.0 / np.maximum(rows.var(axis=0), floor)).astype(np.float32)
+
+
+def whitening(
+    shards: Shards, *, views: int = 20_000, noise: float = 0.5, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [2 L] and matrix [2 L, 2 L] that bring landmarks [px of the crop] to unit variance in every direction.
+
+    Over `views` random views of the data. `noise` [px] is added to each direction's deviation: what is smaller than the
+    landmarks' own error is not blown up.
+    """
+    rng = np.random.default_rng(seed)
+    rows = [sample_view(rng).points(shards[int(i)].landmarks[0]) for i in rng.integers(len(shards), size=views)]
+    points = np.stack(rows).reshape(views, -1).astype(np.float64)
+    mean = points.mean(axis=0)
+    variance, directions = np.linalg.eigh(np.cov((points - mean).T))
+    matrix = directions / np.sqrt(np.maximum(variance, 0.0) + noise**2)
+    return mean.astype(np.float32), matrix.astype(np.float32)
 
 
 class BatchSource(Dataset[Batch]):

@@ -9,10 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from mien.systems.capture import spec
+from mien.systems.capture.config import CaptureConfig
 
 __all__ = [
     "acceleration_loss",
     "consistency_loss",
+    "expression_losses",
     "facs_loss",
     "facs_scale",
     "landmark_loss",
@@ -76,6 +78,26 @@ def velocity_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> T
 def acceleration_loss(predicted_BTA: Tensor, true_BTA: Tensor, scale_A: Tensor) -> Tensor:
     """`facs_loss` of second differences."""
     return facs_loss(predicted_BTA.diff(n=2, dim=1), true_BTA.diff(n=2, dim=1), scale_A)
+
+
+def expression_losses(
+    still_NA: Tensor,
+    still_truth_NA: Tensor,
+    window_BTA: Tensor,
+    window_truth_BTA: Tensor,
+    scale_A: Tensor,
+    gram_AA: Tensor,
+    config: CaptureConfig,
+) -> dict[str, Tensor]:
+    """The weighted losses of FACS weights in stills and windows, by name."""
+    both = torch.cat([still_NA, window_BTA.flatten(0, 1)])
+    truth = torch.cat([still_truth_NA, window_truth_BTA.flatten(0, 1)])
+    return {
+        "facs": config.facs_weight * facs_loss(both, truth, facs_scale(truth, scale_A)),
+        "vertex": config.vertex_weight * vertex_loss(both, truth, gram_AA),
+        "velocity": config.velocity_weight * velocity_loss(window_BTA, window_truth_BTA, scale_A),
+        "acceleration": config.acceleration_weight * acceleration_loss(window_BTA, window_truth_BTA, scale_A),
+    }
 
 
 def transform_points(points_NL2: Tensor, matrix_N23: Tensor) -> Tensor:

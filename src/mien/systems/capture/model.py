@@ -44,6 +44,8 @@ SQUEEZE = 32
 Flattening through a 1x1 convolution instead of 2x2 average pooling took the landmark error from 2.26 to 1.71 px at
 equal samples.
 """
+CODE_LIMIT = 8.0
+"""Standard deviations at which whitened landmarks are cut off: no face is there, whatever the picture shows."""
 
 
 @dataclass
@@ -153,7 +155,8 @@ def _spread(deep_NCHW: Tensor) -> Tensor:
 
 
 class TemporalHead(nn.Module):
-    """Two causal convolutions of kernel 3 over time, written as linear maps of three stacked frames.
+    """Two causal convolutions of kernel 3 over time, written as linear maps of three stacked frames, and beside them a
+    linear map of the frame itself.
 
     Written so, training over a window and streaming with an explicit state are the same arithmetic. The past before the
     first frame is that frame repeated: a face that has held still.
@@ -166,11 +169,12 @@ class TemporalHead(nn.Module):
         self.second = nn.Linear(taps * spec.HIDDEN, spec.HIDDEN)
         self.skip = nn.Linear(spec.CODE, spec.HIDDEN)
         self.out = nn.Linear(spec.HIDDEN, len(spec.CHANNELS))
+        self.direct = nn.Linear(spec.CODE, len(spec.CHANNELS), bias=False)
 
     def forward(self, code_BTE: Tensor) -> Tensor:
         hidden_BTK = torch.relu(self.first(_stacked(code_BTE)))
         again_BTK = torch.relu(self.second(_stacked(hidden_BTK)) + self.skip(code_BTE))
-        return self.out(again_BTK)
+        return self.out(again_BTK) + self.direct(code_BTE)
 
 
 def _stacked(x_BTD: Tensor) -> Tensor:
@@ -183,8 +187,14 @@ def _stacked(x_BTD: Tensor) -> Tensor:
 class CaptureNet(nn.Module):
     """The whole network over windows of frames, as it is trained."""
 
+    points_mean: Tensor
+    points_white: Tensor
+
     def __init__(self) -> None:
         super().__init__()
+        count = 2 * spec.LAYOUT.count
+        self.register_buffer("points_mean", torch.full((count,), spec.CROP / 2))
+        self.register_buffer("points_white", torch.eye(count) * (4 / spec.CROP))
         self.encoder = Encoder()
         self.landmarks = LandmarkHead()
         self.temporal = TemporalHead()
@@ -196,7 +206,17 @@ class CaptureNet(nn.Module):
         landmarks_NL2 = self.landmarks(fine_NCHW, deep_NCHW, features_ND)
         with torch.autocast(features_ND.device.type, enabled=False):
             features_ND = features_ND.float()
-            return _code(features_ND, landmarks_NL2), landmarks_NL2, self.seen(features_ND)
+            return self._code(features_ND, landmarks_NL2), landmarks_NL2, self.seen(features_ND)
+
+    def _code(self, features_ND: Tensor, landmarks_NL2: Tensor) -> Tensor:
+        """What the temporal head sees of a frame [N, E]: features and whitened landmarks.
+
+        Landmarks vary by pose and person above all; a raised brow is a hundredth of it. Whitened (`data.whitening`),
+        what expressions do is as large as the rest, and is learnt first instead of last. The FACS losses do not move
+        the landmarks, which have a truth of their own.
+        """
+        points_N2L = (landmarks_NL2.detach().flatten(1) - self.points_mean) @ self.points_white
+        return torch.cat([features_ND, points_N2L.clamp(-CODE_LIMIT, CODE_LIMIT)], dim=1)
 
     def weigh(self, code_BTE: Tensor) -> Tensor:
         """FACS weights [B, T, A] of windows of codes, not clipped."""
@@ -209,12 +229,6 @@ class CaptureNet(nn.Module):
         code_NE, landmarks_NL2, seen_NR = self.encode(crops_BTCHW.flatten(0, 1))
         weights_BTA = self.weigh(code_NE.unflatten(0, window))
         return Prediction(landmarks_NL2.unflatten(0, window), weights_BTA, seen_NR.unflatten(0, window))
-
-
-def _code(features_ND: Tensor, landmarks_NL2: Tensor) -> Tensor:
-    """What the temporal head sees of a frame [N, E]: features, and landmarks at about unit scale."""
-    points_N2L = (landmarks_NL2 - spec.CROP / 2) * (4 / spec.CROP)
-    return torch.cat([features_ND, points_N2L.flatten(1)], dim=1)
 
 
 class CaptureStep(nn.Module):
@@ -241,6 +255,6 @@ class CaptureStep(nn.Module):
         hidden = torch.relu(head.first(stacked))
         hidden_before = hidden_past * (1 - fresh) + torch.cat([hidden] * spec.PAST, dim=1) * fresh
         hidden_stacked = torch.cat([hidden_before, hidden], dim=1)
-        weights = head.out(torch.relu(head.second(hidden_stacked) + head.skip(code)))
+        weights = head.out(torch.relu(head.second(hidden_stacked) + head.skip(code))) + head.direct(code)
         states = stacked[:, spec.CODE :], hidden_stacked[:, spec.HIDDEN :]
         return landmarks.flatten(1), weights, torch.sigmoid(seen), *states

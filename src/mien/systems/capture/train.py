@@ -1,4 +1,5 @@
-"""Training of the capture net: landmarks first, then landmarks, FACS weights, their motion and consistency together.
+"""Training of the capture net: landmarks first, then landmarks, FACS weights, their motion and consistency together,
+and last the FACS head alone.
 
 `python -m mien train capture --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
 """
@@ -16,7 +17,8 @@ from mien.engine.memory import keep_freed_memory
 from mien.engine.optim import WeightAverage, adamw, warmup_cosine
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale
+from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale, whitening
+from mien.systems.capture.head import collect_codes, fit_head, start_linear
 from mien.systems.capture.landmark_rig import vertex_gram
 from mien.systems.capture.model import CaptureNet
 
@@ -39,18 +41,28 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     gram = torch.from_numpy(vertex_gram()).to(fabric.device)
 
     net = CaptureNet()
+    for buffer, value in zip((net.points_mean, net.points_white), whitening(source.stills), strict=True):
+        buffer.copy_(torch.from_numpy(value))
     net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     net, optimiser = fabric.setup(net, adamw(net, config.learning_rate, config.weight_decay))
     net.mark_forward_method("encode")
     net.mark_forward_method("weigh")
     average = WeightAverage(net.module, config.average)
     path = Path(config.out) / "checkpoint.pt"
-    start = _resume(path, net.module, optimiser, average, fabric.device)
+    start, finished = _resume(path, net.module, optimiser, average, fabric.device)
+
+    def save(step: int, *, finished: bool = False) -> None:
+        state = {"net": net.module.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
+        save_checkpoint(path, {**state, "step": step, "finished": finished, "config": asdict(config)})
 
     end = steps if stop_after is None else min(steps, start + stop_after)
     log = TrainingLog(Path(config.out) / "log.jsonl", steps)
     net.train()
     for step, batch in enumerate(batches(source, start, end, config.workers), start):
+        if step == landmark_steps:
+            codes = collect_codes(net.module, source, config)
+            start_linear(net.module.temporal, codes)
+            fit_head(net.module, codes, scale, gram, config)
         rate = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=config.learning_rate)
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -63,8 +75,12 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
         average.update(net.module, step)
         log.write(step, rate, parts)
         if (step + 1) % config.save_every == 0 or step + 1 == end:
-            state = {"net": net.module.state_dict(), "average": average.state, "optimiser": optimiser.state_dict()}
-            save_checkpoint(path, {**state, "step": step + 1, "config": asdict(config)})
+            save(step + 1)
+    if end == steps and not finished:
+        average.copy_to(net.module)
+        fit_head(net.module, collect_codes(net.module, source, config), scale, gram, config)
+        average = WeightAverage(net.module, config.average)
+        save(steps, finished=True)
     return path
 
 
@@ -85,16 +101,7 @@ def batch_losses(
         windows = clips * frames
         still = net.weigh(code[:stills, None])[:, 0]
         window = net.weigh(code[stills : stills + windows].unflatten(0, (clips, frames)))
-        both, truth = (
-            torch.cat([still, window.flatten(0, 1)]),
-            torch.cat([batch.still_weights, batch.window_weights.flatten(0, 1)]),
-        )
-        parts["facs"] = config.facs_weight * losses.facs_loss(both, truth, losses.facs_scale(truth, scale))
-        parts["vertex"] = config.vertex_weight * losses.vertex_loss(both, truth, gram)
-        parts["velocity"] = config.velocity_weight * losses.velocity_loss(window, batch.window_weights, scale)
-        parts["acceleration"] = config.acceleration_weight * losses.acceleration_loss(
-            window, batch.window_weights, scale
-        )
+        parts |= losses.expression_losses(still, batch.still_weights, window, batch.window_weights, scale, gram, config)
         if portraits and config.consistency_weight:
             one, other = code[-2 * portraits : -portraits], code[-portraits:]
             parts["consistency"] = config.consistency_weight * losses.consistency_loss(
@@ -111,11 +118,12 @@ def batch_losses(
 
 def _resume(
     path: Path, net: CaptureNet, optimiser: torch.optim.Optimizer, average: WeightAverage, device: torch.device
-) -> int:
+) -> tuple[int, bool]:
+    """The step to go on from, and whether the run is finished."""
     state = load_checkpoint(path, device)
     if state is None:
-        return 0
+        return 0, False
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
     average.state = state["average"]
-    return int(state["step"])
+    return int(state["step"]), bool(state["finished"])
