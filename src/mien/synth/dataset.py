@@ -30,7 +30,7 @@ __all__ = ["CROP", "FIELDS", "MARGIN", "SAMPLE_FIELDS", "ShardSettings", "make_p
 
 CROP, MARGIN = 128, 16
 SIDE = CROP + 2 * MARGIN
-FORMAT = 3
+FORMAT = 4
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
 _STILLS_PER_CAST = 8
 """Stills taken of one performer before the next is dressed (dressing costs as much as a few frames)."""

@@ -70,7 +70,8 @@ def pose(**values: float) -> np.ndarray:
 
 @pytest.mark.parametrize("level", [0.5, 1.0])
 def test_no_shape_crosses_itself(level: float):
-    wrong = {name: found for name in ARKIT if (found := faults(pose(**{name: level}), SINGLE))}
+    apart = {"tongueOut": {"jawOpen": 0.5}}  # a tongue leaves through an open mouth
+    wrong = {n: found for n in ARKIT if (found := faults(pose(**{n: level, **apart.get(n, {})}), SINGLE))}
     assert not wrong
 
 

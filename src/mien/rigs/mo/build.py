@@ -13,7 +13,15 @@ from mien.rigs.mo.face import JAW_HINGE, brow_shapes, cheek_shapes, jaw_motion, 
 from mien.rigs.mo.groups import make_groups
 from mien.rigs.mo.hair import make_ears, make_hair
 from mien.rigs.mo.mouth import mouth_correctives, mouth_shapes
-from mien.rigs.mo.parts import make_brows, make_catchlights, make_eyeballs, make_lashes, make_teeth, make_tongue, tongue_height
+from mien.rigs.mo.parts import (
+    make_brows,
+    make_catchlights,
+    make_eyeballs,
+    make_lashes,
+    make_teeth,
+    make_tongue,
+    tongue_height,
+)
 from mien.rigs.mo.piece import Piece
 from mien.rigs.mo.sculpt import EYE_CENTRE
 from mien.rigs.mo.skin import make_skin
@@ -116,7 +124,7 @@ def _carried(
         low = pieces["teeth"].labels["lower"]
         moves["teeth"][low] = jaw_motion(channel, pieces["teeth"].vertices[low])
         along = pieces["tongue"].labels["along"]
-        follow = np.clip(along * 3 + 0.3, 0, 1) * (1 - 0.45 * along)  # its tip keeps near the upper teeth
+        follow = np.clip(along * 3 + 0.3, 0, 1) * (1 - 0.3 * along)  # its tip keeps near the upper teeth
         moves["tongue"] = follow[:, None] * jaw_motion(channel, pieces["tongue"].vertices)
     if channel == "tongueOut":
         moves["tongue"] = _tongue_out(pieces["tongue"])
