@@ -121,7 +121,7 @@ def test_nearest_points_are_nearest(mo: Rig) -> None:
     on = np.einsum("nk,nkd->nd", weights, surface.vertices[surface.triangles[at]])
     hits = surface.nearest(on)
     assert np.quantile(hits.distance, 0.99) < 1e-6
-    assert hits.distance.max() < 0.5  # where small triangles crowd about a large one
+    assert hits.distance.max() < 1.5  # where small triangles crowd about a long one, inside the mouth
     points = on + surface.face_normals[at]
     hits = surface.nearest(points)
     corners = surface.vertices[surface.triangles[hits.triangle]]

@@ -16,9 +16,9 @@ from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS
 from mien.synth.motion import sample_still
 
 AT = index(ARKIT)
-SINGLE, COMBINED = 0.35, 0.6
+SINGLE, COMBINED = 0.3, 0.5
 """How deep [mm] surfaces may cross at one shape, and where shapes meet."""
-MARGIN, BALL = 0.35, 0.35
+MARGIN, BALL = 0.15, 0.35
 """How far [mm] an upper margin of lids or lips may lie below the lower one, and a lid inside the eyeball."""
 
 

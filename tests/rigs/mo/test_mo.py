@@ -261,6 +261,9 @@ def test_texture_coordinates_are_an_unwrap(rig: Rig):
     corners = topology.uv[topology.uv_triangles[part.start : part.stop]]
     visible = np.isin(topology.triangles[part.start : part.stop], group(rig, "face")).all(axis=1)
     hidden = np.isin(topology.triangles[part.start : part.stop], group(rig, "mouth_cavity")).any(axis=1)
+    hidden |= (
+        rig.neutral.vertices[topology.triangles[part.start : part.stop]][..., 1].max(axis=1) > 100
+    )  # under the hair
     assert np.ptp(corners[~hidden], axis=1).max() < 0.25, "no triangle reaches round the back"
     e, f = corners[visible, 1] - corners[visible, 0], corners[visible, 2] - corners[visible, 0]
     area = e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]

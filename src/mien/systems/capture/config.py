@@ -45,12 +45,15 @@ class CaptureConfig:
 
     head_samples: int = 40_000
     """Augmented images whose codes the FACS head is fitted on, when it joins and at the end (`head`)."""
-    head_steps: int = 3_000
+    head_steps: int = 1_200
     """Steps of each of those fits."""
     head_rate: float = 1e-3
     """Their peak learning rate."""
     head_decay: float = 0.05
     """Their weight decay."""
+    head_consistency: float = 3.0
+    """Their weight of the invariance of weights on real images. 0, 0.3 and 3 gave the same accuracy on held-out renders and
+    0.026, 0.008 and 0.004 of inconsistency between views of a portrait."""
 
     landmark_weight: float = 1.0
     """Weight of the landmark RMSE in percent of the crop."""

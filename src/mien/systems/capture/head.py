@@ -30,6 +30,9 @@ class Codes:
     still_weights_NA: Tensor
     window_BTE: Tensor
     window_weights_BTA: Tensor
+    one_PE: Tensor
+    other_PE: Tensor
+    """Two views of each of P real portraits."""
 
 
 @torch.no_grad()
@@ -39,23 +42,28 @@ def collect_codes(net: CaptureNet, source: BatchSource, config: CaptureConfig) -
     net.eval()
     stills: list[tuple[Tensor, Tensor]] = []
     windows: list[tuple[Tensor, Tensor]] = []
+    pairs: list[tuple[Tensor, Tensor]] = []
     count = max(1, config.head_samples // config.batch)
     for item in batches(source, FIRST_BATCH, FIRST_BATCH + count, config.workers):
         batch = item.to(device)
-        rendered = len(batch.seen)
-        crops = batch.crops[:rendered].permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+        rendered, portraits = len(batch.seen), len(batch.other_from_one)
+        crops = batch.crops.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision.startswith("bf16")):
             code, _, _ = net.encode(crops)
         still, clips = len(batch.still_weights), batch.window_weights.shape[:2]
         stills.append((code[:still], batch.still_weights))
-        windows.append((code[still:].unflatten(0, clips), batch.window_weights))
+        windows.append((code[still:rendered].unflatten(0, clips), batch.window_weights))
+        pairs.append((code[rendered : rendered + portraits], code[rendered + portraits :]))
     net.train()
     (still_code, still_truth), (window_code, window_truth) = zip(*stills, strict=True), zip(*windows, strict=True)
+    ones, others = zip(*pairs, strict=True)
     return Codes(
         still_NE=torch.cat(still_code),
         still_weights_NA=torch.cat(still_truth),
         window_BTE=torch.cat(window_code),
         window_weights_BTA=torch.cat(window_truth),
+        one_PE=torch.cat(ones),
+        other_PE=torch.cat(others),
     )
 
 
@@ -74,6 +82,10 @@ def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config:
         window, window_truth = net.weigh(codes.window_BTE[of_windows]), codes.window_weights_BTA[of_windows]
         still, still_truth = net.weigh(codes.still_NE[of_stills, None])[:, 0], codes.still_weights_NA[of_stills]
         parts = losses.expression_losses(still, still_truth, window, window_truth, scale, gram, config)
+        if len(codes.one_PE) and config.head_consistency:
+            of_pairs = torch.randint(len(codes.one_PE), (4 * config.portraits_per_batch,), generator=chooser)
+            one, other = (net.weigh(x[of_pairs, None])[:, 0] for x in (codes.one_PE, codes.other_PE))
+            parts["consistency"] = config.head_consistency * losses.facs_loss(one, other, scale)
         loss = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad()
         loss.backward()
