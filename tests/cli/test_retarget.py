@@ -78,7 +78,7 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
     save_obj_folder(one, tmp_path / "new")
     done = run("rig", "transfer", "--from", "mo", "--to", "new/neutral.obj", "--out", "made.glb")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "52 shapes of 7,255 vertices" in done.stdout
+    assert f"52 shapes of {len(mo.neutral.vertices):,} vertices" in done.stdout
     made = load(tmp_path / "made.glb")
     np.testing.assert_allclose(made.shape("jawOpen"), mo.shape("jawOpen"), atol=0.05)
 
