@@ -92,7 +92,8 @@ def parity(
 ) -> float:
     """Largest difference of any output over `frames`, each model fed back its own states.
 
-    States are judged by the outputs they lead to: they are nobody's but the model's, in units of its own. `states` maps a state's output name to the input it becomes and its value at the start.
+    States are judged by the outputs they lead to: they are nobody's but the model's, in units of its own. `states` maps
+    a state's output name to the input it becomes and its value at the start.
     """
     memory = [{into: start.copy() for into, start in states.values()} for _ in range(2)]
     worst = 0.0

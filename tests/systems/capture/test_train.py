@@ -44,7 +44,9 @@ def test_training_learns_the_landmarks_it_sees(smoke: CaptureConfig, tmp_path: P
 def test_every_runtime_agrees_with_torch_over_200_fed_back_frames(smoke: CaptureConfig, tmp_path: Path) -> None:
     from mien.runtime import open_session
 
-    checkpoint = train(replace(smoke, samples=2 * smoke.batch, out=str(tmp_path / "run")))
+    # Stopped before the head is fitted: a regression on 64 images has slopes that blow rounding up.
+    config = replace(smoke, samples=4 * smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
+    checkpoint = train(config, stop_after=2)
     bundle = export(checkpoint, tmp_path / "bundle", arrays=landmark_rig())
     net, _ = load_net(checkpoint)
     for backend in ("onnx", "ncnn"):
@@ -132,7 +134,15 @@ def _codes() -> Codes:
     def truth(code: torch.Tensor) -> torch.Tensor:
         return torch.where(bend, (code @ mix).abs(), code @ mix)
 
-    return Codes(still_NE=still, still_weights_NA=truth(still), window_BTE=window, window_weights_BTA=truth(window))
+    none = torch.zeros(0, spec.CODE)
+    return Codes(
+        still_NE=still,
+        still_weights_NA=truth(still),
+        window_BTE=window,
+        window_weights_BTA=truth(window),
+        one_PE=none,
+        other_PE=none,
+    )
 
 
 def test_the_gram_matrix_measures_errors_in_millimetres_on_the_face(assets: Path) -> None:
