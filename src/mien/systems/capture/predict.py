@@ -62,6 +62,8 @@ class CapturedFrame:
     """Head joint in the camera frame [mm], for a face of mean size and a lens as `Camera.guess` has it."""
     raw: Float[np.ndarray, "52"]
     """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
+    code: Float[np.ndarray, "E"]
+    """What the network's temporal head sees of this frame (`spec.CODE`): what `identity.Readout` reads."""
     visibility: Float[np.ndarray, "3"] | None = None
     """How much of `spec.REGIONS` is in sight; None where the network does not say."""
 
@@ -76,6 +78,8 @@ class CaptureResult:
     """Processing time of each frame, decoding left out."""
     raw: Float[np.ndarray, "T 52"]
     """Weights as the network gave them, not clipped; NaN where no face was seen."""
+    codes: Float[np.ndarray, "T E"]
+    """`CapturedFrame.code` of each frame; NaN where no face was seen."""
 
 
 class Capture:
@@ -152,6 +156,7 @@ class Capture:
             rotation=pose.quaternion,
             translation=pose.translation,
             raw=_on_arkit(outputs["weights"][0]),
+            code=self._stream.state["code_past"][0, -spec.CODE :],
             visibility=outputs["seen"][0] if "seen" in outputs else None,
         )
 
@@ -233,7 +238,8 @@ class _Rows:
             landmarks=self._column((spec.LAYOUT.count, 2), lambda f: f.landmarks),
         )
         raw = self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32)
-        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw)
+        codes = self._column((spec.CODE,), lambda f: f.code).astype(np.float32)
+        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw, codes=codes)
 
     def _visibility(self) -> np.ndarray | None:
         if not any(frame is not None and frame.visibility is not None for frame in self.frames):
