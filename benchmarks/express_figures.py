@@ -1,15 +1,22 @@
 """The pictures of docs/systems/express.md: `python -m benchmarks.express_figures RUN [OUT]`.
 
-RUN is what `python -m mien.systems.express.compare RUN` left (bundles, checkpoint, figures.json); OUT is docs/images by
-default. Writes express_sheet.jpg (generated apexes of held-out people beside their truth), express_latent.jpg (figure 6
-of Potamias et al. 2020: between two expressions in the latent space), express_timeline.jpg (intensity, a blend, and
-three expressions in one timeline) and express_error.png (figure 5: the error over the course of a take).
+RUN is what `python -m mien.systems.express.compare RUN` left (data and checkpoint); the bundle is the one that ships,
+the errors are those of benchmarks/results/express.json, OUT is docs/images by default. Writes
+
+    express_sheet.jpg     generated apexes of held-out people beside their truth
+    express_strips.jpg    every expression from neutral over its apex and back
+    express_latent.jpg    figure 6 of Potamias et al. 2020: between two expressions in the latent space
+    express_timeline.jpg  intensity, a blend, and three expressions in one timeline
+    express_photo.jpg     figure 7: from a picture through `mien fit`; the picture is a render, so that it may be shown
+    express_error.png     figure 5: the error over the course of a take
 """
 
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -18,16 +25,18 @@ import torch
 from mien.cli.outputs import write_picture
 from mien.core import Rig
 from mien.rigs.ict import load_ict
-from mien.runtime import Bundle
 from mien.synth.expressions import FPS, ExpressiveFace, read_subject
 from mien.synth.performer import identity_coefficients
 from mien.systems.express import spec
+from mien.systems.express.config import PRESETS
+from mien.systems.express.corpus import load_corpus
 from mien.systems.express.export import load_net
 from mien.systems.express.predict import Express
 from mien.systems.express.timeline import Timeline
 from mien.viewer.paint import Painter
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "express.json"
 CELL = 190
 """Side of a picture [px]."""
 PEOPLE = (155, 163, 171)
@@ -56,11 +65,9 @@ class Stage:
         moved = np.tensordot(coefficients, self.rig.identity_modes[: len(coefficients)], axes=1)
         return (self.rig.neutral.vertices + moved).astype(np.float32)
 
-    def painter(self, neutral: np.ndarray) -> Painter:
-        from dataclasses import replace
-
+    def painter(self, neutral: np.ndarray, yaw: float = 0.35) -> Painter:
         rig: Rig = replace(self.rig, neutral=replace(self.rig.neutral, vertices=neutral))
-        return Painter(rig, CELL, CELL, face=True, fill=0.95, yaw=0.35, glow=False)
+        return Painter(rig, CELL, CELL, face=True, fill=0.95, yaw=yaw, glow=False)
 
 
 def label(image: np.ndarray, text: str) -> np.ndarray:
@@ -83,7 +90,7 @@ def sheet(stage: Stage, data: Path) -> np.ndarray:
             at = round(float(timing[1:3].mean()) * FPS)
             moved = face.displacements(takes.weights[i][[at]])[0]
             true.append(label(painter.draw(neutral + stage.express.whole(moved)), f"{name}, true"))
-            text = f"{name} {'-'.join(f'{t:.4f}' for t in timing)} @{strength(data, number, i):.3f}"
+            text = f"{name} {'-'.join(f'{t:.4f}' for t in timing)} @{strength(data, number, int(i)):.3f}"
             sequence = stage.express.generate(neutral, text)
             made.append(label(painter.draw(sequence.vertices[at]), f"{name}, generated"))
         rows += [np.concatenate(true, axis=1), np.concatenate(made, axis=1)]
@@ -93,11 +100,6 @@ def sheet(stage: Stage, data: Path) -> np.ndarray:
 def strength(data: Path, number: int, take: int) -> float:
     """The extremeness of a take as the corpus has it."""
     if not _STRENGTHS:
-        from dataclasses import replace
-
-        from mien.systems.express.config import PRESETS
-        from mien.systems.express.corpus import load_corpus
-
         corpus = load_corpus(replace(PRESETS["cpu"], data=str(data)))
         for subject in np.unique(corpus.subject).tolist():
             _STRENGTHS[subject] = corpus.extremeness[corpus.subject == subject]
@@ -107,13 +109,56 @@ def strength(data: Path, number: int, take: int) -> float:
 _STRENGTHS: dict[int, np.ndarray] = {}
 
 
+def strips(stage: Stage) -> np.ndarray:
+    """One expression a row, from neutral to neutral, seen from in front: unevenness shows there."""
+    neutral = stage.neutral(PEOPLE[0])
+    painter, rows = stage.painter(neutral, yaw=0.0), []
+    for name in spec.EXPRESSIONS:
+        made = stage.express.generate(neutral, f"{name} 0.1-0.5-1.0-1.4 @0.9").vertices
+        times = (0.0, 0.2, 0.3, 0.4, 0.75, 1.2, 1.3, 1.5)
+        row = [label(painter.draw(made[round(t * spec.FPS)]), f"{name} {t:.1f} s") for t in times]
+        rows.append(np.concatenate(row, axis=1))
+    return np.concatenate(rows)
+
+
+def portrait(number: int = 1_000_009) -> np.ndarray:
+    """A render of somebody at rest who trains nothing."""
+    from mien.synth.renderer import renderer
+    from mien.synth.scene import Action, cast, film, set_scene
+
+    rng, who, gl = np.random.default_rng([7, number]), cast(0, number), renderer()
+    gl.wear(who.costume)
+    still = np.zeros((1, 52))
+    action = Action(times=np.zeros(1), weights=still, angles=still[:, :3], translation=still[:, :3])
+    return next(iter(film(rng, gl, who, set_scene(rng, who, occluders=False), action))).image
+
+
+def photo(stage: Stage) -> np.ndarray:
+    """A picture of somebody, the neutral that `mien fit` finds in it, and that face's six apexes."""
+    from mien.cli.fit import main as fit
+    from mien.rigs.obj import load_obj
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "photo.png"
+        picture = portrait()
+        write_picture(path, picture)
+        fit([str(path), "--out", f"{folder}/neutral.obj"])
+        neutral = load_obj(Path(folder) / "neutral.obj", "mm").vertices
+    painter = stage.painter(neutral)
+    row = [cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA), label(painter.draw(neutral), "fitted")]
+    for name in spec.EXPRESSIONS:
+        made = stage.express.generate(neutral, f"{name} 0.1-0.5-1.0-1.4 @0.9").vertices
+        row.append(label(painter.draw(made[round(0.75 * spec.FPS)]), name))
+    return np.concatenate(row, axis=1)
+
+
 def latent(stage: Stage, checkpoint: Path) -> np.ndarray:
     """From happiness to surprise, and from anger to sadness, in seven even steps of the latent vector."""
     net, _ = load_net(checkpoint)
     neutral = stage.neutral(PEOPLE[0])
     face = neutral[: len(stage.express.mean)]
     painter = stage.painter(neutral)
-    fixed = [torch.from_numpy(x)[None] for x in stage.express.person(face)]
+    code, shape = (torch.from_numpy(x) for x in stage.express.person(face).values())
     rows = []
     for first, last in (("happiness", "surprise"), ("anger", "sadness")):
         ends = []
@@ -124,8 +169,8 @@ def latent(stage: Stage, checkpoint: Path) -> np.ndarray:
         for share in np.linspace(0, 1, 7):
             with torch.no_grad():
                 z = torch.lerp(ends[0], ends[1], float(share))[None]
-                y = (net.decoder.step(net.latent(z, fixed[0])[0]) - net.rest())[None]
-                moved = net.local.step(y, fixed[1])[0].numpy()
+                y = (net.fields_step(net.latent(z, code)[0]) - net.rest())[None]
+                moved = net.local.step(y, shape)[0].numpy()
             picture = painter.draw(neutral + stage.express.whole(moved))
             row.append(label(picture, first if share == 0 else last if share == 1 else f"{share:.2f}"))
         rows.append(np.concatenate(row, axis=1))
@@ -180,17 +225,18 @@ def error_plot(errors: dict[str, dict], width: int = 720, height: int = 420) -> 
 
 
 def main(arguments: list[str]) -> None:
-    """Write all four."""
+    """Write all of them."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     run = Path(arguments[0])
     out = Path(arguments[1]) if len(arguments) > 1 else ROOT / "docs" / "images"
-    stage = Stage(Express(Bundle.load(run / "identity" / "bundle")))
+    stage = Stage(Express())
     write_picture(out / "express_sheet.jpg", sheet(stage, run / "data"))
+    write_picture(out / "express_strips.jpg", strips(stage))
     write_picture(out / "express_timeline.jpg", timelines(stage))
     write_picture(out / "express_latent.jpg", latent(stage, run / "identity" / "checkpoint.pt"))
-    if (run / "figures.json").is_file():
-        write_picture(out / "express_error.png", error_plot(json.loads((run / "figures.json").read_text())["errors"]))
+    write_picture(out / "express_photo.jpg", photo(stage))
+    write_picture(out / "express_error.png", error_plot(json.loads(RESULT.read_text(encoding="utf-8"))["errors"]))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def _faces(cascade: Cascade, image: np.ndarray) -> list[np.ndarray]:
 
 def rendered(count: int, seed: int = SEED, stills_per_cast: int = 2) -> tuple[Crops, np.ndarray]:
     """Fresh renders, and which of them look ahead with nothing in front."""
-    settings = ShardSettings(seed=seed, per_shard=SHARD, frames=1, fps=30.0, identities=(0, 100_000))
+    settings = ShardSettings(seed=seed, per_shard=SHARD, frames=1, identities=(0, 100_000))
     shards = [make_shard(k, settings, stills_per_cast=stills_per_cast) for k in range(-(-count // SHARD))]
     arrays = {name: np.concatenate([shard[name] for shard in shards])[:count] for name in ("crops", *_NEEDED)}
     inner = slice(MARGIN, MARGIN + CROP)

@@ -17,6 +17,9 @@ def test_info_of_the_built_in_head(run: Run) -> None:
     assert "52 of 52" in done.stdout
     for joint in ("neck", "head", "jaw", "eyeLeft", "eyeRight"):
         assert joint in done.stdout
+    told = " ".join(word for word in done.stdout.split() if word != "│")
+    for driven in ("mouthClose over jawOpen", "jawOpen x mouthSmileLeft"):
+        assert driven in told
 
 
 def test_info_of_a_file(run: Run, assets: Path) -> None:

@@ -302,3 +302,16 @@ def test_reading_and_writing_other_formats_never_imports_it():
     code = "import sys, mien.io, mien.rigs.usd, mien.cli.rig; print('pxr' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
+
+
+def test_correctives_are_baked_into_a_take(tmp_path: Path, assets: Path):
+    """The built-in head over a real take: USD, which knows no correctives, shows them; they are no trifle."""
+    rig, take = load("mo"), Clip.load(assets / "motion" / "alex_rom_4.csv")
+    take = take.select(take.seen & (np.arange(len(take)) % 240 == 0))
+    take.save(tmp_path / "take.usdc", rig=rig)
+    _, shown = performed(tmp_path / "take.usdc")
+    ours = np.stack([rig.perform(take, i) for i in range(len(take))])
+    np.testing.assert_allclose(np.stack(shown) * 1000, ours, atol=1e-3)
+    plainly = replace(rig, correctives=(), corrective_shapes=None)
+    without = np.stack([plainly.perform(take, i) for i in range(len(take))])
+    assert np.linalg.norm(without - ours, axis=-1).max() > 1

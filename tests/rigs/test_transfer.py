@@ -161,6 +161,20 @@ def test_what_is_no_face_is_refused(ict: Rig) -> None:
         transfer(ict, blob)
 
 
+def test_a_whole_body_takes_the_face_alone(ict: Rig, assets: Path) -> None:
+    """Found by shape, although its head is a seventh of it; what the source ends before does not follow its edge."""
+    body = load(assets / "rigs" / "rocketbox_female_01.glb").neutral
+    out = transfer(ict, Mesh(vertices=body.vertices, topology=Topology(triangles=body.topology.triangles)))
+    assert check(out).wrong == {}
+    at = {joint.name: joint.position for joint in out.joints}
+    np.testing.assert_allclose(at["eyeLeft"], [30, 1613, 29], atol=3)
+    below = body.vertices[:, 1] < 1300
+    assert np.abs(out.shapes[:, below]).max() < 1e-3
+    lips = np.flatnonzero(np.linalg.norm(body.vertices - [0, 1548, 56], axis=1) < 8)
+    drop = out.shape("jawOpen")[lips, 1]
+    assert drop.min() < -20 < -3 < drop.max()  # the lower lip follows the jaw, the upper one stays
+
+
 def strange(face: Rig) -> Mesh:
     """A face as a stranger brings it: other vertices, other triangles, and nothing that says where its eyes are."""
     surface = skin(face)

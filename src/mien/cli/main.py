@@ -17,6 +17,7 @@ COMMANDS = MappingProxyType(
     {
         "capture": "a video or a picture of a face into curves, a moving head, a preview",
         "fit": "photos and videos of one person into a head of their shape",
+        "express": "a neutral face and a timeline of expressions into a mesh sequence",
         "demo": "capture the sample clip that ships with mien and compare it with its truth",
         "rig": "look into a rig, check it, draw it, give its shapes to another face",
         "retarget": "perform a take on another rig",

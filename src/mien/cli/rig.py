@@ -38,6 +38,8 @@ def info(rig: _Rig, /) -> None:
     if found.still:
         out.add_row("there but still", ", ".join(found.still))
     out.add_row("other shapes", f"{len(found.other)}: {', '.join(found.other)}" if found.other else "none")
+    driven = found.correctives
+    out.add_row("correctives", f"{len(driven)}: {', '.join(driven)}" if driven else "none")
     out.add_row("joints", (", ".join(found.joints) or "none") + ("" if found.skinned else " (no skin)"))
     out.add_row("landmarks", ", ".join(f"{name} ({count})" for name, count in found.landmarks.items()) or "none")
     out.add_row("identity modes", str(found.identity_modes))
@@ -140,9 +142,7 @@ def sheet(
     """
     from mien import rigs
     from mien.cli.outputs import check_writable, write_picture
-    from mien.core import VISEMES
     from mien.io.gif import write_gif
-    from mien.synth.motion.speech import viseme_weights
     from mien.viewer import sheet as draw
 
     if out.suffix.lower() != ".png":
@@ -153,7 +153,7 @@ def sheet(
         if path is not None:
             check_writable(path)
     loaded = rigs.load(rig, mapping=map)
-    write_picture(out, draw.contact_sheet(loaded, visemes={name: viseme_weights(name) for name in VISEMES}))
+    write_picture(out, draw.contact_sheet(loaded))
     print(f"wrote {out}")
     if turntable is not None:
         write_gif(turntable, draw.turntable(loaded))

@@ -92,6 +92,8 @@ class RigInfo:
     """ARKit shapes it names but that move no vertex."""
     other: tuple[str, ...]
     """Shapes with other names."""
+    correctives: tuple[str, ...]
+    """What drives each corrective: "jawOpen x mouthSmileLeft", "mouthClose over jawOpen"."""
     joints: tuple[str, ...]
     skinned: bool
     """Whether vertices follow the joints."""
@@ -120,6 +122,10 @@ def rig_info(rig: Rig) -> RigInfo:
         missing=tuple(name for name in ARKIT if name not in names),
         still=tuple(name for name in ARKIT if name in names - moving),
         other=tuple(name for name in rig.shape_names if name not in ARKIT),
+        correctives=tuple(
+            (" over " if corrective.rule == "excess" else " x ").join(corrective.channels)
+            for corrective in rig.correctives
+        ),
         joints=tuple(joint.name for joint in rig.joints),
         skinned=rig.joint_weights is not None,
         size=_extent(rig.neutral.vertices),

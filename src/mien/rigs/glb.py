@@ -19,7 +19,7 @@ from mien.core.rig import Rig
 from mien.io.gltf.correctives import correctives_of
 from mien.io.gltf.document import GltfDocument, read_glb
 from mien.rigs.assembly import Source, assembled, shapes_by_name
-from mien.rigs.glb_pieces import Piece, as_dict, pieces_of, target_names
+from mien.rigs.glb_pieces import Piece, as_dict, check_claims, pieces_of, target_names
 from mien.rigs.joints import find_joints
 from mien.rigs.names import NameReport, merged, normalise
 from mien.rigs.vrm import expressions, named_binds, preset_shapes
@@ -34,6 +34,7 @@ def load_glb(path: str | Path, *, any_names: bool = False) -> Rig:
         MienError: not readable, no mesh, no morph targets, or none that carries an ARKit name.
     """
     document = read_glb(path)
+    check_claims(document)
     found = find_joints(document)
     raw = [target_names(document, mesh) for mesh in document.items("meshes")]
     reports = [normalise(names) for names in raw]

@@ -9,10 +9,11 @@ from mien.core.mesh import Part
 from mien.io.gltf.document import GltfDocument
 from mien.io.gltf.rig import SOURCE_VERTEX, srgb_from_linear
 
-__all__ = ["LIMIT", "ORDER", "Piece", "as_dict", "as_list", "pieces_of", "target_names"]
+__all__ = ["LIMIT", "ORDER", "Piece", "as_dict", "as_list", "check_claims", "pieces_of", "target_names"]
 
-LIMIT = 4 * 2**30
-"""Most bytes the shapes may take [S, V, 3] float32; a small file can claim any number of empty targets."""
+LIMIT = 2**30
+"""Most bytes the shapes may take [S, V, 3] float32: 900 shapes of 100,000 vertices. A small file can claim any number
+of empty targets, or show one mesh any number of times."""
 _FARTHEST = 1e4
 """Coordinates [m] beyond this are damage, and would not survive float32 in millimetres."""
 ORDER = ("root", "neck", "head", "jaw", "eyeLeft", "eyeRight")
@@ -67,6 +68,33 @@ def pieces_of(document: GltfDocument, joints: dict[str, int], shapes: list[list[
     return out
 
 
+def check_claims(document: GltfDocument) -> None:
+    """Refuse, from the JSON alone, a scene whose vertices, shapes and triangles would take more than `LIMIT`."""
+    of_mesh = [
+        sum(_claimed(document, primitive) for primitive in _primitives(document, mesh))
+        for mesh in document.items("meshes")
+    ]
+    nodes = document.items("nodes")
+    shown = [nodes[index]["mesh"] for index in _scene_nodes(document) if "mesh" in nodes[index]]
+    total = sum(of_mesh[mesh] for mesh in shown if isinstance(mesh, int) and 0 <= mesh < len(of_mesh))
+    if total > LIMIT:
+        document.fail(f"its meshes claim {total / 2**30:.3g} GiB, more than {LIMIT // 2**30}; reduce them")
+
+
+def _claimed(document: GltfDocument, primitive: dict[str, Any]) -> int:
+    """Bytes of a primitive's vertices, shapes and triangles, as its accessors announce them."""
+    accessors = document.items("accessors")
+
+    def count(index: Any) -> int:
+        found = accessors[index].get("count") if isinstance(index, int) and 0 <= index < len(accessors) else 0
+        return max(found, 0) if isinstance(found, int) else 0
+
+    moved = 1 + len(as_list(primitive.get("targets")))
+    return 12 * moved * count(as_dict(primitive.get("attributes")).get("POSITION")) + 8 * count(
+        primitive.get("indices")
+    )
+
+
 def _scene_nodes(document: GltfDocument) -> list[int]:
     """Nodes of the default scene in order; every node when there is no scene."""
     scenes = document.items("scenes")
@@ -97,8 +125,6 @@ def _piece(
 ) -> Piece:
     positions = document.accessor(attributes.get("POSITION"), kind="VEC3").astype(np.float32)
     count = len(positions)
-    if len(targets) * count * 12 > LIMIT:
-        document.fail(f"{len(targets)} morph targets of {count} vertices are too many; reduce the mesh")
     matrices, joints = _placement(document, node, attributes, count, world, owner)
     moved = np.einsum("vij,vj->vi", matrices[:, :3, :3], positions) + matrices[:, :3, 3]
     _check_size(document, moved, "vertex")

@@ -34,8 +34,8 @@ NEUTRALS = ("neutral", "neutralmesh", "neutralface", "base", "basis", "basemesh"
 """Endings of the neutral's file name, lower case without separators."""
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 """Millimetres per unit."""
-_LARGEST_FILE = 2**29
-"""Bytes; a head of 26,719 vertices is 4 MB."""
+_LARGEST_FILE = 2**27
+"""Bytes; a head of 26,719 vertices is 4 MB. Reading takes some 15 times that."""
 _FARTHEST = 1e7
 """Coordinates [mm] beyond this are damage, and lose millimetres in float32."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mien.core.errors import MienError
 from mien.core.rig import Rig
@@ -42,6 +42,8 @@ class Match:
     barycentric: Float[np.ndarray, "N 3"]
     trust: Float[np.ndarray, "N"]
     """Of the vertex's match, in [0, 1]."""
+    beyond: Bool[np.ndarray, "N"]
+    """Vertices that the source ends before: a body below the cut of a neck."""
     samples: Int[np.ndarray, "F M"]
     """Source triangles that lie on each skin triangle."""
     sample_trust: Float[np.ndarray, "F M"]
@@ -68,6 +70,7 @@ def matched(source: Rig, target: Rig, landmarks: dict[int, int] | None) -> Match
         corners=template.origin[template.triangles[at_vertex.triangle]],
         barycentric=at_vertex.barycentric,
         trust=1 / (1 + (at_vertex.distance / _FAR) ** 2),
+        beyond=bent.rim[bent.triangles[at_vertex.triangle]].any(axis=1) & (at_vertex.distance > _FAR),
         samples=template.origin[template.triangles[at_spot.triangle]].reshape(-1, len(_SPOTS), 3),
         sample_trust=(1 / (1 + (at_spot.distance / _FAR) ** 2)).reshape(-1, len(_SPOTS)),
     )
@@ -91,6 +94,7 @@ def _matched_by_vertex(source: Rig, target: Rig) -> Match:
         corners=np.repeat(first[:, None], 3, axis=1),
         barycentric=np.tile([1.0, 0, 0], (count, 1)),
         trust=np.ones(count),
+        beyond=np.zeros(count, bool),
         samples=first[triangles][:, None],
         sample_trust=np.ones((len(triangles), 1)),
     )

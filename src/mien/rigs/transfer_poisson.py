@@ -38,7 +38,7 @@ class Poisson:
         self.hats, area = _gradients(surface)
         self.force = self.hats * (area * self.weight)[:, None, None]
         mass = np.bincount(surface.triangles.reshape(-1), np.repeat(area / 3, 3), minlength=len(surface.vertices))
-        self.hold = mass * match.trust / _REACH**2 + 1e-9
+        self.hold = mass * np.where(match.beyond, 1.0, match.trust) / _REACH**2 + 1e-9
         self.matrix = self._laplacian()
         self.solver = factorised(self.matrix)
         self.source_skin = skin(source)
@@ -56,6 +56,7 @@ class Poisson:
                 match.skin.triangles.reshape(-1), pushed[:, :, axis].reshape(-1), minlength=len(right)
             )
         moved = np.einsum("nk,nkd->nd", match.barycentric, shape[match.corners].astype(float))
+        moved[match.beyond] = 0  # else a whole body would follow what is left of a motion at the source's edge
         right += self.hold[:, None] * match.similarity.vectors(moved)
         rows, gaps = self._meetings(shape) if meet else (None, np.zeros((0, 3)))
         if rows is None or not len(gaps):

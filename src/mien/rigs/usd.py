@@ -84,6 +84,11 @@ class _Scene:
     def rig(self, any_names: bool) -> Rig:
         if not self.meshes:
             self.fail("no visible mesh; a rig needs one")
+        total = sum(
+            12 * len(m.GetPointsAttr().Get(self.time) or ()) * (1 + len(self.shape_names(m))) for m in self.meshes
+        )
+        if total > LIMIT:
+            self.fail(f"its meshes claim {total / 2**30:.3g} GiB, more than {LIMIT // 2**30}; reduce them")
         pieces = [self._piece(mesh) for mesh in self.meshes]
         if not any(piece.runs for piece in pieces):
             self.fail("no faces; a rig needs a mesh")
@@ -130,8 +135,6 @@ class _Scene:
         paths = list(binding.GetBlendShapeTargetsRel().GetForwardedTargets())
         if len(paths) != len(raw):
             self.fail(f"{mesh.GetPath()} names {len(raw)} blendshapes but has {len(paths)}")
-        if len(raw) * len(matrices) * 12 > LIMIT:
-            self.fail(f"{len(raw)} blendshapes of {len(matrices)} points are too many; reduce the mesh")
         names = normalise(raw).names
         out: dict[str, np.ndarray] = {}
         for name, path in zip(raw, paths, strict=True):

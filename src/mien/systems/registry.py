@@ -32,15 +32,19 @@ class System:
         """Train by `config` and return the checkpoint (`train.train`); ImportError without the extra mien[train]."""
         return self.module("train").train(config)
 
-    def bench(self, *, quick: bool) -> dict[str, Any]:
-        """Figures of the shipped weights beside their baselines, computed now (`evaluate.bench`)."""
-        return self.module("evaluate").bench(quick=quick)
+    def bench(self, *, quick: bool, **options: Any) -> dict[str, Any]:
+        """Figures of the shipped weights beside their baselines, computed now (`evaluate.bench`, which says what other
+        options it takes)."""
+        return self.module("evaluate").bench(quick=quick, **options)
 
 
 SYSTEMS: Mapping[str, System] = MappingProxyType(
     {
         system.name: system
-        for system in (System("capture", "video of a face -> expression weights, head pose and gaze"),)
+        for system in (
+            System("capture", "video of a face -> expression weights, head pose and gaze"),
+            System("express", "a neutral mesh, an expression and its timing -> a 4D mesh sequence"),
+        )
     }
 )
 """Name -> system."""

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 from mien.core.errors import MienError
 from mien.core.rig import Rig
 
-__all__ = ["Painter"]
+__all__ = ["GAMMA", "Painter", "materials", "shade"]
 
 _BIAS = {"brow": 6.0, "lash": 3.0, "hair": 6.0}
 """Parts whose name holds the key are sorted as if nearer by this much [mm]: half the edge of the skin below them."""
@@ -30,7 +30,8 @@ _IRIS, _PUPIL = 29.0, 12.0
 """Angles [deg] from an eye's axis: 6 and 2.5 mm on a ball of 12 mm."""
 _FACE_SHARE = 0.35
 """A rig whose shapes move less than this share of its height is a person, not a head."""
-_GAMMA = 2.2
+GAMMA = 2.2
+"""Of the pictures; albedos are linear."""
 _KEY = np.array([-0.45, 0.55, 0.70])
 _FILL = np.array([0.75, 0.10, 0.55])
 _RIM = np.array([0.55, 0.45, -0.75])
@@ -97,15 +98,16 @@ class Painter:
         self._distance = float(5.0 * np.ptp(framed[:, 1]))
         self._fit(framed, fill)
         self._empty = _backdrop(width * supersample, height * supersample, background, glow)
-        colors = _painted_eyes(rig) if rig.colors is None else np.asarray(rig.colors, np.float32)
+        self._colors = _painted_eyes(rig) if rig.colors is None else np.asarray(rig.colors, np.float32)
         screen = self._screen(neutral)[:, :2] / supersample
-        shown = np.flatnonzero(~_parts_like(rig, _UNSEEN if rig.colors is not None else (*_UNSEEN, "lash")))
-        self._triangles, self._edges, source = _refined(
-            self._base[shown], screen, colors, _parts_like(rig, (), _GLOSSY)[shown]
+        self._shown = shown = np.flatnonzero(
+            ~_parts_like(rig, _UNSEEN if rig.colors is not None else (*_UNSEEN, "lash"))
         )
-        source = shown[source]
-        materials = _materials(rig, self._triangles, source, self._fine(colors))
-        self._albedo, self._gloss, self._shine, self._bias = materials
+        self._triangles, self._edges, source = _refined(
+            self._base[shown], screen, self._colors, _parts_like(rig, (), _GLOSSY)[shown]
+        )
+        found = materials(rig, self._triangles, shown[source], self._fine(self._colors))
+        self._albedo, self._gloss, self._shine, self._bias = found
 
     def _fit(self, neutral: np.ndarray, fill: float) -> None:
         low, high = neutral.min(axis=0), neutral.max(axis=0)
@@ -132,11 +134,7 @@ class Painter:
 
     def draw(self, vertices: Float[np.ndarray, "V 3"]) -> UInt8[np.ndarray, "H W 3"]:
         """A picture of posed vertices [mm]; raises MienError when they are not this rig's or not finite."""
-        vertices = np.asarray(vertices, np.float32)
-        if vertices.shape != (self._count, 3):
-            raise MienError(f"cannot paint vertices of shape {vertices.shape}; the rig has {self._count}")
-        if not np.isfinite(vertices).all():
-            raise MienError("cannot paint vertices that are not finite")
+        vertices = self._checked(vertices)
         tri = self._triangles
         normals = self._fine(self._normals((vertices - self._centre) @ self._turn))
         p = self._fine(self._screen(vertices))
@@ -145,7 +143,7 @@ class Painter:
         seen = np.flatnonzero(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0] < 0)  # y runs down: front faces turn clockwise
         depth = p[:, 2][tri[seen]].sum(axis=1) / 3 + self._bias[seen]
         seen = seen[np.argsort(depth, kind="stable")]
-        colors = self._shade(normals[tri[seen]].sum(axis=1), seen)
+        colors = shade(normals[tri[seen]].sum(axis=1), self._albedo[seen], self._gloss[seen], self._shine[seen])
         points = np.rint(corners[seen] * (1 << _SHIFT)).astype(np.int32)
         image = self._empty.copy()
         fill = self._cv.fillConvexPoly
@@ -154,6 +152,14 @@ class Painter:
         if self._s == 1:
             return image
         return self._cv.resize(image, (self.width, self.height), interpolation=self._cv.INTER_AREA)
+
+    def _checked(self, vertices: Float[np.ndarray, "V 3"]) -> np.ndarray:
+        vertices = np.asarray(vertices, np.float32)
+        if vertices.shape != (self._count, 3):
+            raise MienError(f"cannot paint vertices of shape {vertices.shape}; the rig has {self._count}")
+        if not np.isfinite(vertices).all():
+            raise MienError("cannot paint vertices that are not finite")
+        return vertices
 
     def _fine(self, values: np.ndarray) -> np.ndarray:
         """Per-vertex values with those of the added mid-edge vertices."""
@@ -169,21 +175,34 @@ class Painter:
         total = self._gather @ face
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
 
-    def _shade(self, normals: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        n = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-        key, fill, rim = (_unit(light).astype(np.float32) for light in (_KEY, _FILL, _RIM))
-        wrapped = np.clip((n @ key + _WRAP) / (1 + _WRAP), 0, None)[:, None]
-        up = (0.5 + 0.5 * n[:, 1:2]).astype(np.float32)
-        light = wrapped * _KEY_COLOR + np.clip(n @ fill, 0, None)[:, None] * _FILL_COLOR
-        light = light + up * _SKY + (1 - up) * _GROUND
-        edge = (1 - np.clip(n[:, 2], 0, 1)) ** 3 * np.clip(n @ rim + 0.6, 0, None)
-        light = light + edge[:, None] * _RIM_COLOR
-        facing = np.clip(n @ _unit(key + np.array([0, 0, 1], np.float32)), 0, None)
-        glint = self._gloss[seen] * facing ** self._shine[seen]
-        wet = self._shine[seen] >= _WET  # an eye mirrors the lamp itself: a crisp spot
-        glint[wet] = 0.9 * np.clip((facing[wet] - _SPOT[1]) / (_SPOT[0] - _SPOT[1]), 0, 1)
-        linear = self._albedo[seen] * light + glint[:, None]
-        return 255 * np.clip(linear, 0, 1) ** (1 / _GAMMA)
+
+def shade(
+    normals: Float[np.ndarray, "N 3"],
+    albedo: Float[np.ndarray, "N 3"],
+    gloss: Float[np.ndarray, "N"],
+    shine: Float[np.ndarray, "N"],
+) -> Float[np.ndarray, "N 3"]:
+    """Colours in [0, 255] of surfaces under the painter's three lamps.
+
+    Args:
+        normals: as the viewer sees them, of any length.
+        albedo: linear.
+        gloss: strength of the highlight.
+        shine: its Blinn-Phong exponent.
+    """
+    n = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    key, fill, rim = (_unit(light).astype(np.float32) for light in (_KEY, _FILL, _RIM))
+    wrapped = np.clip((n @ key + _WRAP) / (1 + _WRAP), 0, None)[:, None]
+    up = (0.5 + 0.5 * n[:, 1:2]).astype(np.float32)
+    light = wrapped * _KEY_COLOR + np.clip(n @ fill, 0, None)[:, None] * _FILL_COLOR
+    light = light + up * _SKY + (1 - up) * _GROUND
+    edge = (1 - np.clip(n[:, 2], 0, 1)) ** 3 * np.clip(n @ rim + 0.6, 0, None)
+    light = light + edge[:, None] * _RIM_COLOR
+    facing = np.clip(n @ _unit(key + np.array([0, 0, 1], np.float32)), 0, None)
+    glint = gloss * facing**shine
+    wet = shine >= _WET  # an eye mirrors the lamp itself: a crisp spot
+    glint[wet] = 0.9 * np.clip((facing[wet] - _SPOT[1]) / (_SPOT[0] - _SPOT[1]), 0, 1)
+    return 255 * np.clip(albedo * light + glint[:, None], 0, 1) ** (1 / GAMMA)
 
 
 def _parts_like(rig: Rig, words: tuple[str, ...], glossier_than: float = 0.0) -> np.ndarray:
@@ -252,7 +271,7 @@ def _refined(
     return np.concatenate([triangles[~cut], *fine]).astype(np.int32), edges, source
 
 
-def _materials(
+def materials(
     rig: Rig, fine: np.ndarray, source: np.ndarray, colors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Per drawn triangle: linear albedo, highlight strength, highlight exponent, depth bias [mm]."""
@@ -268,7 +287,7 @@ def _materials(
     # Blinn-Phong exponent for a roughness, 2 / r^4 - 2 (Walter et al. 2007), kept within what triangles can resolve
     shine = np.clip(2 / np.maximum(rough, 0.05) ** 4 - 2, 4, 400).astype(np.float32)
     gloss = (0.9 * np.clip(1 - rough, 0, 1) ** 3).astype(np.float32)
-    albedo = color**_GAMMA
+    albedo = color**GAMMA
     # what is painted dark lies in shadow (a mouth's inside) and mirrors nothing
     gloss = np.where(shine < _WET, gloss * np.clip(albedo.max(axis=1) / 0.12, 0, 1), gloss)
     return albedo, gloss, shine, bias

@@ -1,7 +1,7 @@
 """One picture that shows what a rig can do: three views, six basic expressions, visemes, every channel at 1, and
 what its correctives do. And the rig turning, picture by picture."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.core.channels import ARKIT, index
+from mien.core.channels import ARKIT, VISEMES, arkit_from_visemes, index
 from mien.core.clip import Clip
 from mien.core.rig import Corrective, Rig
-from mien.viewer.paint import Painter
 from mien.viewer.preview import readable
+from mien.viewer.still import Still
 
 __all__ = ["EXPRESSIONS", "contact_sheet", "expression_weights", "turntable"]
 
@@ -47,7 +47,7 @@ def expression_weights(weights: dict[str, float]) -> Float[np.ndarray, "52"]:
 def contact_sheet(
     rig: Rig,
     *,
-    visemes: Mapping[str, Float[np.ndarray, "52"]] | None = None,
+    visemes: Sequence[str] = VISEMES,
     cell: int = 160,
     columns: int = 9,
     background: tuple[int, int, int] = (52, 56, 65),
@@ -56,25 +56,26 @@ def contact_sheet(
 
     Args:
         rig: any rig.
-        visemes: name -> weights in ARKIT order; without, there is no such row.
+        visemes: names of `core.channels.VISEMES`, as `arkit_from_visemes` shapes them; without, there is no such row.
         cell: side of the small pictures [px].
         columns: small pictures in a row.
         background: RGB.
     """
     width = cell * columns
 
-    def painter(side: int, **options: Any) -> Painter:
-        return Painter(rig, side, side, background=background, glow=False, **options)
+    def painter(side: int, **options: Any) -> Still:
+        return Still(rig, side, side, background=background, glow=False, **options)
 
     views = [painter(width // 3, yaw=yaw).draw(rig.neutral.vertices) for yaw in (0.0, 0.7, 1.5)]
     near, small = (painter(side, fill=0.92, face=True) for side in (width // 6, cell))
 
-    def posed(of: Rig, draw: Painter, weights: Float[np.ndarray, "52"], name: str) -> np.ndarray:
+    def posed(of: Rig, draw: Still, weights: Float[np.ndarray, "52"], name: str) -> np.ndarray:
         return _label(draw.draw(of.perform(Clip(times=np.zeros(1), weights=weights[None]), 0)), name)
 
     def single(name: str) -> np.ndarray:
         return expression_weights({name: 1.0})
 
+    spoken = zip(visemes, arkit_from_visemes(np.eye(len(visemes)), visemes), strict=True)
     own = [name for name in ARKIT if name in rig.shape_names]
     bare = replace(rig, correctives=(), corrective_shapes=None)
     pairs = [
@@ -85,7 +86,7 @@ def contact_sheet(
     sections = {
         f"{rig.name}: {len(rig.neutral.vertices):,} vertices, {len(own)} of {len(ARKIT)} ARKit shapes": (views, 3),
         "expressions": ([posed(rig, near, expression_weights(w), name) for name, w in EXPRESSIONS.items()], 6),
-        "visemes": ([posed(rig, small, weights, name) for name, weights in (visemes or {}).items()], columns),
+        "visemes": ([posed(rig, small, weights, name) for name, weights in spoken], columns),
         "shapes": ([posed(rig, small, single(name), readable(name)) for name in own], columns),
         "correctives": (pairs, columns - columns % 2),
     }
@@ -104,7 +105,7 @@ def turntable(
     """The rig at rest, turned once about its own axis; `side` of the pictures [px]."""
     angles = np.arange(frames) * 2 * np.pi / frames
     return [
-        Painter(rig, side, side, yaw=float(yaw), background=background, glow=False).draw(rig.neutral.vertices)
+        Still(rig, side, side, yaw=float(yaw), background=background, glow=False).draw(rig.neutral.vertices)
         for yaw in angles
     ]
 

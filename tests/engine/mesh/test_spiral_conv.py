@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +72,18 @@ def test_at_28431_vertices_the_decoder_has_the_shapes_of_the_papers_table_1() ->
     with torch.no_grad():
         decoder(torch.zeros(2, 64))
     assert shapes == [(2, 46 * 64), (228, 2, 32), (1138, 2, 16), (5687, 2, 8), (28431, 2, 3)]
+
+
+def test_a_whole_ict_head_with_its_loose_parts_is_a_topology_too(assets: Path) -> None:
+    from mien.rigs.ict import load_ict
+
+    head = load_ict().neutral  # 26,719 vertices: skin, eyes, teeth, tongue, lashes
+    nose = int(head.vertices[:9409, 2].argmax())
+    built = build_hierarchy(head.vertices, head.topology.triangles, reference=nose, length=9)
+    assert built.counts == (26719, 5344, 1069, 214, 43)
+    decoder, z = SpiralDecoder(built, 8, (8, 8, 8, 8, 3)), torch.randn(2, 8, generator=torch.manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(decoder(z)[:, 1], decoder.step(z[1]), atol=1e-4, rtol=1e-4)
 
 
 def test_channel_counts_that_do_not_fit_the_levels_are_refused(hierarchy: Hierarchy) -> None:

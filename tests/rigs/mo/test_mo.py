@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from mien.core import ARKIT, Clip, MienError, Rig
 from mien.core.channels import index, mirrored
+from mien.core.mesh import vertex_normals
 from mien.rigs.mo import STORED, build, load_mo
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS
 from mien.rigs.mo.store import STEP, read, write
@@ -166,6 +167,50 @@ def test_shapes_go_the_anatomical_way(rig: Rig, name: str, landmark: int, axis: 
     marks = rig.landmarks["ibug68"]
     moved = marks.positions(posed(rig, **{name: 1.0}))[landmark] - marks.positions(rig.neutral.vertices)[landmark]
     assert moved[axis] * np.sign(least) > abs(least)
+
+
+def forehead(rig: Rig, channel: str, x: float, low: float, high: float) -> np.ndarray:
+    """How far out [mm] the skin near x moves, less its trend; from low to high."""
+    at = group(rig, "face")
+    v = rig.neutral.vertices[at]
+    at = at[(np.abs(v[:, 0] - x) < 0.7) & (v[:, 1] > low) & (v[:, 1] < high)]
+    at = at[np.argsort(rig.neutral.vertices[at, 1])]
+    normals = vertex_normals(rig.neutral.vertices.astype(float), rig.neutral.topology.triangles)[at]
+    out = np.einsum("ij,ij->i", rig.shape(channel)[at], normals)
+    return out - np.polyval(np.polyfit(np.arange(len(out)), out, 2), np.arange(len(out)))
+
+
+@pytest.mark.parametrize(
+    ("channel", "x"), [("browInnerUp", 0.0), ("browOuterUpLeft", 27.0), ("browOuterUpRight", -27.0)]
+)
+def test_raised_brows_fold_the_forehead(rig: Rig, channel: str, x: float):
+    out = forehead(rig, channel, x, 32, 55)
+    furrows = np.flatnonzero((out[1:-1] < out[:-2]) & (out[1:-1] < out[2:])) + 1
+    assert len(furrows) == 3
+    for a, b in pairwise(furrows.tolist()):
+        assert out[a:b].max() - out[[a, b]].max() > 0.8, "a ridge between two furrows"
+
+
+def test_knit_brows_fold_between_them(rig: Rig):
+    at = group(rig, "face")
+    v = rig.neutral.vertices[at]
+    both_down = rig.shape("browDownLeft") + rig.shape("browDownRight")
+    normals = vertex_normals(rig.neutral.vertices.astype(float), rig.neutral.topology.triangles)
+    out = np.einsum("ij,ij->i", both_down, normals)[at]
+    row = (v[:, 1] > 17) & (v[:, 1] < 25)
+    middle, furrow = (row & (np.abs(np.abs(v[:, 0]) - x) < 0.9) for x in (0.0, 5.7))
+    assert out[middle].mean() - out[furrow].mean() > 1.0
+
+
+def test_no_triangle_is_a_sliver(rig: Rig):
+    """4 sqrt(3) area over the sum of squared edges: 1 for an equilateral triangle."""
+    v = rig.neutral.vertices.astype(float)[rig.neutral.topology.triangles]
+    edges = v - np.roll(v, 1, axis=1)
+    area = np.linalg.norm(np.cross(edges[:, 0], edges[:, 1]), axis=1) / 2
+    quality = 4 * np.sqrt(3) * area / (edges**2).sum(axis=(1, 2))
+    assert quality.min() > 0.07
+    assert np.quantile(quality, 0.01) > 0.1
+    assert np.median(quality) > 0.7
 
 
 def test_landmarks_sit_on_the_surface(rig: Rig):

@@ -9,7 +9,7 @@ from mien.systems.express.baselines import linear_units, nearest_subject, still
 from mien.systems.express.classifier import Classifier, scores
 from mien.systems.express.config import PRESETS, ExpressConfig
 from mien.systems.express.corpus import displacement_basis, extremeness, load_corpus
-from mien.systems.express.evaluate import error_table
+from mien.systems.express.evaluate import error_table, measure
 from mien.systems.express.identity import IdentityCode
 
 
@@ -24,7 +24,9 @@ def test_still_errs_by_the_displacement_and_the_truth_by_nothing(smoke: ExpressC
     corpus = load_corpus(smoke)
     rows = np.flatnonzero(~corpus.train)
     truth = lambda i: corpus.displacements(i, np.arange(corpus.length[i]))  # noqa: E731
-    table = error_table(corpus, {"still": still(corpus), "truth": truth}, rows)
+    table = error_table(
+        corpus, {n: measure(corpus, p, rows) for n, p in (("still", still(corpus)), ("truth", truth))}, rows
+    )
     assert table["truth"]["total"] == 0.0
     expected = np.mean([np.linalg.norm(truth(i), axis=2).mean() for i in rows])
     assert table["still"]["total"] == pytest.approx(expected)

@@ -13,7 +13,7 @@ from mien.systems.express import losses, spec
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.corpus import load_corpus
 from mien.systems.express.data import BatchSource
-from mien.systems.express.evaluate import bundle_predictor, error_table, f1_table
+from mien.systems.express.evaluate import bundle_predictor, error_table, f1_table, held_out, measure
 from mien.systems.express.export import bundle_parity, export, load_net
 from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.model import ExpressStep
@@ -78,12 +78,16 @@ def test_training_learns_and_the_held_out_subject_is_better_than_still(learnt: P
     assert state is not None
     corpus = load_corpus(ExpressConfig(**state["config"]))
     bundle = export(learnt, tmp_path / "bundle")
-    held_out = np.flatnonzero(~corpus.train)
-    ours = {"ours": bundle_predictor(bundle, corpus), "still": lambda i: 0 * corpus.displacements(i, np.arange(15))}
-    table = error_table(corpus, ours, held_out)
+    rows = held_out(corpus)
+    assert rows.tolist() == np.flatnonzero(~corpus.train).tolist()  # each take once
+    ours = {
+        "ours": measure(corpus, bundle_predictor(bundle, corpus), rows),
+        "still": measure(corpus, lambda i: 0 * corpus.displacements(i, np.arange(15)), rows),
+    }
+    table = error_table(corpus, ours, rows)
     assert table["ours"]["total"] < 0.6 * table["still"]["total"]
     assert set(table["ours"]) == {"happiness", "surprise", "total", "course"}
-    assert f1_table(corpus, ours, held_out)["ours"]["f1"] == 1.0
+    assert f1_table(corpus, ours, rows)["ours"]["f1"] == 1.0
 
 
 def test_streaming_equals_the_sequence_and_the_runtime_equals_torch(learnt: Path, tmp_path: Path) -> None:
@@ -129,6 +133,8 @@ def test_what_cannot_be_expressed_is_one_clear_line(learnt: Path, tmp_path: Path
     for bad, complaint in (
         (neutral[:-1], "topology"),
         (np.where(np.arange(len(neutral))[:, None] == 3, np.nan, neutral), "no number"),
+        (np.random.default_rng(0).permutation(neutral), "another order"),
+        (neutral / 10, "millimetres"),
     ):
         with pytest.raises(MienError, match=complaint):
             express.generate(bad, "happy 0-1-2-3")

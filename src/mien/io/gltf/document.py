@@ -24,6 +24,8 @@ _WIDTHS: dict[str, tuple[int, ...]] = {
 }  # fmt: skip
 _HUGE = 1e9
 """Numbers of a scene graph beyond this are damage; products of two still fit float32."""
+_LARGEST = 2**30
+"""Bytes of a file that are read; a character with its textures has some 10^8."""
 _REQUIRED = {"KHR_materials_unlit", "KHR_texture_transform", "KHR_mesh_quantization", "VRM", "VRMC_vrm"}
 """extensionsRequired that this reader can honour or safely pass over; geometry compression is not among them."""
 
@@ -39,6 +41,7 @@ class GltfDocument:
     size: int
     """Bytes of all buffers; no accessor may claim more elements than that."""
     _parents: dict[int, int] = field(default_factory=dict[int, int])
+    _items: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
 
     def fail(self, text: str) -> NoReturn:
         """Raise the MienError that names this file."""
@@ -46,10 +49,12 @@ class GltfDocument:
 
     def items(self, kind: str) -> list[Json]:
         """The top-level list `kind` ("meshes"), empty when absent."""
-        value = self.json.get(kind, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast(list[Any], value)):
-            self.fail(f"damaged glTF, '{kind}' is not a list of objects")
-        return cast(list[Json], value)
+        if kind not in self._items:
+            value = self.json.get(kind, [])
+            if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast(list[Any], value)):
+                self.fail(f"damaged glTF, '{kind}' is not a list of objects")
+            self._items[kind] = cast(list[Json], value)
+        return self._items[kind]
 
     def item(self, kind: str, index: Any) -> Json:
         """One top-level object; raises MienError when `index` is not one of them."""
@@ -229,7 +234,7 @@ def read_glb(path: str | Path) -> GltfDocument:
     """
     path = Path(path)
     try:
-        data = np.fromfile(path, np.uint8)
+        data = _bytes_of(path, path)
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror or error}") from error
     text, chunk = _split(path, data)
@@ -312,9 +317,16 @@ def _buffer(path: Path, uri: Any, chunk: np.ndarray | None, index: int) -> np.nd
     if "://" in uri or not target.is_relative_to(folder):
         raise MienError(f"{path}: buffer {index} lies outside of the file's folder; copy it there")
     try:
-        return np.fromfile(target, np.uint8)
+        return _bytes_of(target, path)
     except OSError as error:
         raise MienError(f"{path}: cannot read its buffer {uri[:80]}: {error.strerror or error}") from error
+
+
+def _bytes_of(file: Path, asset: Path) -> np.ndarray:
+    """All bytes of a file; raises OSError, and MienError that names the asset when it is too large."""
+    if file.stat().st_size > _LARGEST:
+        raise MienError(f"{asset}: {file.name} is larger than {_LARGEST // 2**30} GiB; reduce it")
+    return np.fromfile(file, np.uint8)
 
 
 def _key(item: Json) -> int:

@@ -114,7 +114,7 @@ def write(stage: Any, path: Path) -> None:
 def open_stage(path: str | Path) -> Any:
     """Open a stranger's file.
 
-    Raises MienError when it is missing or damaged, or draws in files from outside of its own folder.
+    Raises MienError when it is missing or damaged, refers to itself, or draws in files from outside of its own folder.
     """
     path = Path(path)
     if path.suffix.lower() not in _OPENED:
@@ -124,10 +124,14 @@ def open_stage(path: str | Path) -> Any:
             file.read(1)
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror or error}") from error
-    (Usd,) = pxr("Usd")
+    Usd, Pcp = pxr("Usd", "Pcp")
     with reading(path):
         _check_layers(path)
-        return Usd.Stage.Open(str(path.resolve()), Usd.Stage.LoadAll)
+        stage = Usd.Stage.Open(str(path.resolve()), Usd.Stage.LoadAll)
+        cycles = (Pcp.ErrorArcCycle, Pcp.ErrorSublayerCycle)  # USD drops the arc and goes on with what is left
+        if any(isinstance(error, cycles) for error in stage.GetCompositionErrors()):
+            raise MienError(f"{path} is damaged: a part of it refers to itself")
+        return stage
 
 
 @contextmanager

@@ -20,9 +20,10 @@ from mien.rigs.mo.parts import (
     make_lashes,
     make_teeth,
     make_tongue,
-    tongue_height,
+    tongue_out,
 )
 from mien.rigs.mo.piece import Piece
+from mien.rigs.mo.rings import LINING
 from mien.rigs.mo.sculpt import EYE_CENTRE
 from mien.rigs.mo.skin import make_skin
 from mien.rigs.mo.tint import skin_tint
@@ -32,6 +33,8 @@ __all__ = ["build"]
 
 _BEYOND = ("mouthClose", "jawOpen")
 _NECK = np.array([0.0, -139.0, -34.0])
+TONGUE_JAW = 0.48
+"""Share of jawOpen in tongueOut: teeth let a tongue pass."""
 _HEAD = np.array([0.0, -82.0, -28.0])
 
 
@@ -40,7 +43,7 @@ def build() -> Rig:
     piece = make_skin()
     skin = Skin(piece)
     piece.tint = skin_tint(skin)
-    front = float(skin.v[piece.labels["mouth_upper"][4, 0], 2]) - 2.4
+    front = float(skin.v[piece.labels["mouth_upper"][LINING + 1, 0], 2]) - 2.4
     pieces = [
         piece,
         make_eyeballs(),
@@ -60,9 +63,11 @@ def build() -> Rig:
     correctives = [(Corrective(name="mouthClose_over_jawOpen", channels=_BEYOND, rule="excess"), meetings.pop(_BEYOND))]
     correctives = [(corrective, _sided("", field, field, mirror)) for corrective, field in correctives]
     for pair, field in meetings.items():
-        for channels in (pair, tuple(mirrored(channel) for channel in pair)):
-            made = _sided("Left" if channels == pair else "Right", field if channels == pair else None, field, mirror)
-            correctives.append((Corrective(name="_".join(channels), channels=channels), made))
+        partner = (mirrored(pair[0]), mirrored(pair[1]))
+        made = [(pair, _sided("" if partner == pair else "Left", field, field, mirror))]
+        if partner != pair:
+            made.append((partner, _sided("Right", None, field, mirror)))
+        correctives += [(Corrective(name="_".join(names), channels=names), shape) for names, shape in made]
     return Rig(
         name="mo",
         neutral=Mesh(vertices=vertices.astype(np.float32), topology=_topology(pieces, starts, skin)),
@@ -94,7 +99,7 @@ def _fields(skin: Skin, pieces: dict[str, Piece]) -> tuple[dict[str, np.ndarray]
     on_skin = {**eye_shapes(skin), **mouth_shapes(skin), **jaw_shapes(skin), **brow_shapes(skin)}
     on_skin.update(cheek_shapes(skin, on_skin["eyeSquintLeft"]))
     on_skin["mouthClose"] = mouth_close(skin, on_skin["jawOpen"])
-    on_skin["tongueOut"] = parted_lips(skin, 3.4, 5.0, 1.0)
+    on_skin["tongueOut"] = parted_lips(skin, 1.8, 1.2, 0.8) + TONGUE_JAW * on_skin["jawOpen"]
     together = {**eye_correctives(skin, on_skin), **mouth_correctives(skin)}
     # without a dropped jaw there is nothing to close: the lips press against each other instead
     press = on_skin["mouthPressLeft"]
@@ -102,10 +107,10 @@ def _fields(skin: Skin, pieces: dict[str, Piece]) -> tuple[dict[str, np.ndarray]
     swapped[skin.mirror] = press * [-1, 1, 1]
     together[_BEYOND] = 0.5 * (press + swapped) - on_skin["mouthClose"]
     bind = _bind(skin, pieces["brows"].vertices)
-    return (
-        {name: _carried(skin, pieces, bind, name, field) for name, field in on_skin.items()},
-        {pair: _carried(skin, pieces, bind, "", field) for pair, field in together.items()},
-    )
+    shapes = {name: _carried(skin, pieces, bind, name, field) for name, field in on_skin.items()}
+    meetings = {pair: _carried(skin, pieces, bind, "", field) for pair, field in together.items()}
+    meetings["jawOpen", "tongueOut"] = -TONGUE_JAW * shapes["jawOpen"]  # a dropped jaw makes room enough
+    return shapes, meetings
 
 
 def _carried(
@@ -124,25 +129,14 @@ def _carried(
         low = pieces["teeth"].labels["lower"]
         moves["teeth"][low] = jaw_motion(channel, pieces["teeth"].vertices[low])
         along = pieces["tongue"].labels["along"]
-        follow = np.clip(along * 3 + 0.3, 0, 1) * (1 - 0.3 * along)  # its tip keeps near the upper teeth
+        follow = np.interp(along, (0.0, 0.3, 0.6, 1.0), (0.3, 0.62, 0.76, 0.88))  # its back stays near the palate
+        follow *= 0.3 if channel == "jawForward" else 1.0
         moves["tongue"] = follow[:, None] * jaw_motion(channel, pieces["tongue"].vertices)
     if channel == "tongueOut":
-        moves["tongue"] = _tongue_out(pieces["tongue"])
+        low = pieces["teeth"].labels["lower"]
+        moves["teeth"][low] = TONGUE_JAW * jaw_motion("jawOpen", pieces["teeth"].vertices[low])
+        moves["tongue"] = tongue_out(pieces["tongue"])
     return np.concatenate([moves[name] for name in pieces])
-
-
-def _tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
-    """The tongue passes the teeth, thins and hangs over the lower lip."""
-    s = tongue.labels["along"]
-    v = tongue.vertices
-    goal = v.copy()
-    middle = tongue_height(s)
-    goal[:, 2] = 24.0 + 76.0 * s**1.1
-    thin = 1 - 0.62 * np.clip(s * 1.3, 0, 1)
-    hang = 4.0 * np.clip((s - 0.15) / 0.45, 0, 1) ** 0.8 - 14.0 * np.clip((s - 0.62) / 0.38, 0, 1) ** 1.6
-    goal[:, 1] = middle + (v[:, 1] - middle) * thin + hang
-    goal[:, 0] = v[:, 0] * (0.95 - 0.12 * s)
-    return goal - v
 
 
 def _bind(skin: Skin, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -56,10 +56,10 @@ def eye_shapes(skin: Skin) -> dict[str, np.ndarray]:
     lift = np.array([0.0, 2.4, 1.0]) * hump(np.linalg.norm(skin.v[pouch] - [35, -26, 62], axis=1), 0, 7)[:, None]
     shapes = {
         "eyeBlinkLeft": _lids(skin, to_close["upper"], to_close["lower"]),
-        "eyeWideLeft": _lids(skin, degrees(11), degrees(-4)),
+        "eyeWideLeft": _lids(skin, degrees(12), degrees(-4)),
         "eyeSquintLeft": _lids(skin, degrees(-9), degrees(14), [(pouch, lift)]),
-        "eyeLookUpLeft": _lids(skin, degrees(8), degrees(5)),
-        "eyeLookDownLeft": _lids(skin, degrees(-17), degrees(-6)),
+        "eyeLookUpLeft": _lids(skin, degrees(13), degrees(4)),
+        "eyeLookDownLeft": _lids(skin, degrees(-28), degrees(-12)),
     }
     for name, way in (("eyeLookOutLeft", 1.0), ("eyeLookInLeft", -1.0)):
         shapes[name] = _sideways(skin, way * np.radians(5.0))
@@ -91,7 +91,7 @@ def eye_correctives(skin: Skin, shapes: dict[str, np.ndarray]) -> dict[tuple[str
     blink = shapes["eyeBlinkLeft"]
     out: dict[tuple[str, str], np.ndarray] = {}
     for name, squeeze, bulge in (
-        ("eyeSquintLeft", 4.0, 0.0), ("eyeLookDownLeft", -3.0, 0.0), ("eyeLookUpLeft", 2.0, 0.4),
+        ("eyeSquintLeft", 4.0, 0.0), ("eyeLookDownLeft", -3.0, 0.0), ("eyeLookUpLeft", 2.0, 1.2),
         ("eyeWideLeft", 0.0, 1.2), ("eyeLookInLeft", 0.0, 0.0), ("eyeLookOutLeft", 0.0, 0.0),
         ("cheekSquintLeft", 2.0, 0.0),
     ):  # fmt: skip

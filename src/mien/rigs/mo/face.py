@@ -3,9 +3,10 @@
 import numpy as np
 from jaxtyping import Float
 
+from mien.rigs.mo.creases import forehead_depth, frown_depth
 from mien.rigs.mo.deform import Handles, Skin, hump, ramp
 from mien.rigs.mo.mouth import Move, lip_field
-from mien.rigs.mo.rings import BORDER, CONTACT, RED
+from mien.rigs.mo.rings import BORDER, CONTACT, LINING, RED
 
 __all__ = ["JAW_HINGE", "brow_shapes", "cheek_shapes", "jaw_motion", "jaw_shapes", "mouth_close", "parted_lips"]
 
@@ -35,7 +36,7 @@ def jaw_motion(name: str, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray,
 
 def jaw_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
     """jawOpen, jawForward and jawLeft."""
-    shares = {"jawOpen": (_CORNER_SHARE, 0.03), "jawForward": (0.45, 0.12), "jawLeft": (0.5, 0.22)}
+    shares = {"jawOpen": (_CORNER_SHARE, -0.03), "jawForward": (0.45, 0.12), "jawLeft": (0.5, 0.22)}
     return {name: _jaw(skin, name, *share) for name, share in shares.items()}
 
 
@@ -49,19 +50,19 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
             at = skin.lips(side, row)
             t = np.abs(skin.along(at))
             if side == "lower":
-                share = corner + (1 - corner) * np.clip(1 - t**4, 0, 1)
+                share = corner + (1 - corner) * np.clip(1 - t**3, 0, 1) ** 0.75
             else:
                 share = upper_middle + (corner - upper_middle) * t**2.8
-            if row <= 2:  # the cavity: its floor goes with the bone, its roof stays
-                share = np.where(t > 0.99, corner, 0.95 if side == "lower" else 0.0) * (0.3 + 0.35 * row)
+            if row < LINING:  # the cavity: its floor goes with the bone, its roof stays
+                share = np.where(t > 0.99, corner, 0.95 if side == "lower" else 0.0) * (0.3 + 0.7 * row / (LINING - 1))
             moves = jaw_motion(name, v[at]) * share[:, None]
             if name == "jawOpen":  # opening narrows the mouth
-                narrow = 0.11 * np.clip(row / 4, 0, 1)
+                narrow = 0.11 * np.clip(row / (LINING + 1), 0, 1)
                 moves[:, 0] -= narrow * v[at, 0] * t**0.5
             handles.append((at, moves))
     if name == "jawLeft":  # the lips shear: where they meet they go together
         rows = BORDER + 1
-        for row in range(3, CONTACT + 1):
+        for row in range(LINING, CONTACT + 1):
             (up, above), (low, below) = handles[row], handles[rows + row]
             handles[row], handles[rows + row] = (up, (above + below) / 2), (low, (above + below) / 2)
     bones = np.setdiff1d(np.flatnonzero(bone), np.concatenate([at for at, _ in handles]))
@@ -73,7 +74,7 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
 
 def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
     """The corrective that brings the lips together over a dropped jaw: lips of jawOpen + mouthClose meet again."""
-    rows = range(3, BORDER + 1)
+    rows = range(LINING, BORDER + 1)
     handles: Handles = []
     for row in rows:
         up, down = skin.lips("upper", row), skin.lips("lower", row)
@@ -82,12 +83,12 @@ def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndar
         for at in (up, down):
             moves = meet - jaw_open[at]
             moves[:, 2] += 2.4 * np.clip(1 - t**2, 0, 1)  # the jaw has gone back, the upper teeth have not
-            handles.append((at, moves * np.clip((row - 1) / 3, 0, 1)))
+            handles.append((at, moves * np.clip((row - LINING + 2) / 3, 0, 1)))
     v = skin.v
     hold = (v[:, 1] > -36) | (v[:, 1] < -84) | (np.abs(v[:, 0]) > 40) | (v[:, 2] < 20)
     hold |= skin.near(((0, -28, 80), 12.0))
     for side in ("upper", "lower"):
-        for row in (0, 1, 2):
+        for row in range(LINING):
             hold[skin.lips(side, row)] = True
     return skin.drag(handles, hold)
 
@@ -110,27 +111,36 @@ def _patch(skin: Skin, centre: tuple[float, float, float], radius: float) -> np.
 
 
 def brow_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
-    """browDownLeft, browOuterUpLeft (left halves) and browInnerUp (both sides)."""
+    """browDownLeft, browOuterUpLeft (left halves) and browInnerUp (both sides), with the furrows they fold."""
     v = skin.v
-    x_all = np.abs(v[:, 0])
-    band = (v[:, 1] > 16) & (v[:, 1] < 33) & (v[:, 2] > 30) & (x_all < 54) & ~skin.hidden
-    hold = (v[:, 1] < 7) | (v[:, 1] > 86) | (v[:, 2] < -2)
+    x_all, y = np.abs(v[:, 0]), v[:, 1]
+    line = np.interp(x_all, (0, 11, 25, 33, 42, 50), (23.0, 23.4, 26.4, 26.8, 25.2, 22.4))
+    band = (np.abs(y - line) < 5.5) & (v[:, 2] > 30) & (x_all < 54) & ~skin.hidden
+    hold = (y < 1) | (y > 86) | (v[:, 2] < -2)
     for name in ("eye_upper", "eye_lower"):
-        rings = skin.labels[name][:8].ravel()
+        rings = skin.labels[name][: 8 if name == "eye_lower" else 7].ravel()
         hold[rings] = hold[skin.mirror[rings]] = True
 
     def field(at: np.ndarray, dx: np.ndarray, dy: np.ndarray, out: np.ndarray) -> np.ndarray:
         moves = skin.slide(at, np.stack([dx, dy, 0 * dx], axis=1)) + out[:, None] * skin.normals[at]
         return skin.drag([(at, moves)], hold)
 
+    def folded(depth: np.ndarray) -> np.ndarray:
+        return -(depth * (v[:, 2] > 20) * ~skin.hidden)[:, None] * skin.normals
+
     sided = np.flatnonzero(band)
     x = v[sided, 0]
     inner, outer = ramp(x, 48, 12) * ramp(x, -9, 9), ramp(x, 4, 38)
-    down = field(sided, -3.0 * inner, -7.5 * ramp(x, -8, 10) * ramp(x, 62, 36), 1.5 * inner)
+    down = field(sided, -2.6 * inner, -6.4 * ramp(x, -8, 10) * ramp(x, 62, 36), 1.2 * inner)
     raised = field(sided, 0.6 * outer, 8.5 * outer * ramp(x, 74, 48), 0.6 * outer)
     near = ramp(x_all[sided], 46, 10)
     middle = field(sided, 0.2 * near * np.sign(x), 9.0 * near, 0.7 * near)
-    return {"browDownLeft": down, "browOuterUpLeft": raised, "browInnerUp": middle}
+    furrows = forehead_depth(v[:, 0], y)
+    return {
+        "browDownLeft": down + folded(1.4 * frown_depth(v[:, 0], y)),
+        "browOuterUpLeft": raised + folded(0.85 * furrows * ramp(v[:, 0], 8, 24)),
+        "browInnerUp": middle + folded(1.1 * furrows * ramp(x_all, 34, 16)),
+    }
 
 
 def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Float[np.ndarray, "V 3"]]:
@@ -142,10 +152,10 @@ def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Floa
         puff += 10.5 * swell[:, None] * (0.75 * n + 0.25 * np.array([sign, 0, 0.4]))
     puff += 2.2 * (skin.bell((0, -44, 74), 12.0) + 0.8 * skin.bell((0, -70, 70), 12.0))[:, None] * n
     for side in ("upper", "lower"):  # lips stay shut: they follow their common line
-        for row in range(3, BORDER + 1):
+        for row in range(LINING, BORDER + 1):
             at = skin.lips(side, row)
             u = skin.along(at)
-            puff[at] = np.stack([-0.8 * u, 0 * u, 1.2 + 1.8 * u**2], axis=1) * min(1.0, (row - 1) / 3)
+            puff[at] = np.stack([-0.8 * u, 0 * u, 1.2 + 1.8 * u**2], axis=1) * min(1.0, (row - LINING + 2) / 3)
     apple = _patch(skin, (37, -30, 60), 11.0)
     weight = hump(np.linalg.norm(v[apple] - [37, -30, 60], axis=1), 0, 14)
     moves = skin.slide(apple, weight[:, None] * [0.8, 7.5, 0.0]) + 4.2 * weight[:, None] * n[apple]
@@ -175,13 +185,13 @@ def _sneer(skin: Skin) -> np.ndarray:
         (np.setdiff1d(fold, wing), np.tile([0.8, 5.0, 2.2], (len(np.setdiff1d(fold, wing)), 1))),
         (root, np.tile([-0.6, -1.6, 0.0], (len(root), 1)) + 1.6 * n[root]),
     ]
-    for row in range(4, BORDER + 1):
+    for row in range(LINING + 1, BORDER + 1):
         at = skin.lips("upper", row)
         lift = (1.2 + 1.1 * RED.get(row, 0.0)) * hump(u, 0.42, 0.42) * (1 - ramp(u, 0.65, 1.0))
         handles.append((at, np.stack([0 * u, lift, 0.2 * lift], axis=1)))
     hold = (v[:, 0] < 1.5) & (v[:, 1] > -42) | (v[:, 1] < -62) | (v[:, 1] > 24) | (v[:, 0] > 42) | (v[:, 2] < 30)
     for side in ("upper", "lower"):
-        for row in range(4 if side == "upper" else BORDER + 4):
+        for row in range(LINING + 1 if side == "upper" else BORDER + 4):
             hold[skin.lips(side, row)] = True
     for name in ("eye_upper", "eye_lower"):
         hold[skin.labels[name].ravel()] = True

@@ -6,7 +6,7 @@ import numpy as np
 
 from mien.rigs.mo.deform import Skin
 from mien.rigs.mo.piece import Piece
-from mien.rigs.mo.rings import BORDER, CONTACT, RED
+from mien.rigs.mo.rings import BORDER, CONTACT, LINING, RED
 
 __all__ = ["make_groups"]
 
@@ -40,7 +40,7 @@ def make_groups(skin: Skin, pieces: list[Piece], starts: Mapping[str, int]) -> d
     for side in ("upper", "lower"):
         groups[f"lip_{side}"] = np.unique(np.concatenate([skin.lips(side, row) for row in RED]))
         groups[f"lip_margin_{side}"] = skin.lips(side, CONTACT)
-        groups[f"mouth_{side}"] = np.unique(np.concatenate([skin.lips(side, row) for row in range(3, BORDER + 1)]))
+        groups[f"mouth_{side}"] = np.unique(np.concatenate([skin.lips(side, row) for row in range(LINING, BORDER + 1)]))
         groups[f"teeth_{side}"] = starts["teeth"] + of["teeth"].labels[side]
     for name in ("crowns", "gums"):
         groups[name] = starts["teeth"] + of["teeth"].labels[name]

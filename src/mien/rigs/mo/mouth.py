@@ -6,14 +6,14 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.rigs.mo.deform import Handles, Skin, hump, ramp
-from mien.rigs.mo.rings import CONTACT, RED
+from mien.rigs.mo.rings import CONTACT, LINING, MOUTH_WIDTH, RED, lip_line
 
 __all__ = ["Move", "lip_field", "mouth_correctives", "mouth_shapes"]
 
 Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(position along the lip in [-1, 1], row offset as in `rings.RED`) -> displacements [N, 3] mm."""
 
-_GIVES = {3: 0.0, 4: 0.1, 5: 0.55}
+_GIVES = {LINING: 0.0, LINING + 1: 0.1, LINING + 2: 0.55}
 """How far the rows behind the lips follow them backwards: there is little room before the teeth."""
 
 
@@ -21,7 +21,7 @@ def lip_field(skin: Skin, upper: Move, lower: Move, *, extra: Handles | None = N
     """The skin's field when the lips' rows move as told; cavity at rest, cheeks and chin follow."""
     handles: Handles = []
     for side, move in (("upper", upper), ("lower", lower)):
-        for row, share in ((3, 0.5), (4, 0.9), (5, 1.0), *((row, 1.0) for row in RED)):
+        for row, share in ((LINING, 0.5), (LINING + 1, 0.9), (LINING + 2, 1.0), *((row, 1.0) for row in RED)):
             at = skin.lips(side, row)
             u = skin.along(at)
             joined = share + (1 - share) * 0.7 * np.abs(u[:, None]) ** 3  # the corner is one thing, inside and out
@@ -35,7 +35,7 @@ def lip_field(skin: Skin, upper: Move, lower: Move, *, extra: Handles | None = N
     v = skin.v
     hold = (v[:, 1] > -20) | (v[:, 1] < -96) | (v[:, 2] < -5) | skin.near(((0, -25, 82), 13.0))
     for side in ("upper", "lower"):
-        for row in (0, 1, 2):
+        for row in range(LINING):
             hold[skin.lips(side, row)] = True
     return skin.drag(handles, hold)
 
@@ -71,14 +71,14 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
     def same(move: Move, extra: Handles | None = None) -> np.ndarray:
         return lip_field(skin, move, move, extra=extra)
 
-    apple = _bump(skin, (40, -33, 57), 15, (2.0, 4.2, 1.8))
+    apple = _bump(skin, (40, -33, 57), 16, (2.6, 4.8, 3.2))
 
     def corner_up(side: str) -> Move:  # a bow, not a wedge; stretched lips thin out
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             width = _left(u, 1.2)
-            sag = _vector(0.0, 9.2 * _left(u, 2.6) - 0.5 * hump(u, 0.15, 0.4), 0.0)
+            sag = _vector(0.0, 9.0 * _left(u, 2.8) + 0.6 * hump(u, 0.0, 0.35), 0.0)
             thin = 0.16 * width * (1 - u**4)
-            return sag + _vector(8.2, 0.0, 0.0) * width[:, None] + thin[:, None] * _toward_line(skin, side, r)
+            return sag + _vector(8.0, 0.0, 0.0) * width[:, None] + thin[:, None] * _toward_line(skin, side, r)
 
         return move
 
@@ -135,9 +135,9 @@ def _parting(skin: Skin) -> dict[str, np.ndarray]:
 def _central(skin: Skin) -> dict[str, np.ndarray]:
     def funnel(way: float) -> Move:
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
-            open_by = way * (4.8 if way > 0 else 6.0) * np.clip(1 - u**2, 0, 1) ** 0.6
+            open_by = way * (4.8 if way > 0 else 6.0) * np.sqrt(np.clip(1 - u**2, 0, 1)) + _level(u, 0.8)
             out = 6.5 * np.clip(1 - 0.65 * u**2, 0, 1) + 0.8 * (1 - r)
-            return _vector(-6.0 * u, open_by + way * 0.6 * (r - 1) * (1 - u**2), out)
+            return _vector(-8.0 * u, open_by + way * 0.6 * (r - 1) * (1 - u**2), out)
 
         return move
 
@@ -145,8 +145,9 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             full = np.clip(1 - u**2, 0, 1)
             # narrow lips are round: what was the middle of a wide bow gives, what was beside it swells
-            swell = way * r * (0.9 * full + 0.8 * (hump(np.abs(u), 0.6, 0.25) - (way < 0) * hump(u, 0, 0.25)))
-            return _vector(-9.5 * np.sin(np.pi / 2 * u), swell, 8.0 * (1 - 0.5 * u**2) - 0.7 * r * full)
+            swell = way * r * (0.9 * full + 0.6 * hump(np.abs(u), 0.55, 0.3))
+            out = 8.0 * (1 - 0.5 * u**2) - 0.7 * r * full
+            return _vector(-9.5 * np.sin(np.pi / 2 * u), swell + _level(u, 0.85), out)
 
         return move
 
@@ -201,6 +202,12 @@ def mouth_correctives(skin: Skin) -> dict[tuple[str, str], Float[np.ndarray, "V 
         ("mouthPressLeft", "mouthRollLower"): lip_field(skin, _resting, unpressed("lower"), slide=0.0),
         ("jawOpen", "mouthSmileLeft"): lip_field(skin, bared, bow, slide=0.5),
     }
+
+
+def _level(u: np.ndarray, share: float) -> np.ndarray:
+    """Lift [mm] that straightens the line of the lips by a share: what is rounded is no bow."""
+    line = lip_line(MOUTH_WIDTH * u)
+    return share * (float(lip_line(np.array(0.6 * MOUTH_WIDTH))) - line)
 
 
 def _corner(u: np.ndarray) -> np.ndarray:

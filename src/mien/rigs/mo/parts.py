@@ -17,14 +17,14 @@ __all__ = [
     "make_teeth",
     "make_tongue",
     "paired",
-    "tongue_height",
+    "tongue_out",
 ]
 
-IRIS_ANGLE = np.radians(27.0)
-_EYE_RINGS = np.radians([4, 8, 10.6, 11.6, 13.6, 16.5, 19.5, 22.5, 25, 26.6, 28.4, 33, 42, 55, 74])
+IRIS_ANGLE = np.radians(29.8)
+_EYE_RINGS = np.radians([4.5, 9, 12.8, 13.8, 15.4, 18.2, 21.4, 24.6, 27.6, 29.4, 31.2, 36, 44, 56, 74])
 _LIMBUS = 9
 """Ring of the iris's rim."""
-_EYE_SEGMENTS = 44
+_EYE_SEGMENTS = 36
 _CATCHLIGHTS = (((-0.24, 0.30), 4.0), ((0.20, -0.24), 1.6))
 """The lamp's mirror image on a cornea: x and y of its direction from the eye's centre, radius [deg]."""
 
@@ -104,13 +104,13 @@ def make_catchlights() -> Piece:
 
 def _eye_tint(angle: np.ndarray, d: np.ndarray) -> np.ndarray:
     degrees = np.degrees(angle)
-    stops = [0, 10.7, 11.5, 13.6, 16.5, 22.5, 25, 26.7, 28.5, 45, 80]
+    stops = [0, 12.9, 13.7, 15.6, 18.4, 24.7, 27.6, 29.5, 31.3, 46, 80]
     red = [0.02, 0.02, 0.26, 0.58, 0.52, 0.36, 0.20, 0.13, 0.93, 0.91, 0.80]
     green = [0.02, 0.02, 0.15, 0.38, 0.31, 0.20, 0.11, 0.08, 0.92, 0.88, 0.66]
     blue = [0.03, 0.03, 0.06, 0.16, 0.12, 0.08, 0.06, 0.06, 0.91, 0.85, 0.62]
     tint = np.stack([np.interp(degrees, stops, c) for c in (red, green, blue)], axis=1)
     around = np.arctan2(d[:, 1], d[:, 0])
-    iris = (degrees > 11) & (degrees < 26)
+    iris = (degrees > 13.2) & (degrees < 28.6)
     fibres = 1 + 0.13 * np.cos(11 * around + 0.7) + 0.09 * np.cos(19 * around + 2.1)
     low = 1.0 - 0.62 * d[:, 1] / np.sin(IRIS_ANGLE)  # light gathers low in an iris
     shadow = 1 - 0.30 * np.clip((d[:, 1] - 0.20) / 0.30, 0, 1)  # of the upper lid and its lashes
@@ -179,59 +179,85 @@ def make_teeth(front: float) -> Piece:
     )
 
 
-def tongue_height(along: np.ndarray | float) -> np.ndarray:
-    """Height [mm] of the tongue's middle from root (0) to tip (1): so high that it can leave between the teeth."""
-    return -70.0 + 10.5 * np.clip(2.2 * np.asarray(along), 0, 1)
+_TONGUE_REST = ((0.0, 0.3, 0.6, 0.85, 1.0), (-69.0, -60.8, -58.2, -57.9, -57.8), (20.0, 30.0, 39.5, 45.6, 50.5))
+_TONGUE_OUT = (
+    (0.0, 0.3, 0.52, 0.70, 0.86, 1.0),
+    (-69.0, -63.0, -64.35, -64.15, -66.4, -70.9),
+    (22.0, 45.0, 62.0, 76.0, 88.0, 95.0),
+)
+"""Middle line of the tongue, from root (0) to tip (1), and its y and z [mm]: at rest behind the upper teeth, and out
+between teeth that `build.TONGUE_JAW` has opened, over the lower lip."""
+
+
+def _middle(line: tuple[tuple[float, ...], ...], s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(y, z) [N, 2] of a middle line, and its upward normals."""
+    from scipy.interpolate import PchipInterpolator
+
+    curve = PchipInterpolator(line[0], np.stack(line[1:], axis=1))
+    along = curve.derivative()(s)
+    return curve(s), np.stack([along[:, 1], -along[:, 0]], axis=1) / np.linalg.norm(along, axis=1, keepdims=True)
 
 
 def make_tongue() -> Piece:
-    """A rounded tongue that rests behind the upper teeth; label "along" is 0 at the root, 1 at the tip."""
-    segments, stations = 14, 13
-    rows = []
-    s = np.linspace(0, 1, stations)
+    """A rounded tongue whose tip rests behind the upper teeth; label "along" is 0 at the root, 1 at the tip."""
+    segments, stations = 16, 13
+    s = np.sin(0.5 * np.pi * np.linspace(0, 1, stations)) ** 1.1
     turn = np.arange(segments) / segments * 2 * np.pi + np.pi / 2
-    for t in s:
-        width = 13.0 * np.sqrt(max(1 - (max(t - 0.35, 0) / 0.66) ** 2.4, 0.0)) * (0.85 + 0.15 * min(t / 0.3, 1)) + 0.3
-        thick = 5.5 * np.sqrt(max(1 - (max(t - 0.2, 0) / 0.81) ** 2, 0.0)) + 0.2
-        across, up = np.cos(turn), np.sin(turn)
-        groove = -1.3 * np.exp(-((across / 0.28) ** 2)) * (up > 0) * np.sin(np.pi * min(1.0, t * 1.05))
-        y = (3.0 * np.sin(np.pi * t) + thick * up + groove) * (1 - 0.25 * t) + tongue_height(t)
-        rows.append(np.stack([width * across, y, np.full(segments, 20.0 + 34.5 * t)], axis=1))
+    across, up = (np.sign(c) * np.abs(c) ** 0.8 for c in (np.cos(turn).round(9), np.sin(turn).round(9)))
+    width = 12.4 * np.sqrt(np.clip(1 - np.clip((s - 0.38) / 0.622, 0, 1) ** 2.2, 0, 1))
+    flat = 1 - 0.5 * np.clip((s - 0.4) / 0.4, 0, 1) ** 1.5  # a tip that fits between the teeth
+    thick = 7.0 * (1 - 0.46 * s) * flat * np.sqrt(np.clip(1 - np.clip((s - 0.25) / 0.752, 0, 1) ** 2.4, 0, 1))
+    groove = np.exp(-((across / 0.3) ** 2)) * (up > 0) * 0.2 * np.sin(np.pi * s)[:, None]
+    (centre, _), along = _middle(_TONGUE_REST, s), np.repeat(s, segments)
+    y = centre[:, :1] + thick[:, None] * (up - groove)
+    rows = np.stack([width[:, None] * across, y, np.repeat(centre[:, 1:], segments, axis=1)], axis=-1)
     index = np.arange(stations * segments).reshape(stations, segments)
     tip = len(index) * segments
     fan = np.stack([index[-1], np.roll(index[-1], -1), np.full(segments, tip)], axis=1)
-    vertices = np.concatenate([*rows, [[0.0, float(tongue_height(1.0)), 55.1]]])
-    along = np.append(np.repeat(s, segments), 1.0)
-    tint = (0.80 + 0.20 * along)[:, None] * np.ones(3)
+    vertices = np.concatenate([rows.reshape(-1, 3), [[0.0, centre[-1, 0], centre[-1, 1] + 0.15]]])
+    along = np.append(along, 1.0)
+    low = np.append(np.tile(up, stations), 0.0)
+    tint = (0.76 + 0.20 * along + 0.04 * low)[:, None] * np.ones(3)
+    tint[: len(s) * segments : segments] *= 0.93  # the groove
     return Piece(
         name="tongue",
         vertices=vertices,
         triangles=np.concatenate([grid(index, closed=True), fan]),
         mirror=mirror_by_position(vertices),
-        color=(0.86, 0.47, 0.47),
+        color=(0.90, 0.48, 0.47),
         tint=tint,
-        roughness=0.45,
+        roughness=0.4,
         labels={"along": along},
     )
 
 
+def tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
+    """Displacements: the tongue passes between the teeth, where it is thin, and hangs over the lower lip."""
+    s, v = tongue.labels["along"], tongue.vertices
+    (rest, _), (line, normal) = _middle(_TONGUE_REST, s), _middle(_TONGUE_OUT, s)
+    high = (v[:, 1] - rest[:, 0]) * np.interp(s, (0, 0.4, 0.55, 0.8, 1), (1.0, 0.46, 0.5, 0.9, 1.3))
+    goal = line + high[:, None] * normal + (v[:, 2] - rest[:, 1])[:, None] * [0, 1]
+    return np.stack([v[:, 0] * np.interp(s, (0, 0.5, 0.8), (1.0, 0.9, 1.0)), goal[:, 0], goal[:, 1]], axis=1) - v
+
+
 def make_brows() -> Piece:
-    """Soft ribbons on the brow ridge, thick inside and tapering out."""
-    s = np.linspace(0, 1, 15)
-    x = 11.5 + 37.0 * s
-    y = 22.5 + 6.5 * np.sin(np.pi * (0.12 + 0.60 * s)) - 2.2
-    tall = 3.1 * np.clip(np.sin(np.pi * np.clip(s * 0.88 + 0.12, 0, 1)) ** 0.55, 0.08, None) * (1.05 - 0.45 * s)
-    tall[:3] *= [0.35, 0.80, 0.95]
+    """Soft, raised ribbons along the brow ridge: full and round inside, tapering out."""
+    from scipy.interpolate import PchipInterpolator
+
+    s = np.sin(0.5 * np.pi * np.linspace(-0.93, 1, 15)) * 0.5 + 0.5
+    x = 11.0 + 38.5 * s
+    y = PchipInterpolator((0, 0.22, 0.55, 0.8, 1.0), (23.4, 25.0, 26.8, 25.6, 22.4))(s)
+    tall = 3.5 * PchipInterpolator((0, 0.05, 0.2, 0.5, 0.8, 1), (0.50, 0.74, 0.92, 0.92, 0.62, 0.12))(s)
     rows = []
-    for across, lift in ((-1.0, -0.6), (-0.72, 1.2), (0.0, 2.0), (0.72, 1.2), (1.0, -0.6)):
-        lean = 1.4 * across * (1 - s)  # the inner end leans up
-        flat = np.stack([x - 0.5 * lean, y + across * tall], axis=1)
+    for across, lift in ((-1.0, -0.8), (-0.74, 1.3), (0.0, 2.3), (0.74, 1.3), (1.0, -0.8)):
+        lean = 0.8 * across * (1 - s) * np.clip(s / 0.1, 0, 1)  # the inner end leans up, and is round
+        flat = np.stack([x - lean + 2.4 * across**2 * np.clip(1 - s / 0.09, 0, 1), y + across * tall], axis=1)
         start = np.concatenate([flat, np.full((len(flat), 1), 160.0)], axis=1)
         skin = march(start, np.tile([0.0, 0.0, -1.0], (len(flat), 1)), outward=False)
-        rows.append(skin + gradient(skin) * (lift * np.where((s == 0) | (s == 1), 0.25, 1.0))[:, None])
+        rows.append(skin + gradient(skin) * (lift * np.clip(tall / 2.2, 0.3, 1))[:, None])
     index = np.arange(5 * len(s)).reshape(5, len(s))
-    fray = 0.9 + 0.1 * np.cos(np.arange(5 * len(s)) * 2.4)
-    return paired("brows", np.concatenate(rows), grid(index), (0.23, 0.14, 0.10), fray[:, None] * np.ones(3), 0.8)
+    shade = np.repeat([0.80, 0.88, 0.95, 1.0, 0.92], len(s)) * (0.94 + 0.06 * np.cos(np.arange(5 * len(s)) * 2.4))
+    return paired("brows", np.concatenate(rows), grid(index), (0.36, 0.225, 0.155), shade[:, None] * np.ones(3), 0.75)
 
 
 def make_lashes(margin: Float[np.ndarray, "N 3"]) -> Piece:

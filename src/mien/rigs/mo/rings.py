@@ -3,12 +3,13 @@
 import numpy as np
 from jaxtyping import Float
 
-from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, LID, gradient, march
+from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, LID, gradient, march, settle
 
 __all__ = [
     "BORDER",
     "CONTACT",
     "EYE_STEPS",
+    "LINING",
     "MOUTH_STEPS",
     "MOUTH_WIDTH",
     "RED",
@@ -24,13 +25,16 @@ EYE_STEPS = 21
 """Intervals of a lid's margin, corner to corner."""
 MOUTH_STEPS = 15
 """Intervals of half a lip, midline to corner."""
-CONTACT, BORDER = 6, 10
-"""Rows of `mouth_rings`: where the lips meet, and where their red ends."""
-RED = {6: 0.0, 7: 0.46, 8: 1.0, 9: 1.6, 10: 2.0}
+LINING, CONTACT, BORDER = 5, 8, 12
+"""Rows of `mouth_rings`: the first behind the lips (those below it line the cavity), where the lips meet, and where
+their red ends."""
+RED = {CONTACT: 0.0, CONTACT + 1: 0.46, CONTACT + 2: 1.0, CONTACT + 3: 1.6, BORDER: 2.0}
 """How far out a row of the lips lies: 0 where they meet, 1 on the ridge, 2 at the border."""
 MOUTH_WIDTH = 22.0
 """Half width of the mouth [mm]."""
-_INNER, _OUTER = -15.5, 16.5
+_THROAT = 13.0
+"""Depth (z) of the mouth's last row [mm]."""
+_INNER, _OUTER = -15.6, 17.4
 """x of the lids' corners from the eye's centre [mm]."""
 
 
@@ -70,8 +74,8 @@ def eye_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
     s = ring_parameter()
     x = _INNER + (_OUTER - _INNER) * s
     margins = (
-        _corner_line(s) + np.radians(26.5) * _skew(s, 0.47) ** 0.70,
-        _corner_line(s) - np.radians(25.0) * _skew(s, 0.54) ** 0.85,
+        _corner_line(s) + np.radians(30.0) * _skew(s, 0.47) ** 0.64,
+        _corner_line(s) - np.radians(27.0) * _skew(s, 0.54) ** 0.72,
     )
     radius = EYE_RADIUS + LID
     out: list[list[np.ndarray]] = []
@@ -86,7 +90,9 @@ def eye_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
         rows += [_roll(flat + 2.0 * away) * (EYE_RADIUS + 0.4), _roll(flat + 0.15 * away) * (EYE_RADIUS + 0.35), edge]
         for offset in (1.1, 2.4, 4.0, 5.8) if side > 0 else (1.1, 2.6, 4.8, 7.5):
             ray = _roll(flat + offset * nasal[:, None] * away)
-            skin = march(np.tile(EYE_CENTRE, (len(ray), 1)), ray) - EYE_CENTRE
+            # not where the ray leaves the head: towards the nose it leaves late, far from the lid
+            far = np.linalg.norm(rows[-1], axis=1, keepdims=True)
+            skin = settle(EYE_CENTRE + ray * far) - EYE_CENTRE
             if offset < 3:  # the margin itself keeps to the lid's sphere
                 skin += (ray * radius - skin) * (1 - offset / 3.5)
             rows.append(skin)
@@ -114,21 +120,21 @@ def _roll(flat: np.ndarray) -> np.ndarray:
 def lip_line(x: np.ndarray) -> np.ndarray:
     """Height [mm] where the lips meet: a slight bow, corners turned up for a friendly rest."""
     t = np.abs(x) / MOUTH_WIDTH
-    return -57.5 - 0.9 * np.cos(np.pi * np.clip(t * 1.6, 0, 1)) + 2.7 * t**3
+    return -57.5 - 0.8 * np.cos(np.pi * np.clip(t * 1.6, 0, 1)) + 2.5 * t**2.5
 
 
 def _borders(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Height of the upper and lower lip's red over the lip line [mm] at t = |x| / half width."""
-    taper = np.clip(1 - t**2.2, 0, 1) ** 0.75
+    taper = np.clip(1 - t**3, 0, 1) ** 0.7
     bow = 1 + 0.16 * np.exp(-(((t - 0.2) / 0.14) ** 2)) - 0.10 * np.exp(-((t / 0.09) ** 2))
-    return 5.4 * taper * bow, 7.4 * np.clip(1 - t**2.6, 0, 1) ** 0.8
+    return 5.4 * taper * bow, 7.4 * np.clip(1 - t**3, 0, 1) ** 0.75
 
 
 def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
     """(upper, lower) rows of half the mouth's rings, each [MOUTH_STEPS + 1, 3], midline to left corner.
 
-    Rows 0-5 go from the throat to the inside of the lips, row 6 (`CONTACT`) is where the lips meet, rows 7-10 the red
-    of the lips up to its `BORDER`, the rest skin.
+    Rows go from the throat through the cavity (from `LINING` on behind the lips) to where the lips meet (`CONTACT`),
+    over the red of the lips to its `BORDER` and onto the skin.
     """
     t = np.sin(0.5 * np.pi * np.linspace(0, 1, MOUTH_STEPS + 1)) ** 0.92
     x = MOUTH_WIDTH * t
@@ -143,7 +149,7 @@ def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
         ridge = {0.24: 0.62, 0.52: 1.0, 0.8: 0.72}
         for share in (0.24, 0.52, 0.8, 1.0):
             level = ridge[share] * full * swell if share in ridge else 0.25 * swell
-            push = 1.3 * share**1.3
+            push = 2.0 * share**1.1
             rows.append(_front(np.stack([x + push * corner, line + side * share * height], 1), level))
         away = _outward(x, side * (height + 2.0))
         for offset, level in ((2.4, -0.5), (5.2, -0.5 if side < 0 else -0.2), (9.0, 0.0)):
@@ -163,14 +169,20 @@ def _outward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _inside(contact: np.ndarray, side: float, t: np.ndarray) -> list[np.ndarray]:
-    """Rows behind the lips, throat first: (x scale, lift [mm], depth [mm], or an absolute depth for the cavity)."""
+    """Rows behind the lips, throat first. Columns crowd at the lips' corner; farther in that would be all slivers."""
+    even = np.linspace(0, 1, len(t))
     rows = []
-    flat = np.clip(1 - t**4, 0, 1)
-    for scale, lift, back in ((1.0, 0.15, 3.0), (0.99, 2.2, 6.5), (1.0, 7.5, 8.0)):
-        rows.append(contact * [scale, 1, 1] + np.stack([0 * t, side * lift * flat, -back * (1 - 0.4 * t)], 1))
-    for width, lift, depth in ((24.0, 13.0, 46.0), (22.0, 13.0, 26.0), (9.0, 5.0, 12.0)):
-        y = (-59.0 if depth > 15 else -62.0) + side * lift * np.clip(1 - t**3, 0, 1)
-        rows.append(np.stack([width * t, y, np.full_like(t, depth)], 1))
+    for lift, back, share in ((0.15, 3.0, 0.1), (2.2, 6.5, 0.25), (7.5, 8.0, 0.45)):
+        s = (1 - share) * t + share * even
+        along = np.stack([np.interp(s, t, contact[:, k]) for k in range(3)], axis=1)
+        rows.append(along + np.stack([0 * s, side * lift * np.clip(1 - s**4, 0, 1), -back * (1 - 0.4 * s)], 1))
+    front = rows[-1][:, 2]
+    for k, (width, lift, share) in enumerate(
+        ((23.6, 11.5, 0.7), (24, 13.2, 1), (22.5, 13, 1), (18, 10.5, 1), (14, 7, 1))
+    ):
+        s = (1 - share) * t + share * even
+        y = -59.0 - 0.75 * k + side * lift * np.clip(1 - s**3, 0, 1)
+        rows.append(np.stack([width * s, y, front + (k + 1) / 5 * (_THROAT - front)], 1))
     return rows[::-1]
 
 

@@ -54,7 +54,8 @@ def head(points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
     d = _join(d, _ellipsoid(p, (0, -54, 22), (50, 38, 44)), 26)  # jaw
     d = _join(d, _ellipsoid(p, (0, -80.5, 55), (14, 11.5, 12.5)), 22)  # chin
     d = _join(d, _ellipsoid(p, (36, -34, 38), (23, 21, 22)), 22)  # cheeks
-    d = _join(d, _capsule(p, (0, -95, -24), (0, -165, -38), 31, 39), 22)  # neck
+    d = _join(d, _capsule(p, (0, -95, -24), (0, -165, -38), 31, 38), 18)  # neck
+    d = _join(d, _ellipsoid(p, (0, -172, -40), (84, 30, 42)), 34)  # shoulders begin
     d = _carve(d, _ellipsoid(p, (34, 2, 76), (23, 18, 18)), 18)  # eye sockets
     d = _join(d, _ellipsoid(p, (0, -56, 50), (23, 17, 21)), 14)  # muzzle
     d = _join(d, _capsule(p, (13, 25, 58), (44, 27, 42), 8, 6), 18)  # brow ridge
@@ -63,7 +64,7 @@ def head(points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
     nose = _join(nose, _ellipsoid(p, (0, -27, 81), (10.0, 8.8, 9.5)), 8)
     nose = _join(nose, _ellipsoid(p, (9.0, -29.5, 73.5), (5.6, 5.6, 7.0)), 6)
     d = _join(d, nose, 9)
-    return _carve(d, _ellipsoid(p, (4.8, -36.0, 78.0), (2.5, 2.6, 3.4)), 2.5)  # nostrils
+    return _carve(d, _ellipsoid(p, (4.9, -36.4, 77.6), (2.9, 3.4, 3.5)), 1.8)  # nostrils
 
 
 def gradient(points: Float[np.ndarray, "*batch 3"], step: float = 0.05) -> Float[np.ndarray, "*batch 3"]:

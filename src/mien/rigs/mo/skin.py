@@ -1,11 +1,13 @@
 """Mo's skin: structured rings at eyes and mouth, graded triangles between them, a lofted neck; mirrored from the left.
 
 The head is seen whole from one point, so its triangles are the convex hull of the directions of its vertices (the
-Delaunay triangulation on the sphere); the holes inside the rings and the neck are left out.
+Delaunay triangulation on the sphere), with edges flipped where the surface is seen at a grazing angle; the holes inside
+the rings and the neck are left out.
 """
 
 import numpy as np
 
+from mien.rigs.mo.creases import beside_creases, crease_points
 from mien.rigs.mo.piece import Piece, grid
 from mien.rigs.mo.rings import eye_rings, mouth_rings
 from mien.rigs.mo.sculpt import EYE_CENTRE, ORIGIN, march, settle
@@ -16,10 +18,11 @@ NECK_STEPS = 18
 """Intervals of half the neck's loop."""
 _FIRST_LOOP = ((0, -100, 34), (46, -80, -18), (0, -68, -84))
 """Front, side and back of the loop [mm] where the directions end and the neck's loft begins."""
-_LAST_LOOP = ((0, -141, 5), (41, -141, -34), (0, -141, -76))
+_LAST_LOOP = ((0, -144, 6), (58, -144, -36), (0, -144, -80))
 _SIZES: tuple[tuple[tuple[float, float, float], float, float], ...] = (
     ((0, -30, 82), 1.9, 0.16),  # nose tip and nostrils
     ((9, -31, 73), 1.9, 0.16),
+    ((4.9, -36, 77), 1.5, 0.20),
     ((0, 0, 66), 3.0, 0.18),
     ((34, 0, 66), 2.6, 0.17),
     ((0, -57, 72), 3.0, 0.17),
@@ -73,6 +76,11 @@ def _scatter(fixed: np.ndarray, loop: np.ndarray, holes: list[np.ndarray]) -> np
     turn = i * np.pi * (3 - np.sqrt(5))
     rays = np.stack([np.abs(np.sqrt(1 - z * z) * np.cos(turn)), np.sqrt(1 - z * z) * np.sin(turn), z], 1)
     rays = rays[np.argsort((i * 0.6180339887498949) % 1.0, kind="stable")]
+    # what is seen at a grazing angle, the nose from below, needs darts of its own
+    nose = np.array([4.0, -16.5, 78.0]) + np.stack(
+        [9 * rays[:3000, 0] - 4.0, 4 * rays[:3000, 1], 0 * rays[:3000, 2]], 1
+    )
+    rays = np.concatenate([rays, nose / np.linalg.norm(nose, axis=1, keepdims=True)])
     # above the neck's loop: compare elevations at the same azimuth
     below = loop - ORIGIN
     azimuth = np.arctan2(below[:, 0], below[:, 2])
@@ -169,6 +177,52 @@ def _hull(half: _Half, free: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
     return free[tri[np.lexsort(tri.T[::-1])]]
 
 
+def _flipped(v: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """The triangles with edges flipped until none has opposite angles over 180 degrees: Delaunay on the surface.
+
+    What is Delaunay as seen from inside the head is all slivers where the surface is seen at a grazing angle.
+    """
+    triangles = triangles.copy()
+    for _ in range(30):
+        ends = np.concatenate([triangles[:, [1, 2]], triangles[:, [2, 0]], triangles[:, [0, 1]]])
+        owner, tip = np.tile(np.arange(len(triangles)), 3), triangles.T.ravel()
+        edges, at, uses = np.unique(np.sort(ends, axis=1), axis=0, return_inverse=True, return_counts=True)
+        order = np.argsort(at, kind="stable")
+        first = np.cumsum(uses) - uses
+        inner = np.flatnonzero(uses == 2)
+        one, two = order[first[inner]], order[first[inner] + 1]
+        (i, j), a, b = ends[one].T, tip[one], tip[two]
+        angles = _angle(v, a, i, j) + _angle(v, b, i, j)
+        bad = np.flatnonzero(angles > np.pi + 1e-3)
+        known = {(int(p), int(q)) for p, q in edges}
+        touched = np.zeros(len(triangles), bool)
+        flips = 0
+        for k in bad[np.argsort(-angles[bad], kind="stable")].tolist():
+            pair = owner[one[k]], owner[two[k]]
+            made = np.array([[a[k], i[k], b[k]], [b[k], j[k], a[k]]])
+            new = (int(min(a[k], b[k])), int(max(a[k], b[k])))
+            if touched[list(pair)].any() or new in known or not _alike(v, triangles[list(pair)], made):
+                continue
+            triangles[list(pair)] = made
+            touched[list(pair)] = True
+            known.add(new)
+            flips += 1
+        if not flips:
+            break
+    return triangles
+
+
+def _angle(v: np.ndarray, at: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    p, q = v[i] - v[at], v[j] - v[at]
+    return np.arctan2(np.linalg.norm(np.cross(p, q), axis=1), np.einsum("ij,ij->i", p, q))
+
+
+def _alike(v: np.ndarray, old: np.ndarray, new: np.ndarray) -> bool:
+    """Both new triangles face the way the old ones did."""
+    before, after = (np.cross(v[t[:, 1]] - v[t[:, 0]], v[t[:, 2]] - v[t[:, 0]]) for t in (old, new))
+    return bool((after @ before.sum(axis=0) > 0).all())
+
+
 def _straddled(triangles: np.ndarray, left: np.ndarray, count: int) -> np.ndarray:
     """Left halves of the quads whose diagonal runs across the symmetry plane: (middle, left, middle)."""
     ends: dict[int, list[int]] = {}
@@ -215,10 +269,9 @@ def make_skin() -> Piece:
     half.labels["neck"] = np.array([half.add(row) for row in rows])
     eye, mouth, loop = half.ring("eye")[:-1], half.ring("mouth"), half.labels["neck"][0]
     v = half.vertices
-    middle = np.concatenate(
-        [half.add(_midline(v[mouth[0]], v[loop[-1]])), half.add(_midline(v[mouth[-1]], v[loop[0]]))]
-    )
-    outer = np.concatenate([eye, mouth, loop, middle])
+    over, under = _midline(v[mouth[0]], v[loop[-1]]), _midline(v[mouth[-1]], v[loop[0]])
+    middle = np.concatenate([half.add(over[~beside_creases(over)]), half.add(under)])
+    outer = np.concatenate([eye, mouth, loop, middle, half.add(crease_points())])
     mouth_ring = np.concatenate([v[mouth], v[mouth[1:-1]][::-1] * [-1, 1, 1]])
     scattered = half.add(_scatter(half.vertices[outer], v[loop], [_rays(v[eye]), _rays(mouth_ring)]))
     free = np.concatenate([outer, scattered])
@@ -229,7 +282,9 @@ def make_skin() -> Piece:
         _relax(half, np.concatenate([hull, neck]), loose, rounds)
     hull = _hull(half, free, [eye, mouth, loop])
     neck = _facing(half.vertices, neck, np.array([0.0, -130, -32]))
+    hull = _flipped(half.vertices, hull)
     _relax(half, np.concatenate([hull, neck]), np.concatenate([half.labels["neck"][:-1].ravel(), loose]), 6)
+    hull = _flipped(half.vertices, hull)
     return _mirrored(half, np.concatenate([hull, neck, *_strips(half)]))
 
 

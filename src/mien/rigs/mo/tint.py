@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.rigs.mo.deform import Skin
+from mien.rigs.mo.rings import CONTACT, RED
 from mien.rigs.mo.sculpt import EYE_CENTRE
 
 __all__ = ["skin_tint"]
@@ -22,22 +23,22 @@ def skin_tint(skin: Skin) -> Float[np.ndarray, "V 3"]:
     def spot(centre: tuple[float, float, float], radius: float, power: float = 2.0) -> np.ndarray:
         return np.exp(-((np.linalg.norm(p - centre, axis=1) / radius) ** power))
 
-    stain(0.75 * spot((40, -34, 56), 17), (1.0, 0.80, 0.78))  # cheeks
+    stain(0.60 * spot((41, -33, 56), 17), (1.0, 0.79, 0.79))  # cheeks
     stain(0.55 * spot((0, -27, 90), 9), (1.0, 0.80, 0.77))  # tip of the nose
     stain(0.35 * spot((0, -84, 68), 12), (1.0, 0.85, 0.83))  # chin
     stain(0.40 * spot((34, 18, 62), 12), (0.95, 0.85, 0.83))  # under the brow
-    stain(0.95 * spot((4.8, -36.5, 78.5), 3.6, 4.0), (0.42, 0.27, 0.25))  # nostrils
+    stain(1.0 * spot((4.9, -35.2, 77.4), 2.7, 4.0), (0.36, 0.17, 0.15))  # nostrils
     stain(0.45 * (1 - np.clip((v[:, 1] + 128) / 34, 0, 1)) * (v[:, 1] < -94), (0.94, 0.86, 0.84))  # neck
     for side in ("upper", "lower"):
-        red = (0.86, 0.60, 0.60) if side == "upper" else (0.93, 0.66, 0.66)
-        for row, weight in ((6, 1.0), (7, 1.0), (8, 1.0), (9, 0.9), (10, 0.5)):
+        red = (0.87, 0.61, 0.61) if side == "upper" else (0.93, 0.67, 0.66)
+        for row, weight in zip(RED, (1.0, 1.0, 1.0, 0.8, 0.35), strict=True):
             at = skin.lips(side, row)
             t = np.abs(skin.along(at))
-            amount = weight * (1 - 0.5 * t**4)
-            deep = {6: 0.74, 7: 0.92}.get(row, 1.0)
+            amount = weight * (1 - 0.6 * t**6)
+            deep = {CONTACT: 0.76, CONTACT + 1: 0.93}.get(row, 1.0)
             tint[at] = tint[at] * (1 - amount[:, None] * (1 - np.asarray(red) * deep))
-        for row, level in ((5, 0.55), (4, 0.42), (3, 0.32), (2, 0.20), (1, 0.12), (0, 0.07)):
-            tint[skin.lips(side, row)] = np.array([1.0, 0.52, 0.52]) * level
+        for row, level in enumerate((0.07, 0.10, 0.13, 0.17, 0.22, 0.32, 0.42, 0.55)):
+            tint[skin.lips(side, row)] = np.array([1.0, 0.50, 0.50]) * level
     for side in ("upper", "lower"):
         rows = skin.labels[f"eye_{side}"]
         for row, color in ((4, (0.80, 0.60, 0.57)), (5, (0.95, 0.84, 0.81)), (3, (0.80, 0.52, 0.50))):

@@ -66,6 +66,18 @@ class Surface:
         return _on_border(self.triangles, len(self.vertices))
 
     @cached_property
+    def rim(self) -> Bool[np.ndarray, "N"]:
+        """Vertices of the longest line of border edges: where a neck or a mask ends, not lips or lids."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        count = len(self.vertices)
+        a, b = _border_edges(self.triangles, count).T
+        label = connected_components(coo_array((np.ones(len(a), bool), (a, b)), (count, count)), directed=False)[1]
+        length = np.bincount(label[a], np.linalg.norm(self.vertices[a] - self.vertices[b], axis=1), minlength=1)
+        return self.border & (label == length.argmax())
+
+    @cached_property
     def _tree(self) -> Any:
         from scipy.spatial import KDTree
 
@@ -133,12 +145,15 @@ def weld(
 
 
 def _on_border(triangles: Int[np.ndarray, "F 3"], count: int) -> Bool[np.ndarray, "V"]:
+    out = np.zeros(count, bool)
+    out[_border_edges(triangles, count)] = True
+    return out
+
+
+def _border_edges(triangles: Int[np.ndarray, "F 3"], count: int) -> Int[np.ndarray, "E 2"]:
     edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
     key, uses = np.unique(edges[:, 0].astype(np.int64) * count + edges[:, 1], return_counts=True)
-    out = np.zeros(count, bool)
-    out[key[uses == 1] // count] = True
-    out[key[uses == 1] % count] = True
-    return out
+    return np.stack(np.divmod(key[uses == 1], count), axis=1)
 
 
 def skin(rig: Rig) -> Surface:

@@ -15,6 +15,10 @@ _WIDTHS = (64, 32)
 """Hidden units of the first two layers; the third gives the classes."""
 
 
+_LEAST = 0.01
+"""Deviation of the first component that the others are at least taken to have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """Means over classes."""
@@ -48,7 +52,9 @@ class Classifier:
         mean = x.mean(axis=0)
         values, vectors = np.linalg.eigh((x - mean) @ (x - mean).T)
         order = np.argsort(values)[::-1][: min(components, len(x) - 1)]
-        scale = np.sqrt(np.maximum(values[order], 1e-9) / len(x))
+        deviation = np.sqrt(np.maximum(values[order], 1e-9) / len(x))
+        # A component in which real apexes hardly differ would blow up whatever a generator leaves there.
+        scale = np.maximum(deviation, _LEAST * deviation[0])
         axes = (x - mean).T @ vectors[:, order] / (np.sqrt(np.maximum(values[order], 1e-9)) * scale)
         features = (x - mean) @ axes
         rng = np.random.default_rng([0xC1, seed])

@@ -1,6 +1,6 @@
 """The paper's comparison in one command: the same data, batches and steps for every decoder, then bundles and figures.
 
-`python -m mien.systems.express.compare OUT [--preset cpu] [--data FOLDER]` writes the data when there is none, trains
+`python -m mien.systems.express.compare OUT [--preset cpu] [--data FOLDER]` writes what is missing of the data, trains
 identity, pca and plain into OUT/NAME/checkpoint.pt, exports each to OUT/NAME/bundle and measures all of them into
 OUT/figures.json. Killed and started again it goes on where it was; what is done is not done again. With `--ship` the
 bundles also go where mien looks for them: identity as `express`, the others as what `mien bench express` compares with.
@@ -10,15 +10,14 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from mien.core.errors import MienError
 from mien.io.atomic import write_whole
-from mien.runtime import Bundle
 from mien.synth.expressions import write_expressions
 from mien.systems.express.config import PRESETS, ExpressConfig
 from mien.systems.express.corpus import load_corpus
-from mien.systems.express.evaluate import OURS, RIVALS, baselines, bundle_predictor, error_table, f1_table
+from mien.systems.express.evaluate import OURS, RIVALS, Measured, bundle_predictor, error_table, held_out, measure
 from mien.systems.express.export import export
 from mien.systems.express.train import train
 
@@ -28,21 +27,23 @@ MODELS = ("identity", "pca", "plain")
 """In the order in which they train."""
 
 
-def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, object]]:
-    """Train, export and measure; `config.model` and `config.out` are set here. Raises MienError as `train` does."""
-    bundles: dict[str, Bundle] = {}
+def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
+    """Train, export and measure; `config.model` and `config.out` are set here.
+
+    Raises MienError as `train` does, and when no subject is held out to measure on.
+    """
+    corpus = load_corpus(config)
+    rows = held_out(corpus)
+    if not len(rows):
+        raise MienError(f"{config.data}: all its subjects train, none is left to measure on; lower train_subjects")
+    measured: dict[str, Measured] = {}
     for model in MODELS:
         own = replace(config, model=model, out=str(out / model))
-        checkpoint = train(own)
-        bundles[model] = export(checkpoint, out / model / "bundle", command=f"mien train express --model {model}")
-        print(f"{model}: trained and exported", flush=True)
-    corpus = load_corpus(config)
-    rows = np.flatnonzero(~corpus.train)
-    predictors = {model: bundle_predictor(bundle, corpus) for model, bundle in bundles.items()}
-    predictors |= baselines(corpus)
-    figures: dict[str, dict[str, object]] = {
-        "errors": dict(error_table(corpus, predictors, rows)),
-        "classifier": dict(f1_table(corpus, predictors, rows)),
+        bundle = export(train(own), out / model / "bundle", command=f"mien train express --model {model}")
+        measured[model] = measure(corpus, bundle_predictor(bundle, corpus), rows)
+        print(f"{model}: trained, exported and measured", flush=True)
+    figures: dict[str, dict[str, Any]] = {
+        "errors": error_table(corpus, measured, rows),
         "samples": {"sequences": len(rows), "subjects": len(set(corpus.subject[rows].tolist()))},
     }
     with write_whole(out / "figures.json") as temporary:
@@ -58,7 +59,8 @@ def ship(out: Path) -> None:
         place = RIVALS.parent / "weights" if model == OURS else RIVALS / model
         figures = {f"vertex_mm_{key}": round(value, 4) for key, value in errors[model].items() if key != "course"}
         command = f"mien train express --model {model}"
-        export(out / model / "checkpoint.pt", place, metrics=figures, command=command)
+        checkpoint = out / model / "checkpoint.pt"
+        export(checkpoint, place, metrics=figures, command=command, constants=model == OURS)
         print(f"wrote {place}")
 
 
@@ -74,11 +76,11 @@ def main() -> None:
     config = replace(PRESETS[chosen.preset], threads=chosen.threads, workers=0)
     config = replace(config, data=str(chosen.data or chosen.out / "data"))
     chosen.out.mkdir(parents=True, exist_ok=True)
-    if not Path(config.data).is_dir():
-        write_expressions(Path(config.data))
+    if chosen.data is None:
+        write_expressions(Path(config.data))  # leaves the subjects that are there, and makes those that a kill left out
     figures = compare(config, chosen.out)
     for name, row in figures["errors"].items():
-        print(f"{name:16} {row['total']:.4f} mm")  # pyright: ignore
+        print(f"{name:16} {row['total']:.4f} mm")
     if chosen.ship:
         ship(chosen.out)
 

@@ -20,7 +20,10 @@ __all__ = ["ExpressNet", "ExpressStep", "PcaDecoder"]
 
 
 class PcaDecoder(nn.Module):
-    """The paper's baseline: latent vector to coefficients of fixed blendshapes."""
+    """The paper's baseline: latent vector to coefficients of fixed blendshapes, the principal components of the data.
+
+    The basis is zeros until `load` fills it.
+    """
 
     basis: Tensor
 
@@ -28,6 +31,11 @@ class PcaDecoder(nn.Module):
         super().__init__()
         self.full = nn.Linear(latent, components)
         self.register_buffer("basis", torch.zeros(components, 3 * vertices))
+
+    def load(self, basis_CX: Tensor) -> None:
+        """Take the first of these blendshapes, as many as there is room for."""
+        count = min(len(basis_CX), len(self.basis))
+        self.basis[:count] = basis_CX[:count]
 
     def forward(self, z_ND: Tensor) -> Tensor:
         """[N, D] -> [V, N, 3]."""
@@ -85,6 +93,8 @@ class ExpressNet(nn.Module):
             self.person = nn.Linear(code, spec.LATENT, bias=False)
             latent += spec.LATENT
             self.local = LocalMaps()
+            # Broad movement is there from the first step; the spirals learn what blendshapes cannot.
+            self.broad = PcaDecoder(2 * spec.LATENT, spec.BROAD, hierarchy.counts[0])
         self.decoder: SpiralDecoder | PcaDecoder = (
             PcaDecoder(latent, components, hierarchy.counts[0])
             if model == "pca"
@@ -97,10 +107,20 @@ class ExpressNet(nn.Module):
             return z_ND
         return torch.cat([z_ND, self.motion(z_ND) * self.person(code_NE)], dim=1)
 
+    def fields(self, z_ND: Tensor) -> Tensor:
+        """What the decoder says of latents [V, N, 3 or fields]."""
+        y_VNC = self.decoder(z_ND)
+        return _added(y_VNC, self.broad(z_ND)) if self.knows_identity else y_VNC
+
+    def fields_step(self, z_D: Tensor) -> Tensor:
+        """Of one latent [V, 3 or fields]."""
+        y_VC = self.decoder.step(z_D)
+        return _added(y_VC, self.broad.step(z_D)) if self.knows_identity else y_VC
+
     def rest(self) -> Tensor:
-        """What the decoder says of the latent 0 [V, 3]; zero after it is taken off."""
+        """What the decoder says of the latent 0 [V, 3 or fields]; zero after it is taken off."""
         full = self.decoder.full
-        return self.decoder.step(torch.zeros(full.in_features, device=full.weight.device))
+        return self.fields_step(torch.zeros(full.in_features, device=full.weight.device))
 
     def forward(self, signal_BTK: Tensor, frames_BF: Tensor, code_BE: Tensor, shape_BVG: Tensor) -> Tensor:
         """Displacements [V, B, F, 3] mm of the chosen frames."""
@@ -109,9 +129,14 @@ class ExpressNet(nn.Module):
         count = frames_BF.shape[1]
         z_ND = self.latent(z_BFD.flatten(0, 1), code_BE.repeat_interleave(count, dim=0))
         # The latent 0 goes along as one more frame.
-        y_VN3 = self.decoder(torch.cat([z_ND, torch.zeros_like(z_ND[:1])]))
-        y_VBF3 = (y_VN3[:, :-1] - y_VN3[:, -1:]).unflatten(1, frames_BF.shape)
-        return self.local(y_VBF3, shape_BVG) if self.knows_identity else y_VBF3
+        y_VNC = self.fields(torch.cat([z_ND, torch.zeros_like(z_ND[:1])]))
+        y_VBFC = (y_VNC[:, :-1] - y_VNC[:, -1:]).unflatten(1, frames_BF.shape)
+        return self.local(y_VBFC, shape_BVG) if self.knows_identity else y_VBFC
+
+
+def _added(fields: Tensor, moved: Tensor) -> Tensor:
+    """The first three of the last axis more."""
+    return torch.cat([fields[..., :3] + moved, fields[..., 3:]], dim=-1)
 
 
 class ExpressStep(nn.Module):
@@ -140,5 +165,5 @@ class ExpressStep(nn.Module):
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(take) * torch.tanh(new)
         hidden = torch.sigmoid(give) * torch.tanh(cell)
         z = self.net.latent(hidden, own[0] if own else hidden)
-        y = (self.net.decoder.step(z[0]) - self.rest)[None]
+        y = (self.net.fields_step(z[0]) - self.rest)[None]
         return self.net.local.step(y, own[1]) if own else y, hidden, cell

@@ -50,9 +50,7 @@ class Express:
         them. Raises MienError as `generate` does."""
         given = self._checked(neutral)
         vertices = given[: len(self.mean)]
-        fixed: dict[str, np.ndarray] = {}
-        if self._knows_identity:
-            fixed = dict(zip(("code", "shape"), (x[None] for x in self.person(vertices)), strict=True))
+        fixed = self.person(vertices)
         stream = Stream(self._session)
         for row in signal:
             label = np.asarray(row, np.float32)
@@ -111,9 +109,11 @@ class Express:
         face = sequence.vertices[:, :count]
         return Wrinkles(face[0], self.topology.triangles, shapes)(face)
 
-    def person(self, neutral: Float[np.ndarray, "V 3"]) -> tuple[Float[np.ndarray, "E"], Float[np.ndarray, "V G"]]:
-        """What an identity-aware network is told of a face: its code and its local shape."""
-        return self._code(neutral), self._local(neutral)
+    def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
+        """What the network is told of a face, by input: its code and local shape, or nothing if it does not look."""
+        if not self._knows_identity:
+            return {}
+        return {"code": self._code(neutral)[None], "shape": self._local(neutral)[None]}
 
     def whole(self, moved: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "W 3"]:
         """Displacements of a full ICT head from those of its face: the rest follows by the weights that explain it."""
@@ -150,10 +150,23 @@ class Express:
             )
         if not np.isfinite(vertices).all():
             raise MienError("the neutral has a vertex that is no number; repair the mesh first")
+        stretch = self._edge_length(vertices) / self._edge_length(self.mean)
+        if not 1 / _ODD < stretch < _ODD:
+            raise MienError(
+                f"the neutral's edges are {stretch:.3g} times as long as the mean face's: its vertices are in another "
+                "order, or it is not in millimetres"
+            )
         return vertices
+
+    def _edge_length(self, vertices: np.ndarray) -> float:
+        """Median over the triangles' first edges [mm]."""
+        a, b = self.topology.triangles[:, 0], self.topology.triangles[:, 1]
+        return float(np.median(np.linalg.norm(vertices[a] - vertices[b], axis=1)))
 
 
 _FULL_ICT, _FACE_ICT = 26719, 9409
+_ODD = 3.0
+"""Heads differ in size by far less; a shuffled mesh has edges some twenty times as long, centimetres a tenth."""
 
 
 def _between(made: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 __all__ = [
     "ALIASES",
+    "BROAD",
     "CHANNELS",
     "EXPRESSIONS",
     "FACTOR",
@@ -43,6 +44,9 @@ LEVELS, FACTOR = 4, 5
 
 FIELDS = 6
 """Values per vertex that the identity-aware decoder ends on; a map of the neutral's takes them to 3."""
+
+BROAD = 16
+"""Blendshapes that the identity-aware decoder adds its fields to."""
 
 LOCAL = 12
 """Values of a neutral's local shape per vertex (`identity.LocalShape`)."""

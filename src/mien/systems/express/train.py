@@ -49,8 +49,9 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
     net = build_net(config, hierarchy, len(corpus.expressions))
     path = Path(config.out) / "checkpoint.pt"
     state = load_checkpoint(path, fabric.device)
-    if state is None and isinstance(net.decoder, PcaDecoder):
-        net.decoder.basis.copy_(torch.from_numpy(displacement_basis(corpus, config.components, seed=config.seed)))
+    blendshapes = [part for part in net.modules() if isinstance(part, PcaDecoder)]
+    if state is None and blendshapes:
+        blendshapes[0].load(torch.from_numpy(displacement_basis(corpus, config.components, seed=config.seed)))
     optimiser = torch.optim.Adam(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     net, optimiser = fabric.setup(net, optimiser)
     start = 0 if state is None else _resume(path, state, config, net.module, optimiser)
