@@ -117,11 +117,11 @@ def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config:
 
 
 def _drawn(codes: Codes, chooser: torch.Generator, config: CaptureConfig) -> Codes:
-    """A random batch of codes, four times as large as one of images."""
+    """A random batch of codes, eight times as large as one of images."""
     sizes = {"still": config.stills_per_batch, "window": config.sequences_per_batch, "one": config.portraits_per_batch}
     lengths = {"still": len(codes.still_NE), "window": len(codes.window_BTE), "one": len(codes.one_PE)}
     picks = {
-        kind: torch.randint(max(1, lengths[kind]), (4 * size if lengths[kind] else 0,), generator=chooser)
+        kind: torch.randint(max(1, lengths[kind]), (8 * size if lengths[kind] else 0,), generator=chooser)
         for kind, size in sizes.items()
     }
     picks["other"] = picks["one"]  # two views of one portrait
