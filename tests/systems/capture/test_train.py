@@ -34,7 +34,8 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(smoke: Captur
 
 
 def test_training_learns_the_landmarks_it_sees(smoke: CaptureConfig, tmp_path: Path) -> None:
-    config = replace(smoke, samples=60 * smoke.batch, landmark_share=0.5, out=str(tmp_path), save_every=60)
+    sizes = {"samples": 60 * smoke.batch, "save_every": 60, "head_samples": 800}
+    config = replace(smoke, **sizes, landmark_share=0.5, out=str(tmp_path))
     train(config)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["landmarks"] < 0.75 * rows[0]["landmarks"]
