@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mien.cli.synth import tile
+from mien.cli.synth import frame_rates, tile
+from mien.core import MienError
 
 from .conftest import Run
 
@@ -22,6 +23,15 @@ def test_tiles_stand_in_reading_order() -> None:
     grid = tile(images, 3)
     assert grid[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 4, 0]]
     assert tile(images[:2], 12).shape == (2, 4, 3)
+
+
+def test_frame_rates_are_one_number_or_a_range() -> None:
+    assert frame_rates("30") == (30.0, 30.0)
+    assert frame_rates("12-60") == (12.0, 60.0)
+    assert frame_rates("23.976") == (23.976, 23.976)
+    for senseless in ("fast", "12-60-90", "-30"):
+        with pytest.raises(MienError, match="--fps"):
+            frame_rates(senseless)
 
 
 def test_a_data_set_is_made_in_whole_shards_and_gone_on_with(run: Run, tmp_path: Path) -> None:

@@ -6,12 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import MienError
+from mien.core import ARKIT, MienError
 from mien.synth import dataset
-from mien.synth.dataset import FIELDS, MARGIN, SAMPLE_FIELDS, SIDE, ShardSettings, make_shard, write_dataset
+from mien.synth.dataset import (
+    FIELDS,
+    MARGIN,
+    SAMPLE_FIELDS,
+    SIDE,
+    ShardSettings,
+    frame_times,
+    make_shard,
+    sample_action,
+    write_dataset,
+)
 
-STILLS = ShardSettings(seed=5, per_shard=10, frames=1, fps=30.0, identities=(0, 50))
-TAKES = ShardSettings(seed=5, per_shard=2, frames=4, fps=30.0, identities=(7, 8))
+STILLS = ShardSettings(seed=5, per_shard=10, frames=1, fps=(30.0, 30.0), identities=(0, 50))
+TAKES = ShardSettings(seed=5, per_shard=2, frames=4, fps=(30.0, 30.0), identities=(7, 8))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +51,7 @@ def test_same_seed_same_bytes(stills: dict[str, np.ndarray]) -> None:
 
 
 def test_another_shard_differs(stills: dict[str, np.ndarray]) -> None:
-    other = make_shard(1, ShardSettings(seed=5, per_shard=2, frames=1, fps=30.0, identities=(0, 50)))
+    other = make_shard(1, ShardSettings(seed=5, per_shard=2, frames=1, fps=(30.0, 30.0), identities=(0, 50)))
     assert not np.array_equal(other["crops"], stills["crops"][:2])
 
 
@@ -117,7 +127,9 @@ def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(np, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        dataset.write_shard(tmp_path, 0, ShardSettings(seed=1, per_shard=1, frames=1, fps=30.0, identities=(0, 1)))
+        dataset.write_shard(
+            tmp_path, 0, ShardSettings(seed=1, per_shard=1, frames=1, fps=(30.0, 30.0), identities=(0, 1))
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -126,11 +138,21 @@ def test_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ({"shards": 0}, "at least 1"),
         ({"identities": (5, 5)}, "identities"),
-        ({"fps": 0.0}, "fps"),
+        ({"fps": (0.0, 30.0)}, "frame rates"),
+        ({"fps": (30.0, 20.0)}, "frame rates"),
+        ({"fps": (30.0, np.inf)}, "frame rates"),
     ],
 )
 def test_senseless_settings(tmp_path: Path, change: dict, message: str) -> None:
-    options = {"shards": 1, "per_shard": 1, "frames": 1, "seed": 0, "workers": 1, "identities": (0, 1), "fps": 30.0}
+    options = {
+        "shards": 1,
+        "per_shard": 1,
+        "frames": 1,
+        "seed": 0,
+        "workers": 1,
+        "identities": (0, 1),
+        "fps": (30.0, 30.0),
+    }
     with pytest.raises(MienError, match=message):
         write_dataset(tmp_path, **{**options, **change})
 
@@ -139,3 +161,47 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MienError, match="cannot make the folder"):
         write_dataset(tmp_path / "file" / "sub", shards=1, per_shard=1, frames=1, seed=0, workers=1, identities=(0, 1))
+
+
+def test_frame_times_cover_the_rates_and_a_quarter_are_uneven() -> None:
+    rng = np.random.default_rng(0)
+    windows = [frame_times(rng, 8, (12.0, 60.0)) for _ in range(4000)]
+    steps = np.diff(np.stack(windows), axis=1)
+    assert all(times[0] == 0 for times in windows)
+    assert steps.min() > 0.7 / 60 - 1e-9
+    spread = steps.max(axis=1) / steps.min(axis=1)
+    even = spread < 1 + 1e-6
+    assert abs(1 - even.mean() - 0.25) < 0.02
+    assert np.isclose(spread[~even], 2).any() and np.isclose(spread[~even], 3).any()  # frames lost
+    rates = 1 / steps[even, 0]
+    assert rates.min() >= 12 - 1e-6 and rates.max() < 60
+    # Log-uniform: the median is the geometric mean of the ends.
+    assert np.median(rates) == pytest.approx(np.sqrt(12 * 60), rel=0.05)
+    fixed = np.stack([frame_times(rng, 5, (30.0, 30.0)) for _ in range(200)])
+    assert (np.isclose(np.diff(fixed, axis=1), 1 / 30).all(axis=1)).mean() > 0.6
+
+
+@pytest.mark.parametrize(("frames", "count"), [(1, 2500), (8, 900)])
+def test_expressions_are_independent_of_the_heads_pose(frames: int, count: int) -> None:
+    """No net may read brows, gaze or a sideways jaw off the head's angles: |r| < 0.1 for each of them."""
+    rng = np.random.default_rng(4)
+    actions = [sample_action(rng, frames, (12.0, 60.0)) for _ in range(count)]
+    w = np.concatenate([a.weights for a in actions]).astype(float)
+    angles = np.concatenate([a.angles for a in actions])
+
+    def mean(*names: str) -> np.ndarray:
+        return np.mean([w[:, ARKIT.index(name)] for name in names], axis=0)
+
+    pitch, yaw, roll = angles[:, 1], angles[:, 0], angles[:, 2]
+    for values, angle in (
+        (mean("browInnerUp"), pitch),
+        (mean("browOuterUpLeft", "browOuterUpRight"), pitch),
+        (mean("browDownLeft", "browDownRight"), pitch),
+        (mean("eyeLookUpLeft", "eyeLookUpRight") - mean("eyeLookDownLeft", "eyeLookDownRight"), pitch),
+        (mean("eyeBlinkLeft", "eyeBlinkRight"), pitch),
+        (mean("eyeLookOutLeft", "eyeLookInRight") - mean("eyeLookInLeft", "eyeLookOutRight"), yaw),
+        (mean("jawLeft") - mean("jawRight"), roll),
+        (mean("mouthLeft") - mean("mouthRight"), roll),
+        (mean("jawLeft") - mean("jawRight"), yaw),
+    ):
+        assert abs(np.corrcoef(values, angle)[0, 1]) < 0.1

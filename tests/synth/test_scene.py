@@ -2,19 +2,24 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from mien.core import ARKIT, Camera
 from mien.core.transforms import weights_from_gaze
 from mien.synth.body import body
+from mien.synth.brows import brow_anchors
 from mien.synth.cameras import View
 from mien.synth.hair import HEAD_CENTRE, grow_hair, head_radius
 from mien.synth.looks import HAIR_KINDS, sample_look
-from mien.synth.painting import beard_region
+from mien.synth.painting import beard_mask, beard_region, paint_face
+from mien.synth.performer import BROW_POINTS, Performer
 from mien.synth.renderer import renderer
 from mien.synth.scene import Action, Cast, Scene, Shot, cast, film, set_scene
+from mien.synth.sensor import develop, sample_sensor
 from mien.synth.solids import Id, join
+from mien.synth.uvmaps import face_chart
 
 AT = {name: i for i, name in enumerate(ARKIT)}
 
@@ -166,6 +171,16 @@ def test_a_hand_over_the_mouth_hides_it() -> None:
     assert (shot.ids == Id.OCCLUDER).any()
 
 
+@pytest.mark.parametrize(("opacity", "hidden"), [(0.1, 0.0), (0.9, 0.9)])
+def test_dark_lenses_hide_the_eyes_and_nothing_else(opacity: float, hidden: float) -> None:
+    who = _bare(0)
+    who = replace(who, costume=replace(who.costume, lens_tint=np.array([0, 0, 0, opacity])))
+    (shot,) = _film(who, np.zeros((1, 52)))
+    assert shot.truth.hidden == pytest.approx([hidden, 0, 0])
+    assert shot.truth.visible[36:48].any() == (hidden == 0)
+    assert shot.truth.visible[:36].any() and shot.truth.visible[48:68].all()
+
+
 def test_hair_is_never_green_and_brows_and_beards_never_lighter_than_the_skin() -> None:
     for seed in range(300):
         look = sample_look(np.random.default_rng(seed))
@@ -194,5 +209,55 @@ def test_a_beard_has_no_hard_border(kind: str) -> None:
     """From skin to beard takes at least 8 chart pixels (3 mm), but for the lips' edge, which hairs do not cross."""
     region = beard_region(kind)
     assert 0.3 < region.max() <= 1
-    steps = np.abs(np.diff(region, axis=1))
+    lips = cv2.GaussianBlur(face_chart().lips, (0, 0), 3.0)
+    steps = np.abs(np.diff(region, axis=1))[lips[:, 1:] < 0.02]
     assert np.percentile(steps[steps > 1e-4], 99) < 1 / 8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_brow_landmarks_lie_in_the_painted_hair(seed: int) -> None:
+    """On the mean head each of the twenty points is where the hair is, and the skin above and below is lighter."""
+    look = sample_look(np.random.default_rng(seed))
+    look = replace(look, brows=replace(look.brows, color=0.3 * look.skin, density=0.9, body=0.9))
+    vertices, weights = brow_anchors(look.brows)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    performer = Performer(np.zeros(1, np.float32))
+    own = performer.landmarks(performer.neutral)
+    performer.brows = (vertices, weights)
+    points = performer.landmarks(performer.neutral)
+    others = np.setdiff1d(np.arange(198), BROW_POINTS)
+    np.testing.assert_array_equal(points[others], own[others])
+    chart = face_chart()
+    places = [
+        np.unravel_index(np.argmin(((chart.positions - p) ** 2).sum(-1)), chart.positions.shape[:2])
+        for p in points[BROW_POINTS]
+    ]
+    texture = paint_face(np.random.default_rng(1), look, beard_mask(np.random.default_rng(2), look))[..., :3]
+    light = texture.astype(float).mean(axis=-1)
+    inner = [k for k in range(20) if k % 5 in (1, 2, 3)]  # the ends fade
+    for k in inner:
+        row, column = places[k]
+        around = light[row - 26 : row + 27, column - 1 : column + 2].mean(axis=1)
+        hair = around[24:29].mean()
+        assert hair < 0.8 * around.max(), k
+    rows = np.array([row for row, _ in places]).reshape(4, 5)
+    assert (rows[:2].mean(axis=1) > rows[2:].mean(axis=1)).all()  # the chart's rows run upwards
+
+
+def test_a_codec_that_predicts_frames_freezes_what_does_not_change() -> None:
+    rng = np.random.default_rng(0)
+    sensor = replace(
+        sample_sensor(rng), predicted=True, quality=40, noise=0.0, shrink=1.0, sharpen=0.0, blur=0.0, grey=False
+    )
+    picture = cv2.resize(rng.integers(40, 200, (12, 12, 3), np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+    nothing = np.zeros(2)
+    gain = np.ones(3)
+    first, reference = develop(rng, sensor, picture, gain, nothing)
+    frames = []
+    for _ in range(4):
+        image, reference = develop(rng, sensor, picture, gain, nothing, reference)
+        frames.append(image.astype(int))
+    assert np.abs(frames[-1] - frames[-2]).mean() < 0.5
+    plain, _ = develop(rng, replace(sensor, quality=0), picture, gain, nothing)
+    error = np.abs(frames[-1] - plain).mean()
+    assert error <= np.abs(first.astype(int) - plain).mean() + 0.5  # errors do not pile up

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from mien.core import MienError
 
-__all__ = ["Dataset", "Expressions", "Preview", "dataset", "expressions", "main", "preview", "tile"]
+__all__ = ["Dataset", "Expressions", "Preview", "dataset", "expressions", "frame_rates", "main", "preview", "tile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class Dataset:
     """Samples per shard; a shard is what an interrupted run loses."""
     frames: int = 1
     """Frames per sample: 1 makes stills, more make sequences."""
-    fps: float = 30.0
-    """Nominal frame rate of sequences."""
+    fps: Annotated[str, tyro.conf.arg(metavar="RATE|LOW-HIGH")] = "12-60"
+    """Frame rate of sequences, or a range of which each draws its own; times are recorded as they are."""
     identities: Annotated[tuple[int, int], tyro.conf.arg(metavar="LOW HIGH")] = (0, 100_000)
     """Performer numbers, HIGH left out; evaluation uses numbers from 1000000."""
     seed: int = 1
@@ -98,10 +98,19 @@ def dataset(options: Dataset) -> None:
             seed=options.seed,
             workers=options.workers,
             identities=options.identities,
-            fps=options.fps,
+            fps=frame_rates(options.fps),
             progress=advance,
         )
     print(f"{options.out}: {shards} shards")
+
+
+def frame_rates(text: str) -> tuple[float, float]:
+    """(low, high) from "30" or "12-60"; raises MienError for anything else."""
+    low, _, high = text.partition("-")
+    try:
+        return float(low), float(high or low)
+    except ValueError as error:
+        raise MienError(f"--fps {text} is no frame rate; write one as 30 or a range as 12-60") from error
 
 
 def expressions(options: Expressions) -> None:

@@ -16,6 +16,9 @@ _TOLERANCE = 4.0
 """A point this far behind the nearest surface still counts as seen [mm]: landmarks sit on edges, where a sample's
 width of a slanted surface is deep."""
 
+_DARK = 0.5
+"""Opacity from which a lens hides the eye behind it."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Truth:
@@ -36,9 +39,9 @@ class Truth:
 
 def annotate(
     performer: Performer, pose: Pose, performance: Performance, frame: int, camera: Camera, picture: Picture,
-    weights: Float[np.ndarray, "52"],
+    weights: Float[np.ndarray, "52"], lenses: float = 0.0,
 ) -> Truth:  # fmt: skip
-    """What is true of a picture of `pose`."""
+    """What is true of a picture of `pose`; `lenses` is the opacity of glasses before the eyes."""
     in_head = performer.landmarks(pose.vertices.astype(np.float64))
     points = in_head @ pose.rotation.T + pose.translation
     pixels = camera.project(points)
@@ -46,10 +49,13 @@ def annotate(
     for k, side in enumerate(("left", "right")):
         iris = [*MIEN198.groups[f"iris_{side}"], *MIEN198.groups[f"iris_rim_{side}"]]
         visible[iris] &= _between_lids(in_head[iris] - pose.eyes[k], pose.lid_curves[k])
+        # Lenses are blended and leave no depth, but nobody sees through dark ones.
+        visible[[*iris, *MIEN198.groups[f"eye_{side}"]]] &= lenses < _DARK
     hidden = []
-    for ids in performer.body.probes.values():
+    for region, ids in performer.body.probes.items():
         p = pose.vertices[ids] @ pose.rotation.T + pose.translation
-        hidden.append(1.0 - _seen(camera.project(p), -p[:, 2], picture).mean())
+        covered = 1.0 - _seen(camera.project(p), -p[:, 2], picture).mean()
+        hidden.append(max(covered, lenses) if region == "eyes" and lenses >= _DARK else covered)
     return Truth(
         landmarks=pixels,
         visible=visible,

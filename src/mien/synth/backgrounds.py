@@ -53,7 +53,10 @@ def _encode(image: np.ndarray) -> np.ndarray:
 def _paint(rng: np.random.Generator, bright: float = 0.5) -> np.ndarray:
     """A muted interior colour, linear: low saturation is what walls, wood and cloth have."""
     value = np.exp(rng.normal(np.log(bright), 0.5))
-    hue = rng.normal(0, 1, 3) * rng.choice([0.06, 0.15, 0.35], p=[0.55, 0.33, 0.12])
+    # From warm to cool far more than from green to purple, as woods, plasters and daylight differ.
+    warm, green = rng.normal(0, 1, 2) * (1.0, 0.35)
+    hue = np.array([warm - 0.5 * green, green, -warm - 0.5 * green])
+    hue = (hue + rng.normal(0, 0.3, 3)) * rng.choice([0.06, 0.15, 0.35], p=[0.55, 0.33, 0.12])
     return np.clip(value * np.exp(hue - hue.mean()), 0.01, 1.2)
 
 

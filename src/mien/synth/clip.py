@@ -115,7 +115,8 @@ def _webcam(rng: np.random.Generator, width: int, height: int) -> "Scene":
     background, surround = sample_background(rng, max(width, height))
     sensor = Sensor(
         target=0.2, balance=np.array([1.02, 1.0, 0.98]), contrast=1.05, lift=0.01, saturation=0.95, blur=0.5, noise=1.2,
-        chroma_noise=0.3, grain=0.5, shrink=1.0, sharpen=0.3, quality=0, shutter=0.35, grey=False,
+        chroma_noise=0.3, grain=0.5, shrink=1.0, sharpen=0.3, quality=0, predicted=False,
+        adapt=2.0, shutter=0.35, grey=False,
     )  # fmt: skip
     return Scene(
         view=View(camera=camera, translation=np.zeros(3)),

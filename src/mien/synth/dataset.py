@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 import mien
 from mien.core import ARKIT, MIEN198, MienError
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
     from mien.synth.scene import Action, Cast, Shot
     from mien.track.onet import ONet
 
-__all__ = ["CROP", "FIELDS", "MARGIN", "SAMPLE_FIELDS", "ShardSettings", "make_posed", "make_shard", "write_dataset"]
+__all__ = [
+    "CROP",
+    "FIELDS",
+    "MARGIN",
+    "SAMPLE_FIELDS",
+    "ShardSettings",
+    "frame_times",
+    "make_posed",
+    "make_shard",
+    "write_dataset",
+]
 
 CROP, MARGIN = 128, 16
 SIDE = CROP + 2 * MARGIN
@@ -37,6 +48,8 @@ _STILLS_PER_CAST = 8
 _TAKES_PER_CAST = 2
 _NEUTRALS_PER_CAST = 2
 """Shots of a performer's resting face, shared by the samples of one dressing."""
+_UNEVEN = 0.25
+"""Share of windows whose frames are not evenly spaced."""
 _HOLD_IOU = 0.85
 """As at run time: the tracker's box is held until it and the refined one overlap less."""
 
@@ -80,14 +93,15 @@ class ShardSettings:
     """Samples (N)."""
     frames: int
     """Frames per sample (T); 1 makes stills."""
-    fps: float
+    fps: tuple[float, float] = (12.0, 60.0)
+    """Frame rates of sequences, drawn per window."""
     identities: tuple[int, int]
     """Performer numbers [low, high)."""
 
 
 def write_dataset(
     out: Path, *, shards: int, per_shard: int, frames: int, seed: int, workers: int, identities: tuple[int, int],
-    fps: float = 30, progress: Callable[[int, int], None] | None = None,
+    fps: tuple[float, float] = (12.0, 60.0), progress: Callable[[int, int], None] | None = None,
 ) -> None:  # fmt: skip
     """Write `shards` shards into `out`, skipping those that are there. `progress(done, total)` is called per shard.
 
@@ -96,7 +110,7 @@ def write_dataset(
     """
     out = Path(out)
     settings = ShardSettings(
-        seed=seed, per_shard=per_shard, frames=frames, fps=fps, identities=(identities[0], identities[1])
+        seed=seed, per_shard=per_shard, frames=frames, fps=(fps[0], fps[1]), identities=(identities[0], identities[1])
     )
     _check(settings, shards)
     try:
@@ -164,7 +178,7 @@ def make_shard(
         rng = np.random.default_rng([settings.seed, index, first, frames])
         identity = int(rng.integers(*settings.identities))
         who = cast(settings.seed, identity, variant=int(rng.integers(1 << 20)))
-        _dress(gl, who)
+        gl.wear(who.costume)
         rows = range(first, min(first + group, count))
         actions = [sample_action(rng, frames, settings.fps) for _ in rows]
         performance = who.performer.perform(np.concatenate([a.weights for a in actions]))
@@ -174,11 +188,6 @@ def make_shard(
             _fill(rng, gl, onet, who, actions[k], take, {name: arrays[name][n] for name in FIELDS})
             _note(arrays, n, identity, neutrals[int(rng.integers(len(neutrals)))])
     return arrays
-
-
-def _dress(gl: "Renderer", who: "Cast") -> None:
-    gl.wear(who.costume)
-    who.performer.iris_radius = who.costume.look.iris_radius  # the rims' landmarks lie where the iris is painted
 
 
 def _empty(count: int, frames: int) -> dict[str, np.ndarray]:
@@ -208,7 +217,7 @@ def make_posed(seed: int, identity: int, actions: Sequence["Action"]) -> dict[st
     gl, onet = renderer(), ONet.load()
     rng = np.random.default_rng([seed, identity])
     who = cast(seed, identity)
-    _dress(gl, who)
+    gl.wear(who.costume)
     frames = len(actions[0].times)
     arrays = _empty(len(actions), frames)
     own = np.random.default_rng([seed, identity, 0x2E])
@@ -280,27 +289,29 @@ def _fill(
         rows["five_from_onet"][t] = five is not None
 
 
-def sample_action(rng: np.random.Generator, frames: int, fps: float) -> "Action":
-    """What the performer does: a still, or a window of motion at uneven times."""
-    from mien.synth.motion import sample_motion, sample_still
+def sample_action(rng: np.random.Generator, frames: int, fps: tuple[float, float]) -> "Action":
+    """What the performer does: a still, or a window of motion at a camera's times."""
+    from mien.synth.motion import motion_at, sample_still
     from mien.synth.scene import Action
 
     if frames == 1:
         weights, angles = sample_still(rng)
         return Action(times=np.zeros(1), weights=weights[None], angles=angles[None], translation=np.zeros((1, 3)))
-    # Cameras keep time badly: the motion is sampled four times as densely, then read at jittered steps.
-    fine = 4
-    fps = fps * float(rng.choice([0.8, 1.0, 1.0, 1.0]))
-    motion = sample_motion(rng, frames * fine + 2 * fine, fps * fine)
-    at = np.arange(frames) * fine + rng.integers(0, 2, frames)
-    if rng.random() < 0.1:  # a dropped frame
-        at[int(rng.integers(1, frames)) :] += fine
-    return Action(
-        times=motion.times[at] - motion.times[at[0]],
-        weights=motion.weights[at],
-        angles=motion.angles[at],
-        translation=motion.translation[at],
-    )
+    motion = motion_at(rng, frame_times(rng, frames, fps))
+    return Action(times=motion.times, weights=motion.weights, angles=motion.angles, translation=motion.translation)
+
+
+def frame_times(rng: np.random.Generator, frames: int, fps: tuple[float, float]) -> Float[np.ndarray, "T"]:
+    """When the frames of a window are taken, from 0 [s]: a rate drawn log-uniformly from `fps`; one window in four is
+    uneven, as cameras and browsers are: a frame or two lost, or steps that differ by up to 30 %.
+    """
+    steps = np.full(frames - 1, np.exp(-rng.uniform(*np.log(fps))))
+    uneven = rng.random()
+    if uneven < _UNEVEN / 2:
+        steps[int(rng.integers(frames - 1))] *= rng.choice([2, 3], p=[0.8, 0.2])
+    elif uneven < _UNEVEN:
+        steps *= rng.uniform(0.7, 1.3, frames - 1)
+    return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def follow(
@@ -351,8 +362,9 @@ def _check(settings: ShardSettings, shards: int) -> None:
         raise MienError("shards, samples per shard and frames must each be at least 1")
     if not (0 <= low < high):
         raise MienError(f"identities {low}:{high} is empty; give a low and a higher performer number")
-    if not (np.isfinite(settings.fps) and settings.fps > 0):
-        raise MienError(f"fps must be positive, not {settings.fps}")
+    slow, fast = settings.fps
+    if not (np.isfinite([slow, fast]).all() and 0 < slow <= fast):
+        raise MienError(f"frame rates go from a positive low to a high one, not {slow:g}-{fast:g}; try 12-60 or 30-30")
 
 
 def _describe(index: int, settings: ShardSettings) -> dict[str, object]:

@@ -13,7 +13,7 @@ the onset. The rest is habit, the same in every take, and nothing of it can be r
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -239,10 +239,12 @@ class ExpressiveFace:
         self._bend = bend * np.minimum(1.0, _TIGHTEST / np.maximum(size, 1e-9)).astype(np.float32)
         # Fullness of a region: how far it stands out from the mean face, in its spread over people (about 3 mm).
         out = (offset * vertex_normals(shared.neutral, shared.triangles)).sum(1) / 3.0
-        self._gains = [
-            height * float(np.clip(1.0 + 0.6 * (out * where).sum() / where.sum(), 0.2, 2.5))
-            for _, _, height, where in shared.bulges
-        ]
+        self._bulges: Float[np.ndarray, "P V"] = np.stack(
+            [
+                np.float32(height * np.clip(1.0 + 0.6 * (out * where).sum() / where.sum(), 0.2, 2.5)) * where
+                for _, _, height, where in shared.bulges
+            ]
+        )
         self.give = float(22.0 * np.exp(0.35 * np.tanh(out.mean())))
         """Displacement at which the skin has given out to 1/sqrt(2) of the pull [mm]: fuller faces stretch further."""
 
@@ -253,19 +255,18 @@ class ExpressiveFace:
 
     def displacements(self, weights: Float[np.ndarray, "T 52"]) -> Float[np.ndarray, "T V 3"]:
         """From the neutral [mm]; float32."""
-        weights = np.asarray(weights, np.float32)
+        weights, shared = np.asarray(weights, np.float32), self._shared
         used = np.flatnonzero(weights.any(axis=0))
         w = weights[:, used]
-        skin = _apply(self.maps, w @ self._shared.skin[used])
+        skin = _apply(self.maps, w @ shared.skin[used])
         skin /= np.sqrt(1.0 + (skin**2).sum(axis=2, keepdims=True) / np.float32(self.give**2))
         # Skin that slides by s along a face of curvature S stays on it: it sinks by s S s / 2 below the tangent.
         sinks = (_apply(self._bend, skin) * skin).sum(axis=2, keepdims=True)
         skin -= np.float32(0.5) * sinks * self._normals
         moved = skin + self._jaw(weights)
-        for (a, b, _, where), gain in zip(self._shared.bulges, self._gains, strict=True):
-            both = weights[:, ARKIT.index(a)] * weights[:, ARKIT.index(b)]
-            if both.any():
-                moved += both[:, None, None] * (np.float32(gain) * where[:, None] * self._normals)
+        both = np.stack([weights[:, ARKIT.index(a)] * weights[:, ARKIT.index(b)] for a, b, *_ in shared.bulges], axis=1)
+        if both.any():
+            moved += (both @ self._bulges)[:, :, None] * self._normals
         return moved
 
     def _jaw(self, weights: np.ndarray) -> np.ndarray:
@@ -275,14 +276,18 @@ class ExpressiveFace:
             return np.zeros((len(weights), FACE, 3), np.float32)
         moved = _apply(self.maps, weights[:, bones] @ self._shared.jaw[bones])
         opened = weights[:, ARKIT.index("jawOpen")]
+        return moved + (4 * opened * (1 - opened))[:, None, None] * self._sagitta
+
+    @cached_property
+    def _sagitta(self) -> Float[np.ndarray, "V 3"]:
+        """How far the arc of a half-open jaw lies from the straight way [mm]."""
         chord = self._shared.jaw[ARKIT.index("jawOpen")].reshape(-1, 3)
         away = self.neutral + chord / 2 - _CONDYLE.astype(np.float32)
         length = np.linalg.norm(chord, axis=1, keepdims=True)
         along = chord / np.maximum(length, 1e-6)
         away -= (away * along).sum(1, keepdims=True) * along
         away /= np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
-        sagitta = np.float32(0.5 * np.tan(_JAW_ANGLE / 4)) * length * away
-        return moved + (4 * opened * (1 - opened))[:, None, None] * sagitta
+        return np.float32(0.5 * np.tan(_JAW_ANGLE / 4)) * length * away
 
 
 def _apply(maps: np.ndarray, vectors: np.ndarray) -> np.ndarray:

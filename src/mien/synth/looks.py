@@ -49,7 +49,7 @@ def skin_color(melanin: float, blood: float = 0.0, yellow: float = 0.0) -> Color
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Brows:
-    """Eyebrow hair, in pixels of the face chart (1 px is about 0.35 mm)."""
+    """Eyebrow hair, in pixels of the face chart (1 px is about 0.4 mm across, 0.6 mm up)."""
 
     color: Color
     density: float
@@ -220,21 +220,25 @@ def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: f
 
 def _brows(rng: np.random.Generator, hair: Color, skin: Color, feminine: bool, make_up: bool) -> Brows:
     # Most brows are darker than the hair; fair ones stay fair.
-    dark = _HAIR["dark brown"] * 0.8
-    share = rng.uniform(0.05, 0.75) if rng.random() < 0.8 else rng.uniform(0.75, 1.0)
-    # With the hairs that stand out of it the band is 5 to 8 mm high on women, 6 to 11 mm on men; some are plucked thin.
-    thickness = rng.uniform(8, 16) if feminine else rng.uniform(11, 22)
+    dark = _HAIR["dark brown"] * 0.7
+    share = rng.uniform(0.05, 0.6) if rng.random() < 0.85 else rng.uniform(0.6, 1.0)
+    color = _between((hair * share + dark * (1 - share)) * rng.uniform(0.4, 0.9), skin, rng.uniform(0.0, 0.12))
+    # Hair that is as light as the skin hides the brow: few have it, and skin of any tone shows most brows as dark.
+    contrast = rng.uniform(0.5, 0.7) if rng.random() < 0.08 else rng.uniform(0.2, 0.5)
+    color = color * min(1.0, contrast * skin.mean() / color.mean())
+    # With the hairs that stand out of it the band is 5 to 8 mm high on women, 6 to 12 mm on men; some are plucked thin.
+    thickness = rng.uniform(7.5, 14) if feminine else rng.uniform(9, 20)
     return Brows(
-        color=_between((hair * share + dark * (1 - share)) * rng.uniform(0.4, 0.9), skin, rng.uniform(0.0, 0.2)),
-        density=float(rng.beta(2.4, 1.1)),
-        body=float(rng.uniform(0.2, 0.8)),
-        thickness=float(rng.uniform(5, 10) if feminine and rng.random() < 0.3 else thickness),
-        taper=float(rng.uniform(0.35, 0.85)),
-        arch=float(rng.normal(3.0 if feminine else 0.5, 3.0)),
-        lift=float(rng.normal(-2.5, 3.5)),
-        gap=float(rng.normal(0, 4.0)),
+        color=color,
+        density=float(rng.beta(2.8, 1.0)),
+        body=float(rng.uniform(0.45, 1.0)),
+        thickness=float(rng.uniform(4.5, 8) if feminine and rng.random() < 0.25 else thickness),
+        taper=float(rng.uniform(0.3, 0.85)),
+        arch=float(rng.normal(2.5 if feminine else 0.5, 2.5)),
+        lift=float(np.clip(rng.normal(0.0 if feminine else -2.5, 3.0), -9, 7)),
+        gap=float(rng.normal(1.5, 3.5)),
         tail=float(rng.uniform(0.82, 1.12)),
-        made_up=float(rng.uniform(0.2, 0.7)) if make_up else float(rng.uniform(0, 0.25)),
+        made_up=float(rng.uniform(0.2, 0.8)) if make_up else float(rng.uniform(0, 0.25)),
     )
 
 

@@ -10,18 +10,21 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.synth.body import smoothstep
-from mien.synth.looks import Brows, Look
+from mien.synth.brows import paint_brow
+from mien.synth.looks import Look
 from mien.synth.noise import fractal, streaks
-from mien.synth.uvmaps import FACE_SIZE, HEAD_SIZE, FaceChart, face_chart, head_positions, open_curve
+from mien.synth.uvmaps import FACE_SIZE, HEAD_SIZE, FaceChart, face_chart, head_positions, open_curve, window_of
 
-__all__ = ["LINES", "paint_face", "paint_head", "paint_lines"]
+__all__ = ["LINES", "beard_mask", "paint_face", "paint_head", "paint_lines"]
 
 LINES = ("forehead", "glabella", "crow", "nasolabial")
 """Channels of the line texture, in RGBA order."""
+LINE_ZERO = 0.25
+"""Value of smooth skin in the line texture; the skin shader knows it too."""
 
 
-def paint_face(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "N N 4"]:
-    """The face chart's texture."""
+def paint_face(rng: np.random.Generator, look: Look, beard: Float[np.ndarray, "N N"]) -> UInt8[np.ndarray, "N N 4"]:
+    """The face chart's texture; `beard` is `beard_mask`'s."""
     chart = face_chart()
     blood, melanin = _tone(rng, look, chart)
     _spots(rng, look, chart, melanin)
@@ -32,13 +35,13 @@ def paint_face(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "N N 4
         ]
     )
     color = np.asarray(color)
-    _stubble(rng, look, chart, color)
+    _stubble(rng, look, beard, color)
     _scalp(rng, look, "face", color)
     _lips(rng, look, chart, color)
     _eye_make_up(look, chart, color)
     for side in (0, 1):
-        _brow(rng, look.brows, chart, color, side)
-    nose = _window(chart.points[27:36], 24)
+        paint_brow(rng, look.brows, color, side)
+    nose = window_of(chart.points[27:36], 24)
     color[nose] *= (1 - 0.75 * chart.nostrils[nose])[..., None]
     gloss = np.full((FACE_SIZE, FACE_SIZE), 70 * look.oil, np.float32)
     gloss += 40 * look.oil * _regions()["oily"]
@@ -56,7 +59,10 @@ def paint_head(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "M M 4
 
 
 def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
-    """Expression lines as darkness; how much of each channel shows depends on the expression (`LINES`)."""
+    """Expression lines as relief: dark furrows between lit ridges, `LINE_ZERO` where the skin is smooth.
+
+    How much of each channel shows depends on the expression (`LINES`).
+    """
     chart = face_chart()
     points = chart.points
     out = np.zeros((4, FACE_SIZE, FACE_SIZE), np.uint8)
@@ -81,7 +87,10 @@ def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
             [nose + np.array([side * 6, 6]), (nose + mouth) / 2 + (side * 14, 2), mouth + np.array([side * 17, -8])]
         )
         _stroke(out[3], open_curve(curve), 230, rng.uniform(2.0, 4.0))
-    return np.ascontiguousarray(np.moveaxis(cv2.GaussianBlur(np.moveaxis(out, 0, -1), (0, 0), 1.1), -1, -1))
+    strokes = np.ascontiguousarray(np.moveaxis(out, 0, -1))
+    ridges = cv2.GaussianBlur(strokes, (0, 0), 3.0)
+    furrows = cv2.GaussianBlur(strokes, (0, 0), 1.1)
+    return np.asarray(cv2.addWeighted(furrows, 1 - LINE_ZERO, ridges, -0.6 * (1 - LINE_ZERO), 255 * LINE_ZERO))
 
 
 @lru_cache(maxsize=2)
@@ -160,7 +169,7 @@ def _spots(rng: np.random.Generator, look: Look, chart: FaceChart, melanin: np.n
         melanin -= np.float32(0.6 * look.freckles) * dots
     for _ in range(look.moles):
         centre = rng.uniform(90, FACE_SIZE - 90, 2)
-        window = _window(centre[None], 12)
+        window = window_of(centre[None], 12)
         spot = _blob(centre, float(rng.uniform(1.5, 4.0)))[window]
         melanin[window] -= (1.4 * spot).astype(np.float32)
     del chart
@@ -179,30 +188,42 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     border = lip_y + np.interp(off[0], [40, 70, 120, 165], [2, 6, 30, 150])[None]
     low = smoothstep(chin_y - 75, chin_y - 35, rows)
     full = smoothstep(8, -6, rows - border) * low * smoothstep(188, 172, off)
-    top = nose_y - 7 - 0.006 * off**2
-    moustache = smoothstep(4, -10, rows - top) * smoothstep(lip_y - 20, lip_y - 2, rows) * smoothstep(70, 40, off)
+    top = nose_y - 2 - 0.006 * off**2
+    moustache = smoothstep(2, -5, rows - top) * smoothstep(lip_y - 20, lip_y - 2, rows) * smoothstep(74, 44, off)
     chin = smoothstep(60, 26, off) * smoothstep(lip_y - 18, lip_y - 30, rows) * low
-    shape = {
-        "full": np.maximum(full, moustache),
-        "moustache": moustache,
-        "goatee": np.maximum(
-            moustache * smoothstep(60, 40, off), np.maximum(chin, 0.6 * full * smoothstep(74, 44, off))
-        ),
-        "chin": chin,
-    }[kind]
+    goatee = np.maximum(chin, 0.6 * full * smoothstep(74, 44, off))
     soul = smoothstep(16, 6, off) * (rows < p[57, 1])
-    shape = np.maximum(shape, soul * chin) if kind != "moustache" else shape
-    shape = cv2.GaussianBlur(np.ascontiguousarray(shape, np.float32), (0, 0), 8.0)
-    return (shape * (1 - np.clip(cv2.GaussianBlur(chart.lips, (0, 0), 1.5) * 1.9, 0, 1))).astype(np.float32)
+    below = {"full": full, "moustache": 0 * full, "goatee": goatee, "chin": chin}[kind]
+    below = np.maximum(below, soul * chin) if kind != "moustache" else below
+    above = {"full": moustache, "moustache": moustache, "goatee": moustache * smoothstep(64, 44, off), "chin": 0 * full}
+    # A moustache is a centimetre high: the blur that suits cheeks would wash it out.
+    shape = np.maximum(_soft(below, 8.0), np.clip(1.25 * _soft(above[kind], 3.5), 0, 1))
+    return (shape * (1 - np.clip(_soft(chart.lips, 1.5) * 1.9, 0, 1))).astype(np.float32)
 
 
-def _stubble(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
+def _soft(image: np.ndarray, sigma: float) -> np.ndarray:
+    return np.asarray(cv2.GaussianBlur(np.ascontiguousarray(image, np.float32), (0, 0), sigma))
+
+
+def beard_mask(rng: np.random.Generator, look: Look) -> Float[np.ndarray, "N N"]:
+    """How dense one performer's beard grows, in [0, 1]: thinner and patchier towards its border, which wanders."""
+    if look.beard == "none":
+        return np.zeros((FACE_SIZE, FACE_SIZE), np.float32)
+    region = beard_region(look.beard)
+    # Noise counts where the region fades, so that no border follows a line.
+    wander = region + region * (1 - region) * (0.9 * fractal(rng, 2.4, 4) + 0.5 * fractal(rng, 1.0, 30))
+    dense = np.clip(wander, 0, 1) ** float(rng.uniform(1.0, 2.2))
+    return (dense * np.clip(0.92 + 0.12 * fractal(rng, 2.0, 3), 0, 1)).astype(np.float32)
+
+
+def _stubble(rng: np.random.Generator, look: Look, beard: np.ndarray, color: np.ndarray) -> None:
     amount = np.zeros((FACE_SIZE, FACE_SIZE), np.float32)
     if look.stubble > 0:
         grain = 0.45 + 0.35 * fractal(rng, 0.1, 40)
         amount = np.clip(look.stubble * 0.75 * beard_region() * grain, 0, 0.8)
     if look.beard != "none":
-        under = beard_region(look.beard) ** 1.4 * np.clip(0.7 + 0.3 * streaks(rng, 5), 0.15, 1)
+        # Roots darken the skin well beyond where hair hides it.
+        under = beard**0.8 * np.clip(0.7 + 0.3 * streaks(rng, 5), 0.15, 1)
         amount = np.maximum(amount, 0.75 * under)
     if amount.any():
         color += amount[..., None] * (look.beard_color.astype(np.float32) * 0.8 - color)
@@ -225,15 +246,8 @@ def _scalp(rng: np.random.Generator, look: Look, chart: str, color: np.ndarray) 
     part += amount * ((look.hair.color * 0.8).astype(np.float32) - part)
 
 
-def _window(points: Float[np.ndarray, "P 2"], margin: int) -> tuple[slice, slice]:
-    """Rows and columns round some points of the chart."""
-    low = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
-    high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, FACE_SIZE)
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-
-
 def _lips(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndarray) -> None:
-    window = _window(chart.points[48:68], 14)
+    window = window_of(chart.points[48:68], 14)
     mask = np.ascontiguousarray(chart.lips[window])
     if abs(look.lip_edge) > 0.5:
         size = 2 * int(abs(look.lip_edge) + 0.5) + 1
@@ -246,7 +260,7 @@ def _lips(rng: np.random.Generator, look: Look, chart: FaceChart, color: np.ndar
 
 def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
     for eye in (chart.points[36:42], chart.points[42:48]):
-        window = _window(eye, 34)
+        window = window_of(eye, 34)
         upper = eye[:4] - (window[1].start, window[0].start)
         lower = eye[[3, 4, 5, 0]] - (window[1].start, window[0].start)
         part = color[window]
@@ -265,47 +279,6 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
             cx, cy = upper.mean(0) + np.array([0, 12])
             soft = look.eye_shadow * np.exp(-(((x - cx) / 26) ** 2) - ((y - cy) / 12) ** 2)
             part += soft[..., None].astype(np.float32) * (look.shadow_color.astype(np.float32) - part)
-
-
-def _brow(rng: np.random.Generator, brows: Brows, chart: FaceChart, color: np.ndarray, side: int) -> None:
-    """Hairs along the brow's landmarks: upright at the inner end, lying towards the outer end."""
-    out = 1 if side else -1  # towards the outer end in the chart
-    line = chart.points[22:27] if side else chart.points[17:22][::-1]  # inner to outer
-    line = line + np.array([[out * brows.gap, 0], *[[0, 0]] * 3, [out * 26 * (brows.tail - 1), -14 * (brows.tail - 1)]])
-    line = line + np.array([0, brows.lift - 6])
-    line[2:4, 1] += brows.arch * np.array([0.7, 1.0])
-    curve = open_curve(line, 12)
-    count = int(110 + 420 * brows.density * min(brows.thickness / 14, 1.6))
-    along = rng.uniform(0, 1, count)
-    across = rng.uniform(-1, 1, count)
-    width = brows.thickness * (1 - brows.taper * smoothstep(0.35, 1.0, along)) * smoothstep(-0.15, 0.12, along) / 2
-    place = along * (len(curve) - 1)
-    low = np.minimum(place.astype(int), len(curve) - 2)
-    base = curve[low] + (curve[low + 1] - curve[low]) * (place - low)[:, None]
-    base[:, 1] += across * width
-    angle = np.interp(along, [0, 0.25, 1], [1.25, 0.65, 0.05]) - 0.5 * across * along + rng.normal(0, 0.18, count)
-    length = rng.uniform(4.5, 9.5, count)
-    tip = base + np.stack([out * np.cos(angle), np.sin(angle)], axis=1) * length[:, None]
-    window = _window(np.concatenate([base, tip, curve]), 10)
-    corner = (window[1].start, window[0].start)
-    part = color[window]
-    image = np.zeros(part.shape[:2], np.uint8)
-    segments = np.round((np.stack([base, tip], axis=1) - corner) * 16).astype(np.int32)
-    for group, value in enumerate((120, 185, 255)):  # fine hairs under strong ones
-        cv2.polylines(image, list(segments[group::3]), False, value, 1, cv2.LINE_AA, shift=4)
-    hairs = cv2.GaussianBlur(image.astype(np.float32) / 255, (0, 0), 1.0)
-    band = np.zeros_like(image)
-    at = np.linspace(0, 1, len(curve))
-    edge = np.interp(at, [0, 0.18, 0.4, 1], [0.4, 0.95, 1, 0.8 * (1 - brows.taper)])[:, None]
-    half = np.array([[0, brows.thickness * 0.5]]) * edge
-    ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
-    cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.2 + 0.22 * brows.thickness)
-    patchy = 1 + 0.3 * fractal(rng, 0.8, 20)[window]
-    under = np.maximum(1.25 * brows.body * brows.density * patchy, brows.made_up) * soft
-    hairs = hairs * (0.6 + 0.75 * brows.density)
-    strength = np.clip(hairs + under * (1 - hairs), 0, 0.92)[..., None]
-    part += strength * (brows.color.astype(np.float32) - part)
 
 
 def _soft_line(like: np.ndarray, points: np.ndarray, width: float, blur: float) -> Float[np.ndarray, "H W"]:

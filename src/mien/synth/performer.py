@@ -7,14 +7,14 @@ another, and with eyeSquint it overshoots. Contact is therefore solved here, per
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mien.core import ARKIT, MIEN198
 from mien.core.transforms import gaze_from_weights
 from mien.rigs.ict_landmarks import IRIS_RADIUS
 from mien.synth.body import LID_COLUMNS, Body, Lids, body, smoothstep
 
-__all__ = ["Performance", "Performer", "identity_coefficients"]
+__all__ = ["BROW_POINTS", "Performance", "Performer", "identity_coefficients"]
 
 _LID_OVERLAP = np.radians(1.6 + 2.0 * np.abs(np.linspace(-1, 1, LID_COLUMNS)) ** 4)
 """How far closed lids pass each other [rad] per column, 0.4 mm in the middle, 1 mm at the corners: more than a lid
@@ -25,6 +25,10 @@ _LIPS_AT_REST = 0.6
 """Height between the marked lip lines when the lips touch behind them [mm]; 0.8 on ICT's own closed neutral."""
 _ROLLS = tuple(ARKIT.index(c) for c in ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mouthPressRight"))
 _IRISES = tuple((68 + k, [*MIEN198.groups[f"iris_rim_{side}"]]) for k, side in enumerate(("right", "left")))
+BROW_POINTS = [
+    i for name in ("brow_right", "brow_left", "brow_lower_right", "brow_lower_left") for i in MIEN198.groups[name]
+]
+"""mien198's points on the brows, in the order of `brows.brow_anchors`."""
 _LIP_COLUMNS = np.linspace(-0.92, 0.92, 13)
 
 
@@ -60,6 +64,8 @@ class Performer:
     def __init__(self, coefficients: Float[np.ndarray, "M"], *, iris_radius: float = IRIS_RADIUS) -> None:
         self.iris_radius = iris_radius
         """Of the limbus, along the eyeball [mm]."""
+        self.brows: tuple[Int[np.ndarray, "20 3"], Float[np.ndarray, "20 3"]] | None = None
+        """Vertices and weights of `BROW_POINTS` where the hair is painted; None for the rig's anchors."""
         self.body: Body = body()
         flat = coefficients.astype(np.float32) @ self.body.modes[: len(coefficients)]
         self.neutral: Float[np.ndarray, "V 3"] = self.body.neutral + flat.reshape(-1, 3)
@@ -84,6 +90,8 @@ class Performer:
         for pole, rim in _IRISES:  # the anchors are those of a mean iris
             centre = points[..., [pole], :]
             points[..., rim, :] = centre + (points[..., rim, :] - centre) * (self.iris_radius / IRIS_RADIUS)
+        if self.brows is not None:
+            points[..., BROW_POINTS, :] = np.einsum("...lkd,lk->...ld", vertices[..., self.brows[0], :], self.brows[1])
         return points
 
     def perform(self, weights: Float[np.ndarray, "T 52"]) -> Performance:

@@ -25,7 +25,7 @@ def contact_sheet(path: Path, seed: int, rows: int, columns: int) -> None:
 
     if rows < 1 or columns < 1:
         raise MienError(f"a contact sheet needs at least one row and one column, not {rows} x {columns}")
-    settings = ShardSettings(seed=seed, per_shard=rows * columns, frames=1, fps=30.0, identities=(0, 100_000))
+    settings = ShardSettings(seed=seed, per_shard=rows * columns, frames=1, identities=(0, 100_000))
     arrays = make_shard(0, settings, stills_per_cast=_STILLS_PER_CAST)
     tiles = [_tile(arrays, n, marked=n % _STILLS_PER_CAST == 1) for n in range(rows * columns)]
     sheet = np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)])

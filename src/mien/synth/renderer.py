@@ -259,7 +259,7 @@ class Renderer:
         near, far = depth_range(-float(pose.translation[2]))
         clip = clip_matrix(camera, near, far) @ rigid(pose.rotation, pose.translation)
         extra = self._solid(pose.occluders)
-        shadow = self._cast_shadow(pose, lights)
+        shadow = self._cast_shadow(pose, lights, extra)
         self._uniforms(pose, lights, clip, shadow)
         ctx = self.ctx
         self.frame.use()
@@ -303,7 +303,7 @@ class Renderer:
         for name, uniform in self._shared:
             uniform.write(values[name])
 
-    def _cast_shadow(self, pose: Pose, lights: Lights) -> np.ndarray:
+    def _cast_shadow(self, pose: Pose, lights: Lights, extra: tuple[Any, ...] | None) -> np.ndarray:
         """Fill the first lamp's shadow map; the matrix from head frame to its clip space."""
         towards = pose.rotation.T @ lights.directions[0]
         matrix = light_matrix(towards)
@@ -316,9 +316,9 @@ class Renderer:
         program["clip_from_head"].write(data(matrix.T))
         program["placed"].write(data(np.eye(4)))
         self.vaos["shadow"].render()
-        for name in ("with_head", "hair"):
-            if self._wear.get(name):
-                self._wear[name][1].render()
+        for solid in (self._wear["with_head"], self._wear["hair"], extra):
+            if solid:
+                solid[1].render()
         return matrix
 
     def _draw_head(self, pose: Pose) -> None:

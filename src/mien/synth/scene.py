@@ -11,13 +11,14 @@ from mien.core.transforms import quaternion_from_angles
 from mien.synth.annotate import Truth, annotate
 from mien.synth.backgrounds import sample_background
 from mien.synth.body import smoothstep
+from mien.synth.brows import brow_anchors
 from mien.synth.cameras import View, sample_view
 from mien.synth.hair import grow_hair
 from mien.synth.lights import Lights, sample_lights
 from mien.synth.looks import Look, sample_look
 from mien.synth.occluders import Held, clothes, glasses, headgear, sample_held
 from mien.synth.occlusion import occlusion
-from mien.synth.painting import beard_region, paint_face, paint_head, paint_lines
+from mien.synth.painting import beard_mask, paint_face, paint_head, paint_lines
 from mien.synth.performer import Performance, Performer, identity_coefficients
 from mien.synth.renderer import Costume, Pose, Renderer
 from mien.synth.sensor import Sensor, auto_exposure, develop, sample_sensor
@@ -82,7 +83,7 @@ class Shot:
     scale: float
     """Samples of `ids` per image pixel."""
     exposure: Float[np.ndarray, "3"]
-    """Gain of each channel that automatic exposure and white balance chose on the first frame."""
+    """Gain of each channel; automatic exposure and white balance follow the picture."""
 
 
 def cast(seed: int, identity: int, variant: int = 0) -> Cast:
@@ -90,6 +91,8 @@ def cast(seed: int, identity: int, variant: int = 0) -> Cast:
     performer = Performer(identity_coefficients(seed, identity))
     rng = np.random.default_rng([0x100C, seed, identity])
     look = sample_look(rng)
+    # Landmarks lie where the iris and the brows are painted.
+    performer.iris_radius, performer.brows = look.iris_radius, brow_anchors(look.brows)
     rng = np.random.default_rng([0xD0, seed, identity, variant])
     hair = grow_hair(rng, look.hair, performer.neutral)
     worn = []
@@ -100,13 +103,14 @@ def cast(seed: int, identity: int, variant: int = 0) -> Cast:
     if rng.random() < 0.24:
         frame, lenses, tint = glasses(rng, performer)
         worn.append(frame)
+    beard = beard_mask(rng, look)
     costume = Costume(
         look=look,
-        face=paint_face(rng, look),
+        face=paint_face(rng, look, beard),
         head=paint_head(rng, look),
         lines=paint_lines(rng),
         mouth_colors=_mouth_colors(performer, look),
-        beard=_beard_cover(performer, look),
+        beard=_beard_cover(performer, look, beard),
         hair=hair,
         with_head=join(worn),
         with_torso=clothes(rng, performer),
@@ -141,22 +145,23 @@ def film(
     size = scene.view.size
     scale = scale or float(np.clip(_SAMPLES / size, 1.15, 1.8))
     before: np.ndarray | None = None
+    reference: np.ndarray | None = None
     for t, pose in enumerate(_poses(who, scene, action, performance)):
         picture = gl.draw(pose, scene.view.camera, scene.lights, scale)
         light = _composite(picture.color, scene.background)
+        wanted = np.asarray(auto_exposure(scene.sensor, light) * _seen_balance(scene.lights))
         if exposure is None:
-            exposure = auto_exposure(scene.sensor, light) * _seen_balance(scene.lights)
-        truth = annotate(who.performer, pose, performance, t, scene.view.camera, picture, action.weights[t])
+            exposure = wanted
+        elif t:
+            passed = float(action.times[t] - action.times[t - 1])
+            exposure = np.asarray(exposure * (wanted / exposure) ** -np.expm1(-passed / scene.sensor.adapt))
+        opacity = float(who.costume.lens_tint[3])
+        truth = annotate(who.performer, pose, performance, t, scene.view.camera, picture, action.weights[t], opacity)
         middle = truth.landmarks[27:48].mean(axis=0)
         shift = middle - before if before is not None else rng.normal(0, 1.2, 2)
         before = middle
-        yield Shot(
-            image=develop(rng, scene.sensor, light, exposure, shift),
-            truth=truth,
-            ids=picture.color[..., 3],
-            scale=picture.scale,
-            exposure=exposure,
-        )
+        image, reference = develop(rng, scene.sensor, light, exposure, shift, reference)
+        yield Shot(image=image, truth=truth, ids=picture.color[..., 3], scale=picture.scale, exposure=exposure)
 
 
 def _composite(color: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -248,7 +253,7 @@ def _line_depth(w: np.ndarray) -> Float[np.ndarray, "4"]:
     drawn = mean("browDownLeft", "browDownRight")
     narrowed = mean("cheekSquintLeft", "cheekSquintRight", "eyeSquintLeft", "eyeSquintRight")
     smiling = max(mean("mouthSmileLeft", "mouthSmileRight"), mean("noseSneerLeft", "noseSneerRight"))
-    return np.array([0.05 + 0.5 * raised, 0.04 + 0.5 * drawn, 0.05 + 0.5 * narrowed, 0.06 + 0.35 * smiling])
+    return np.array([0.05 + 0.65 * raised, 0.04 + 0.7 * drawn, 0.05 + 0.6 * narrowed, 0.06 + 0.4 * smiling])
 
 
 def _lid_curves(performer: Performer, vertices: np.ndarray) -> Float[np.ndarray, "2 2 3"]:
@@ -278,17 +283,16 @@ def _mouth_colors(performer: Performer, look: Look) -> Float[np.ndarray, "C 4"]:
     return colors
 
 
-def _beard_cover(performer: Performer, look: Look) -> Float[np.ndarray, "C 2"]:
+def _beard_cover(performer: Performer, look: Look, mask: Float[np.ndarray, "N N"]) -> Float[np.ndarray, "C 2"]:
     if look.beard == "none":
         return np.zeros((0, 2))
     b = performer.body
-    mask = beard_region(look.beard)
     cover = np.zeros((len(b.corners), 2))
     corners = np.unique(b.parts["face"])
     at = np.clip((b.uv[corners] * FACE_SIZE).astype(int), 0, FACE_SIZE - 1)
     # Small beards are trimmed thin: skin shows through them.
-    thin = {"chin": 0.62, "goatee": 0.74, "moustache": 0.85}.get(look.beard, 0.95)
-    cover[corners, 0] = thin * mask[at[:, 1], at[:, 0]] ** 1.4
+    thin = {"chin": 0.62, "goatee": 0.74, "moustache": 0.9}.get(look.beard, 0.95)
+    cover[corners, 0] = thin * mask[at[:, 1], at[:, 0]]
     # A moustache is kept short, cheeks are shorter than the chin.
     below = performer.neutral[b.lips.lower, 1].mean() - performer.neutral[b.corners[corners], 1]
     cover[corners, 1] = np.clip(0.3 + 0.7 * smoothstep(2.0, 26.0, below), 0, 1)
@@ -298,7 +302,7 @@ def _beard_cover(performer: Performer, look: Look) -> Float[np.ndarray, "C 2"]:
 
 
 def _seen_balance(lights: Lights) -> Float[np.ndarray, "3"]:
-    """Gains of an automatic white balance that takes out three quarters of the light's tint."""
+    """Gains of an automatic white balance that takes out four fifths of the light's tint."""
     total = lights.ambient.mean(axis=0) + 0.5 * lights.colors.sum(axis=0)
-    gains = (total / total.mean()) ** -0.75
+    gains = (total / total.mean()) ** -0.82
     return gains / gains.mean()

@@ -1,4 +1,4 @@
-"""What a camera and a codec make of the light: exposure, colour, blur, noise, scaling, sharpening, JPEG."""
+"""What a camera and a codec make of the light: exposure, colour, blur, noise, scaling, sharpening, JPEG and video."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +33,10 @@ class Sensor:
     sharpen: float
     quality: int
     """JPEG quality; 0 for none."""
+    predicted: bool
+    """Whether frames after the first are coded as differences, as video codecs do: what hardly changes freezes."""
+    adapt: float
+    """Time constant of automatic exposure [s]."""
     shutter: float
     """Share of the frame time the shutter is open (motion blur)."""
     grey: bool
@@ -43,10 +47,10 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
     poor = rng.random() ** 1.3
     return Sensor(
         target=float(0.205 * np.exp(rng.normal(0.03, 0.24))),
-        balance=np.exp(rng.normal([0.06, -0.01, 0.02], [0.08, 0.025, 0.10])),
-        contrast=float(np.clip(rng.normal(0.96, 0.11), 0.7, 1.35)),
+        balance=np.exp(rng.normal([0.08, -0.01, 0.04], [0.06, 0.02, 0.08])),
+        contrast=float(np.clip(rng.normal(0.92, 0.10), 0.65, 1.3)),
         lift=float(rng.uniform(0, 0.04) if rng.random() < 0.15 else 0.0),
-        saturation=float(np.clip(rng.normal(1.13, 0.19), 0.4, 1.8)),
+        saturation=float(np.clip(rng.normal(1.10, 0.15), 0.4, 1.4)),
         blur=float(rng.gamma(1.5, 0.2)),
         noise=float(rng.uniform(0.2, 2.0) + 5 * poor * rng.random() ** 3),
         chroma_noise=float(rng.uniform(0, 1.0)),
@@ -54,6 +58,8 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
         shrink=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.12 + 0.3 * poor else 1.0,
         sharpen=float(rng.uniform(0.2, 1.1)) if rng.random() < 0.38 else 0.0,
         quality=int(np.clip(95 - 70 * poor * rng.random(), 22, 96)) if rng.random() < 0.8 else 0,
+        predicted=bool(rng.random() < 0.6),
+        adapt=float(np.exp(rng.uniform(np.log(0.3), np.log(4.0)))),
         shutter=float(rng.uniform(0, 0.7)),
         grey=bool(rng.random() < 0.03),
     )
@@ -65,9 +71,13 @@ def develop(
     light: UInt8[np.ndarray, "S S 3"],
     exposure: Float[np.ndarray, "3"],
     motion: Float[np.ndarray, "2"],
-) -> UInt8[np.ndarray, "S S 3"]:
-    """The image a viewer gets. `light` is encoded (sqrt of half of linear); `exposure` holds the gain of each channel;
-    `motion` is the face's shift [px/frame]."""
+    reference: UInt8[np.ndarray, "R R 3"] | None = None,
+) -> tuple[UInt8[np.ndarray, "S S 3"], UInt8[np.ndarray, "R R 3"]]:
+    """The image a viewer gets, and the decoded picture that the next frame is predicted from (its `reference`).
+
+    `light` is encoded (sqrt of half of linear); `exposure` holds the gain of each channel; `motion` is the face's
+    shift [px/frame].
+    """
     image = cv2.LUT(light, _curve(sensor, exposure))
     image = _optics(sensor, image, motion)
     height, width = image.shape[:2]
@@ -79,12 +89,26 @@ def develop(
         soft = cv2.GaussianBlur(image, (0, 0), 1.0)
         amount = sensor.sharpen / (1 + 0.3 * sensor.noise)
         image = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
-    if sensor.quality:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    coded = image = _coded(sensor, np.asarray(image, np.uint8), reference)
     if image.shape[:2] != (height, width):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(image, np.uint8)
+    return np.asarray(image, np.uint8), coded
+
+
+def _coded(sensor: Sensor, image: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
+    """Through the codec: JPEG of the picture, or of its difference from the last decoded one."""
+    if not sensor.quality:
+        return image
+    if not sensor.predicted or reference is None:
+        return _jpeg(image, sensor.quality)
+    # Differences reach from -255 to 255: half of them, round mid grey.
+    difference = _jpeg(cv2.addWeighted(image, 0.5, reference, -0.5, 128), sensor.quality)
+    return np.asarray(cv2.addWeighted(difference, 2.0, reference, 1.0, -256))
+
+
+def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:

@@ -57,7 +57,7 @@ void main() {
 void main() {
     vec4 t = texture(skin, v_uv);
     float dark = 1.0;
-    if (with_lines > 0.0) dark -= min(dot(texture(lines, v_uv), line_depth), 0.6);
+    if (with_lines > 0.0) dark -= clamp(dot((texture(lines, v_uv) - 0.25) / 0.75, line_depth), -0.2, 0.6);
     bool lips = t.a > 0.6;
     float g = lips ? (t.a - 0.6) * 3.5 + 0.3 : t.a * 2.0;
     frag = store(t.rgb * t.rgb * v_diffuse * dark + v_gloss * g * 1.25, lips ? 20.0 : 10.0);

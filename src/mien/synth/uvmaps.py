@@ -9,7 +9,16 @@ from jaxtyping import Float
 
 from mien.synth.body import body
 
-__all__ = ["FACE_SIZE", "HEAD_SIZE", "FaceChart", "closed_curve", "face_chart", "head_positions", "open_curve"]
+__all__ = [
+    "FACE_SIZE",
+    "HEAD_SIZE",
+    "FaceChart",
+    "closed_curve",
+    "face_chart",
+    "head_positions",
+    "open_curve",
+    "window_of",
+]
 
 FACE_SIZE = 512
 HEAD_SIZE = 256
@@ -70,6 +79,13 @@ def face_chart() -> FaceChart:
 def head_positions() -> Float[np.ndarray, "M M 3"]:
     """Neutral position of each texel of the head-and-neck chart [mm], [HEAD_SIZE, HEAD_SIZE, 3]."""
     return _positions("head_neck", HEAD_SIZE, 1.0)
+
+
+def window_of(points: Float[np.ndarray, "P 2"], margin: int) -> tuple[slice, slice]:
+    """Rows and columns round some points of the chart."""
+    low = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, FACE_SIZE)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _positions(part: str, size: int, offset: float) -> np.ndarray:

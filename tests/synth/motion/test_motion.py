@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.core import ARKIT, Clip, MienError
-from mien.synth.motion import prepare_takes, sample_motion, sample_still
+from mien.synth.motion import motion_at, prepare_takes, sample_motion, sample_still
+from mien.synth.motion.brows import brow_pose, brow_track
 from mien.synth.motion.calisthenics import calisthenics_track
 from mien.synth.motion.expressions import EMOTIONS, EXPRESSIONS, expression_apex
 from mien.synth.motion.eyes import NATURAL_BLINK_INTERVAL, blink_onsets, blink_track, gaze_track
-from mien.synth.motion.groups import ACTIVE, AT, MIRROR, UNITS, expand
+from mien.synth.motion.groups import ACTIVE, AT, MIRROR, REGIONS, UNITS, expand
 from mien.synth.motion.head import ANGLE_LIMITS, head_track
 from mien.synth.motion.plausible import plausible
 from mien.synth.motion.recorded import STATISTICS_FILE, Take, rom_track, take_track
@@ -298,3 +299,40 @@ def test_head_stays_in_its_band_and_range() -> None:
         assert np.abs(np.diff(translation, axis=0)).max() * 60 < 400  # mm/s
         rest.append(angles.mean(axis=0))
     assert np.degrees(np.std(rest, axis=0)[0]) > 10
+
+
+def test_motion_is_seen_at_the_times_asked_for() -> None:
+    """Uneven frames show the very performance that even ones do, but for the tone of randomness that none has."""
+    times = np.array([0.0, 0.02, 0.09, 0.1, 0.21])
+    uneven = motion_at(np.random.default_rng(3), times)
+    dense = motion_at(np.random.default_rng(3), np.round(np.arange(0, 0.2101, 0.01), 2))
+    assert np.array_equal(uneven.times, times)
+    np.testing.assert_allclose(uneven.angles, dense.angles[[0, 2, 9, 10, 21]], atol=1e-9)
+    assert np.abs(uneven.weights - dense.weights[[0, 2, 9, 10, 21]]).max() < 0.05
+
+
+def test_brows_take_every_pattern_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    poses = np.stack([brow_pose(rng) for _ in range(2000)])
+    others = np.setdiff1d(np.arange(52), REGIONS["brows"])
+    assert not poses[:, others].any()
+    assert (poses[:, REGIONS["brows"]].max(axis=0) > 0.95).all()
+    inner, outer = poses[:, AT["browInnerUp"]], poses[:, AT["browOuterUpLeft"]]
+    assert ((inner > 0.3) & (outer == 0)).mean() > 0.1 < ((inner == 0) & (outer > 0.3)).mean()
+    track = brow_track(rng, np.arange(0, 60, 1 / 30))
+    assert not track[:, others].any() and track.min() >= 0 and track.max() <= 1
+
+
+def test_brows_lids_and_a_resting_face_are_seen_alone() -> None:
+    rng = np.random.default_rng(2)
+    face = np.setdiff1d(np.arange(52), REGIONS["eyes"])
+    still = np.setdiff1d(face, REGIONS["brows"])
+    stills = np.stack([sample_still(rng)[0] for _ in range(1500)])
+    assert ((stills[:, REGIONS["brows"]].max(axis=1) > 0.25) & (stills[:, still].max(axis=1) < 0.05)).mean() > 0.05
+    lids = stills[:, [AT["eyeBlinkLeft"], AT["eyeBlinkRight"]]]
+    assert (lids.min(axis=1) > 0.8).mean() > 0.025
+    assert (np.abs(np.diff(lids, axis=1)) > 0.5).mean() > 0.025
+    windows = np.stack([sample_motion(rng, 8, 30.0).weights for _ in range(500)])
+    moved = np.ptp(windows, axis=1)
+    assert ((moved[:, REGIONS["brows"]].max(axis=1) > 0.1) & (moved[:, still].max(axis=1) < 0.02)).mean() > 0.02
+    assert (moved[:, face].max(axis=1) < 0.02).mean() > 0.02

@@ -28,11 +28,13 @@ at least 8 % of stills."""
 
 _SHARES = np.array([np.mean([_PREFERRED.get(name, 1.0) for name in unit]) for unit in UNITS])
 _SHARES /= _SHARES.sum()
+_TRACK_SHARES = _SHARES**1.6 / (_SHARES**1.6).sum()
+"""In windows other sources cover the common channels, so the preference is stronger."""
 
 
-def draw_units(rng: np.random.Generator, count: int) -> np.ndarray:
+def draw_units(rng: np.random.Generator, count: int, shares: np.ndarray = _SHARES) -> np.ndarray:
     """`count` different positions in `UNITS`, seldom-seen channels preferred."""
-    return rng.choice(len(UNITS), size=count, replace=False, p=_SHARES)
+    return rng.choice(len(UNITS), size=count, replace=False, p=shares)
 
 
 def unit_weights(rng: np.random.Generator, unit: int, amplitude: float) -> np.ndarray:
@@ -55,7 +57,7 @@ def calisthenics_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarra
         onset, offset = rng.uniform(0.15, 0.6), rng.uniform(0.15, 0.6)
         apex = 0.0 if rng.random() < 0.3 else rng.uniform(0.0, 0.8)
         amplitude = 1.0 if rng.random() < 0.4 else rng.uniform(0.25, 1.0)
-        target = unit_weights(rng, int(draw_units(rng, 1)[0]), amplitude)
+        target = unit_weights(rng, int(draw_units(rng, 1, _TRACK_SHARES)[0]), amplitude)
         on = np.flatnonzero(target)
         shape = pulse(times, clock, onset, apex, offset)
         weights[:, on] = np.maximum(weights[:, on], shape[:, None] * target[on])

@@ -41,7 +41,7 @@ def blink_track(rng: np.random.Generator, times: np.ndarray, median: float) -> n
         hold = rng.uniform(0.15, 1.6) if long else 0.012 * rng.lognormal(0.0, 0.6)
         depth = 1.0 if rng.random() < 0.85 else rng.uniform(0.4, 1.0)
         sides = np.array([depth, depth * (1.0 - 0.04 * rng.random())])
-        if rng.random() < 0.08:  # A wink: the other lid only twitches along; a wink takes longer than a blink.
+        if rng.random() < 0.12:  # A wink: the other lid only twitches along; a wink takes longer than a blink.
             sides[1] = rng.uniform(0.0, 0.25)
             closing, opening, hold = closing * 1.5, opening * 1.5, hold + rng.uniform(0.05, 0.4)
         if rng.random() < 0.5:
@@ -76,14 +76,17 @@ def _saccades(rng: np.random.Generator, times: np.ndarray, spread: np.ndarray, f
 def gaze_track(rng: np.random.Generator, times: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Gaze [T, 2] as (turn to the subject's left, up) in eyeLook weights [-1, 1], given head `angles` [T, 3] rad.
 
-    Kinds: eyes that stay on the camera while the head turns (vestibulo-ocular reflex), wandering fixations, extreme
+    Kinds: eyes that stay on something while the head turns (vestibulo-ocular reflex), wandering fixations, extreme
     looks, smooth pursuit, and eyes at rest. Positive yaw turns the nose to the subject's left: the reflex looks right.
     """
     kind = rng.choice(5, p=(0.25, 0.30, 0.20, 0.13, 0.12))
     tremor = _saccades(rng, times, np.array([0.04, 0.04]), 0.4)
     if kind == 0:
         limits = np.array([GAZE_LIMITS["Out"], GAZE_LIMITS["Up"]])
-        path = -angles[:, :2] / limits + tremor
+        # The reflex steadies the gaze whatever it rests on. On the camera in half of the cases, else as far to the
+        # other side, where eyes lead a turning head: so gaze says nothing about the head's pose, nor pose about gaze.
+        held = angles[:, :2].mean(axis=0)
+        path = (held * rng.choice([-1.0, 1.0]) - (angles[:, :2] - held)) / limits + tremor
     elif kind == 1:
         path = _saccades(rng, times, np.array([0.5, 0.4]), 0.45) + tremor
     elif kind == 2:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.core import MienError
+from mien.synth.motion.brows import brow_track
 from mien.synth.motion.calisthenics import calisthenics_track
 from mien.synth.motion.expressions import expression_track
 from mien.synth.motion.eyes import NATURAL_BLINK_INTERVAL, blink_track, gaze_track, lids_follow_gaze, set_gaze
@@ -16,7 +17,7 @@ from mien.synth.motion.plausible import plausible
 from mien.synth.motion.recorded import Take, rom_track, take_track
 from mien.synth.motion.speech import close_lips, speech_track
 
-__all__ = ["Motion", "sample_motion"]
+__all__ = ["Motion", "motion_at", "sample_motion"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +25,7 @@ class Motion:
     """A performance without a performer: what the face and the head do over time."""
 
     times: Float[np.ndarray, "T"]
-    """Seconds from the window's start, float64, steps of 1 / fps."""
+    """Seconds from the window's start, float64."""
     weights: Float[np.ndarray, "T 52"]
     """ARKit weights in `core.channels.ARKIT` order, float32 in [0, 1], plausible."""
     angles: Float[np.ndarray, "T 3"]
@@ -34,8 +35,12 @@ class Motion:
 
 
 _SOURCES = ("expression", "speech", "calisthenics", "rom", "take")
-_SHARES = {False: (0.34, 0.22, 0.24, 0.20, 0.0), True: (0.26, 0.19, 0.20, 0.08, 0.27)}
+_SHARES = {False: (0.30, 0.20, 0.32, 0.18, 0.0), True: (0.24, 0.18, 0.24, 0.08, 0.26)}
 """Shares of the sources without and with recorded takes."""
+_OWN_BROWS = 0.3
+"""Share of windows whose brows move for themselves."""
+_ALONE, _ALONE_SHARES = ("brows", "eyes", "mouth"), (0.09, 0.03, 0.05)
+"""Regions and the shares of windows in which nothing else moves; "eyes" are faces at rest that look and blink."""
 
 _LID_KINDS = ((NATURAL_BLINK_INTERVAL, 0.45), (0.8, 0.40), (np.inf, 0.15))
 """(median blink interval [s], share of windows). Training windows last 0.3 s: at the natural rate one in twelve would
@@ -50,13 +55,20 @@ def sample_motion(rng: np.random.Generator, frames: int, fps: float, *, takes: S
     """
     if frames < 1 or not (fps > 0 and np.isfinite(fps)):
         raise MienError(f"a motion needs at least one frame and a positive rate, not {frames} frames at {fps} fps")
-    times = np.arange(frames) / fps
+    return motion_at(rng, np.arange(frames) / fps, takes=takes)
+
+
+def motion_at(rng: np.random.Generator, times: Float[np.ndarray, "T"], *, takes: Sequence[Take] = ()) -> Motion:
+    """A random performance seen at given increasing times [s], even or not; see `sample_motion`."""
     sources = _choose_sources(rng, bool(takes))
     angles, translation = head_track(rng, times, speaking=sources["mouth"] == "speech")
     weights, closure = _face(rng, times, sources, takes)
-    if rng.random() < 0.4:
+    alone = rng.choice(3, p=np.array(_ALONE_SHARES) / sum(_ALONE_SHARES)) if rng.random() < sum(_ALONE_SHARES) else None
+    if alone is not None:
+        weights, closure = _one_region(rng, times, weights, closure, _ALONE[alone])
+    elif rng.random() < 0.6:
         # Something else moves as well: any unit may join any expression, or a net learns only habitual pairs.
-        extra = calisthenics_track(rng, times) * rng.uniform(0.4, 1.0)
+        extra = calisthenics_track(rng, times) * rng.uniform(0.5, 1.0)
         weights = np.maximum(weights, extra)
     _eyes(rng, times, weights, angles, recorded=sources["eyes"] == "take")
     weights += _resting_tone(rng)
@@ -68,8 +80,20 @@ def _choose_sources(rng: np.random.Generator, with_takes: bool) -> dict[str, str
     """Region -> source: often one for the whole face, else each region its own (their combinations are endless)."""
     shares = _SHARES[with_takes]
     if rng.random() < 0.55:
-        return dict.fromkeys(REGIONS, _SOURCES[rng.choice(len(_SOURCES), p=shares)])
-    return {region: _SOURCES[rng.choice(len(_SOURCES), p=shares)] for region in REGIONS}
+        chosen = dict.fromkeys(REGIONS, _SOURCES[rng.choice(len(_SOURCES), p=shares)])
+    else:
+        chosen = {region: _SOURCES[rng.choice(len(_SOURCES), p=shares)] for region in REGIONS}
+    return chosen | ({"brows": "brows"} if rng.random() < _OWN_BROWS else {})
+
+
+def _one_region(
+    rng: np.random.Generator, times: np.ndarray, weights: np.ndarray, closure: np.ndarray, region: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The window with one region moving; brows get patterns of their own."""
+    kept = np.zeros_like(weights)
+    source = brow_track(rng, times) if region == "brows" else weights
+    kept[:, REGIONS[region]] = source[:, REGIONS[region]]
+    return kept, closure if region == "mouth" else np.zeros_like(closure)
 
 
 def _face(
@@ -97,7 +121,7 @@ def _face(
     return weights, closure
 
 
-_TRACKS = {"expression": expression_track, "calisthenics": calisthenics_track, "rom": rom_track}
+_TRACKS = {"expression": expression_track, "calisthenics": calisthenics_track, "rom": rom_track, "brows": brow_track}
 
 
 def _eyes(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from mien.synth.motion.brows import brow_pose
 from mien.synth.motion.calisthenics import draw_units, unit_weights
 from mien.synth.motion.expressions import expression_apex
 from mien.synth.motion.eyes import lids_follow_gaze, set_gaze
@@ -16,8 +17,13 @@ from mien.synth.motion.recorded import Take, rom_track, take_track
 
 __all__ = ["sample_still"]
 
-_KINDS = ("neutral", "single", "pair", "sparse", "expression", "real", "moving")
-_KIND_SHARES = (0.10, 0.10, 0.10, 0.40, 0.14, 0.10, 0.06)
+_KINDS = ("neutral", "single", "pair", "sparse", "expression", "real", "moving", "brows")
+_KIND_SHARES = (0.10, 0.09, 0.09, 0.39, 0.13, 0.08, 0.04, 0.08)
+_OWN_BROWS = 0.3
+"""Share of the other faces whose brows are drawn apart from the rest."""
+
+_BLINKING = 0.09
+"""Share of the other faces caught with lids coming down or shut, a third of them on one side."""
 
 _INSTANT = np.zeros(1)
 _GAZE = [AT[name] for name in ACTIVE if name.startswith("eyeLook")]
@@ -29,7 +35,8 @@ def sample_still(
     """(weights [52] float32, head angles [3] yaw/pitch/roll rad) of a random still; see `sample_motion` for `takes`.
 
     10 % are exactly neutral; the rest are single units, pairs, sparse sets of 3-9 units, expressions, frames of real
-    (or real-like) range of motion and of whole performances. tongueOut is always 0: the training rig has none.
+    (or real-like) range of motion and of whole performances, and brows alone. tongueOut is always 0: the training rig
+    has none.
     """
     kind = _KINDS[rng.choice(len(_KINDS), p=_KIND_SHARES)]
     angles = resting_angles(rng)
@@ -37,9 +44,13 @@ def sample_still(
         return np.zeros(COUNT, np.float32), angles
     if kind == "moving":
         return sample_motion(rng, 1, 30.0, takes=takes).weights[0], angles
-    weights = _expression(rng, kind, takes)
-    if kind in ("expression", "real", "sparse") and rng.random() < 0.75:
+    weights = brow_pose(rng) if kind == "brows" else _expression(rng, kind, takes)
+    if kind in ("expression", "real", "sparse") and rng.random() < _OWN_BROWS:
+        weights[REGIONS["brows"]] = brow_pose(rng)[REGIONS["brows"]]
+    if kind in ("expression", "real", "sparse", "brows") and rng.random() < 0.75:
         _look(rng, weights)
+    if rng.random() < _BLINKING:
+        _blink(rng, weights)
     return plausible(weights), angles
 
 
@@ -72,3 +83,13 @@ def _look(rng: np.random.Generator, weights: np.ndarray) -> None:
         return
     set_gaze(weights, np.clip(rng.uniform(-1.1, 1.1, 2), -1, 1), vergence=rng.uniform(0.0, 0.2))
     lids_follow_gaze(rng, weights)
+
+
+def _blink(rng: np.random.Generator, weights: np.ndarray) -> None:
+    """Lids shut or on their way, both or one, in place, over whatever else the face does."""
+    amount = 1.0 if rng.random() < 0.5 else rng.uniform(0.25, 1.0)
+    sides = (amount, amount * rng.uniform(0.94, 1.0))
+    if rng.random() < 0.33:
+        sides = (amount, rng.uniform(0.0, 0.2)) if rng.random() < 0.5 else (rng.uniform(0.0, 0.2), amount)
+    for name, value in zip(("eyeBlinkLeft", "eyeBlinkRight"), sides, strict=True):
+        weights[AT[name]] = max(weights[AT[name]], value)
