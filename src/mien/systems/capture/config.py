@@ -34,6 +34,8 @@ class CaptureConfig:
     """Stills of a batch that come with their performer at rest."""
     known_sequences: int = 1
     """Windows of a batch that do."""
+    per_frame: bool = False
+    """Learn and answer every frame of a window by itself; for comparison (`benchmarks.ablation`)."""
     portraits_per_batch: int = 4
     """Real images in a batch: annotated ones give the landmark loss, all give the consistency loss."""
 

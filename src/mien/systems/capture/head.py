@@ -16,7 +16,7 @@ from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource, batches
 from mien.systems.capture.model import CaptureNet, TemporalHead
 
-__all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "start_linear"]
+__all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "start_linear", "weigh_windows"]
 
 FIRST_BATCH = 10_000_000
 """Number of the first batch that codes are taken of: views that the joint training does not see."""
@@ -82,7 +82,7 @@ def head_losses(
 ) -> dict[str, Tensor]:
     """The weighted losses of FACS weights, by name."""
     still = net.weigh(codes.still_NE[:, None], codes.still_rest_NE, codes.still_known_N1)[:, 0]
-    window = net.weigh(codes.window_BTE, codes.window_rest_BE, codes.window_known_B1)
+    window = weigh_windows(net, codes, per_frame=config.per_frame)
     parts = losses.expression_losses(
         still, codes.still_weights_NA, window, codes.window_weights_BTA, scale, gram, config
     )
@@ -96,6 +96,15 @@ def head_losses(
         parts["invariance"] = consistency * losses.facs_loss(both[:, 0], both[:, 1], scale)
         parts["rest"] = config.rest_weight * losses.rest_loss(weights, scale)
     return parts
+
+
+def weigh_windows(net: CaptureNet, codes: Codes, *, per_frame: bool) -> Tensor:
+    """FACS weights [B, T, A] of the windows; with `per_frame` each frame is a window of its own."""
+    if not per_frame:
+        return net.weigh(codes.window_BTE, codes.window_rest_BE, codes.window_known_B1)
+    clips, frames = codes.window_BTE.shape[:2]
+    rest, known = (x.repeat_interleave(frames, dim=0) for x in (codes.window_rest_BE, codes.window_known_B1))
+    return net.weigh(codes.window_BTE.flatten(0, 1)[:, None], rest, known)[:, 0].unflatten(0, (clips, frames))
 
 
 def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config: CaptureConfig) -> float:

@@ -199,9 +199,7 @@ class Capture:
             return rows.result(path.name, self._face, self.layout)
         first = rows.result(path.name, self._face, self.layout)
         frames = rest_frames(replace(first.clip, weights=first.raw), None if neutral == "auto" else neutral)
-        codes = [
-            captured.code for k in frames if (captured := rows.frames[k]) is not None and captured.code is not None
-        ]
+        codes = rows.codes([int(k) for k in frames])
         if not codes:
             return first
         self.rest = np.mean(codes, axis=0)
@@ -271,6 +269,11 @@ class _Rows:
         self.confidence.append(0.0 if captured is None else captured.face.confidence)
         self.frames.append(captured)
         self.milliseconds.append(milliseconds)
+
+    def codes(self, frames: list[int]) -> list[np.ndarray]:
+        """What the network made of those frames, but of those in which there was nothing to see."""
+        seen = [self.frames[k] for k in frames]
+        return [frame.code for frame in seen if frame is not None and frame.code is not None]
 
     def result(self, source: str, face: int, layout: LandmarkLayout) -> CaptureResult:
         times, confidence = np.array(self.times), np.array(self.confidence)
