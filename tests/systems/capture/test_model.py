@@ -81,9 +81,9 @@ def test_streaming_with_explicit_state_equals_the_window(net: CaptureNet, known:
         expected = net.weigh(window.code_NE[None], rest(), one(known))[0]
         for t in range(7):
             inputs = crops[t : t + 1], one(float(t == 0)), steps[t : t + 1], rest(), one(known)
-            landmarks, weights, seen, code, *state = step(*inputs, *state)
+            landmarks, weights, seen, *state = step(*inputs, *state)
             np.testing.assert_allclose(weights[0], expected[t], atol=1e-5)
-            np.testing.assert_allclose(code[0], window.code_NE[t], atol=1e-5)
+            np.testing.assert_allclose(state[0][0, -spec.CODE :], window.code_NE[t], atol=1e-5)
             np.testing.assert_allclose(seen[0], torch.sigmoid(window.seen_NR[t]), atol=1e-5)
             np.testing.assert_allclose(landmarks.reshape(-1, 2), window.landmarks_NL2[t], atol=1e-3)
 

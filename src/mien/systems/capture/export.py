@@ -22,13 +22,12 @@ from mien.runtime.card import model_card
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.landmark_rig import landmark_rig
-from mien.systems.capture.model import CODE_LIMIT, CaptureNet, CaptureStep
+from mien.systems.capture.model import CaptureNet, CaptureStep
 
 __all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
 
 TOLERANCE = 1e-4
-"""Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths,
-codes in the range of whitened landmarks."""
+"""Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
 
 WEAKNESSES = """
 ## Known weaknesses
@@ -117,7 +116,7 @@ def bundle_parity(net: CaptureNet, session: Session, frames: int = 200, seed: in
 
 
 def _scaled(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {**outputs, "landmarks": outputs["landmarks"] / spec.CROP, "code": outputs["code"] / CODE_LIMIT}
+    return {**outputs, "landmarks": outputs["landmarks"] / spec.CROP}
 
 
 def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, axes: dict[str, int | None]) -> Manifest:
@@ -141,7 +140,6 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
             TensorSpec(name="landmarks", shape=(1, 2 * count), meaning="x0, y0, x1, ... px of the crop"),
             TensorSpec(name="weights", shape=(1, len(spec.CHANNELS)), meaning="expression weights, not clipped"),
             TensorSpec(name="seen", shape=(1, len(spec.REGIONS)), meaning=f"{', '.join(spec.REGIONS)} in sight, 0..1"),
-            TensorSpec(name="code", shape=code, meaning="what the temporal head sees of the frame"),
         ),
         states=tuple(
             StateSpec(input=into, output=out, shape=start.shape, ncnn_shape=keeps(5 + i, start.shape))

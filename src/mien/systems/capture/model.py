@@ -264,7 +264,7 @@ class CaptureStep(nn.Module):
     """
 
     inputs = ("crop", "fresh", "step", "rest", "known", "code_past", "hidden_past")
-    outputs = ("landmarks", "weights", "seen", "code", "code_next", "hidden_next")
+    outputs = ("landmarks", "weights", "seen", "code_next", "hidden_next")
 
     def __init__(self, net: CaptureNet) -> None:
         super().__init__()
@@ -280,8 +280,8 @@ class CaptureStep(nn.Module):
         code_past: Tensor,
         hidden_past: Tensor,
     ) -> tuple[Tensor, ...]:
-        """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], regions in sight [1, R] in 0..1, the frame's
-        code [1, E], and the two states of the next frame."""
+        """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], regions in sight [1, R] in 0..1, and the two
+        states of the next frame, the first of which ends with this frame's code."""
         head = self.net.temporal
         seen = self.net.encode(crop, step)
         code = seen.code_NE
@@ -292,4 +292,4 @@ class CaptureStep(nn.Module):
         hidden_stacked = torch.cat([hidden_before, hidden], dim=1)
         weights = head.read(code, hidden_stacked, rest, known)
         states = stacked[:, spec.CODE :], hidden_stacked[:, spec.HIDDEN :]
-        return seen.landmarks_NL2.flatten(1), weights, torch.sigmoid(seen.seen_NR), code, *states
+        return seen.landmarks_NL2.flatten(1), weights, torch.sigmoid(seen.seen_NR), *states
