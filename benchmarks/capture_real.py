@@ -1,34 +1,42 @@
 """Capture the real videos that have reference curves and the portraits never trained on, and score what comes out.
 
-    python -m benchmarks.capture_real ../shared/assets [--json benchmarks/results/capture_real.json]
+    python -m benchmarks.capture_real ../shared/assets [--mediapipe FILE.task | FOLDER]
+        [--json benchmarks/results/capture_real.json]
 
 Prints a table per figure and video with medians and targets; see benchmarks/refs.py for what is compared with what.
 What is scored is what `mien capture` writes: calibrated on a rest found in the take. The medians of the same captures
 without calibration stand beside. Portraits (neutral faces), which are single frames and so
 not calibrated, give the landmark error in 2-D and the bias of a neutral face.
+
+`--mediapipe` puts MediaPipe's Face Landmarker beside, on weights alone (its head pose is not scored): a model file, for
+which its package must be installed, or a folder of curves that it made before (NAME.csv or NAME.npz for each video).
+Mind that half of the reference curves come from MediaPipe's own landmarks.
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks import refs
 from mien.cli.machine import describe
-from mien.core import ARKIT
+from mien.core import ARKIT, Clip, MienError
 from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import read_image
 from mien.systems.capture.finish import finish
+from mien.systems.capture.peer import open_mediapipe
 from mien.systems.capture.portraits import landmarks_from_template, read_template, split
 from mien.systems.capture.predict import Capture
 
 _OUTER_EYES = (36, 45)
 
 
-def portraits(capture: Capture, folder: Path) -> dict[str, object]:
+def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
     """Landmark NME over points that both layouts define alike, and every channel's mean answer on a neutral face."""
     errors: list[float] = []
     weights: list[np.ndarray] = []
@@ -51,26 +59,52 @@ def portraits(capture: Capture, folder: Path) -> dict[str, object]:
     }
 
 
+def peer_clips(source: Path, videos: dict[str, Path]) -> dict[str, Clip]:
+    """MediaPipe's answer to each video: computed by the model, or read from the folder of curves."""
+    if not source.is_dir():
+        peer = open_mediapipe(source)
+        return {name: peer.clip(video) for name, video in videos.items()}
+    clips: dict[str, Clip] = {}
+    for name in videos:
+        found = [path for path in (source / f"{name}.csv", source / f"{name}.npz") if path.is_file()]
+        if not found:
+            raise MienError(f"{source} has no {name}.csv and no {name}.npz: nothing to compare that video with")
+        clips[name] = replace(Clip.load(found[0]), head_rotation=None)
+    return clips
+
+
 def main() -> None:
     """Capture, score, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("assets", type=Path, help="folder with video/ and refs/")
     parser.add_argument("--json", type=Path, help="write every figure here")
     parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
+    parser.add_argument("--mediapipe", type=Path, help="a .task model, or a folder of curves it made")
     parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
     chosen = parser.parse_args()
+    try:
+        measure(chosen)
+    except MienError as error:
+        parser.error(str(error))
+
+
+def measure(chosen: argparse.Namespace) -> None:
+    """What `main` does once the command line is read."""
     references = {path.stem: refs.load_refs(path) for path in sorted((chosen.assets / "refs").glob("*.npz"))}
     capture = Capture(chosen.bundle, backend=chosen.backend)
+    videos = {name: chosen.assets / "video" / f"{name}.mp4" for name in references}
+    peer = {} if chosen.mediapipe is None else peer_clips(chosen.mediapipe, videos)
+    beside = {name: refs.score(clip, references[name]) for name, clip in peer.items()}
     scores: dict[str, dict[str, float]] = {}
     plain: dict[str, dict[str, float]] = {}
     for name, reference in references.items():
-        result = capture.video(chosen.assets / "video" / f"{name}.mp4")
+        result = capture.video(videos[name])
         scores[name] = refs.score(finish(result), reference)
         plain[name] = refs.score(result.clip, reference)
         scores[name]["missed_frames"] = float((reference["valid"].astype(bool) & ~result.clip.seen).sum())
         scores[name]["ms_median"] = float(np.median(result.milliseconds))
     agreements = {name: refs.agreement(reference) for name, reference in references.items()}
-    print(refs.table(scores, agreements))
+    print(refs.table(scores, agreements, {"MediaPipe": refs.medians(beside)} if beside else None))
     before, after = refs.medians(plain), refs.medians(scores)
     changes = [f"{k} {before[k]:.2f} -> {after[k]:.2f}" for k in refs.TARGETS if abs(after[k] - before[k]) >= 0.005]
     print(f"\nMedians that calibration changed: {', '.join(changes) or 'none'}.")
@@ -82,16 +116,20 @@ def main() -> None:
         report = {
             "revision": git_revision(),
             "machine": describe(),
-            "scores": {
-                video: {k: v if np.isfinite(v) else None for k, v in row.items()} for video, row in scores.items()
-            },
-            "medians": {k: v if np.isfinite(v) else None for k, v in after.items()},
-            "medians_uncalibrated": {k: v if np.isfinite(v) else None for k, v in before.items()},
+            "scores": {video: _known(row) for video, row in scores.items()},
+            "medians": _known(after),
+            "medians_uncalibrated": _known(before),
+            "medians_beside": {"MediaPipe": _known(refs.medians(beside))} if beside else {},
             "targets": refs.TARGETS,
             "portraits": faces,
         }
         with write_whole(chosen.json) as temporary:
             temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _known(row: dict[str, float]) -> dict[str, float | None]:
+    """JSON knows no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in row.items()}
 
 
 if __name__ == "__main__":

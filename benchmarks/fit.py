@@ -19,21 +19,24 @@ import numpy as np
 from benchmarks.machine import describe
 
 from mien.cli.fit import views_of
-from mien.core import Camera, Rig
+from mien.core import Camera, LandmarkLayout, Rig
 from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import read_image
-from mien.rigs.fit import FaceModel, Priors, fit_identity
+from mien.rigs.fit import FaceModel, Guess, Priors, fit_identity
 from mien.rigs.ict import GROUPS, load_ict
+from mien.systems.capture import spec
 from mien.systems.capture.evaluate import HELD_OUT
+from mien.systems.capture.identity import Readout
 from mien.systems.capture.portraits import landmarks_from_template, read_template, split
 from mien.systems.capture.predict import Capture
 from mien.track.pose import PoseSolver
 
 FRAMES = 12
-EXACT = Priors(landmark_mm=0.3, repeated=0.0, slide=1.0)
-"""For true landmarks: what is left is contact of lids and lips, which the linear face does not have."""
+EXACT = Priors(landmark_mm=0.3, repeated=0.0, slide=1.0, brows=0.0)
+"""For true landmarks: what is left is contact of lids and lips, which the linear face does not have. A true brow is
+where its hair is painted."""
 _EYES = (36, 45)
 _NOT_SHOWN = Priors(identity=1e-4, expression=1e-4, focal=1e-4)
 """Holds the mean face, the captured expression and the guessed lens: pose only."""
@@ -45,12 +48,16 @@ class Person:
 
     coefficients: np.ndarray
     camera: Camera
+    layout: LandmarkLayout
+    """The capture network's."""
     true: np.ndarray
     """[12, L, 2] px."""
     predicted: np.ndarray
     """The same from the capture network, NaN where it saw no face."""
     weights: np.ndarray
     """[12, 52] as captured."""
+    codes: np.ndarray
+    """[12, E], NaN like `predicted`."""
     quaternions: np.ndarray
     translations: np.ndarray
 
@@ -68,19 +75,23 @@ def film_person(number: int, capture: Capture) -> Person:
     weights, angles = (np.stack(column) for column in zip(*(sample_still(rng) for _ in range(FRAMES)), strict=True))
     action = Action(times=np.arange(FRAMES) / 30, weights=weights, angles=angles, translation=np.zeros((FRAMES, 3)))
     scene = set_scene(rng, who, occluders=False)
-    truths, points, said = [], [], []
+    layout, length = capture.layout, len(capture.bundle.arrays["identity_mean"])
+    truths, points, said, codes = [], [], [], []
     for shot in film(rng, gl, who, scene, action):
         capture.reset()
         seen = capture.frame(shot.image, 0.0)
         truths.append(shot.truth)
-        points.append(np.full(shot.truth.landmarks.shape, np.nan) if seen is None else seen.landmarks)
+        points.append(np.full((layout.count, 2), np.nan) if seen is None else seen.landmarks)
+        codes.append(np.full(length, np.nan) if seen is None else seen.code)
         said.append(np.zeros(52) if seen is None else seen.weights)
     return Person(
         coefficients=identity_coefficients(0, number),
         camera=scene.view.camera,
-        true=np.stack([t.landmarks for t in truths]),
+        layout=layout,
+        true=np.stack([t.landmarks[: layout.count] for t in truths]),
         predicted=np.stack(points),
         weights=np.stack(said),
+        codes=np.stack(codes),
         quaternions=np.stack([t.quaternion for t in truths]),
         translations=np.stack([t.translation for t in truths]),
     )
@@ -108,36 +119,49 @@ def errors(rig: Rig, coefficients: np.ndarray, truth: np.ndarray) -> tuple[float
 
 
 def fitted(
-    rig: Rig, person: Person, kind: str, count: int, priors: Priors | None, wrong_lens: float | None = None
-) -> Any:
+    rig: Rig, person: Person, readout: Readout | None, kind: str, count: int, priors: Priors | None,
+    wrong_lens: float | None = None,
+) -> Any:  # fmt: skip
     """The fit to a person's first frames in which the network saw the face; `wrong_lens` times the focal to find."""
     points = person.true if kind == "true" else person.predicted
     rows = np.flatnonzero(np.isfinite(person.predicted[:, 0, 0]))[:count]
     camera = replace(person.camera, focal=person.camera.focal * (wrong_lens or 1.0))
-    expected = person.weights[rows] if kind == "predicted" else None
     return fit_identity(
-        points[rows], [camera], rig, "mien70", expected=expected, focal_known=wrong_lens is None, priors=priors
+        points[rows],
+        [camera],
+        rig,
+        person.layout.name,
+        expected=None if kind == "true" else person.weights[rows],
+        guess=guessed(readout, person.codes[rows]) if kind == "captured" else None,
+        focal_known=wrong_lens is None,
+        priors=priors,
     )
 
 
-def shape_rows(rig: Rig, people: Sequence[Person]) -> dict[str, dict[str, float]]:
+def guessed(readout: Readout | None, codes: np.ndarray) -> Guess | None:
+    """As `mien fit` guesses; nothing where the bundle cannot."""
+    return None if readout is None else readout.guess(codes)
+
+
+def shape_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> dict[str, dict[str, float]]:
     """Vertex errors by landmarks and number of frames, beside the mean face."""
     rng = np.random.default_rng(0)
     lenses = np.exp(rng.normal(0, 0.2, len(people)))
     cases: dict[str, tuple[str, int, Priors | None, bool]] = {}
-    for kind in ("true", "predicted"):
+    for kind, name in (("true", "true landmarks"), ("captured", "captured"), ("landmarks", "captured landmarks alone")):
         usual = EXACT if kind == "true" else None
         for count in (1, 4, FRAMES):
-            cases[f"{kind} landmarks, {count} frame{'s' * (count > 1)}"] = (kind, count, usual, True)
-        cases[f"{kind} landmarks, {FRAMES} frames, lens unknown"] = (kind, FRAMES, usual, False)
+            cases[f"{name}, {count} frame{'s' * (count > 1)}"] = (kind, count, usual, True)
+        if kind != "landmarks":
+            cases[f"{name}, {FRAMES} frames, lens unknown"] = (kind, FRAMES, usual, False)
     for name, slide in (("slides", 0.05), ("fixed", 1.0)):
         cases[f"true landmarks, 4 frames, jaw {name}"] = ("true", 4, replace(EXACT, slide=slide), True)
-        cases[f"predicted landmarks, 4 frames, jaw {name}"] = ("predicted", 4, Priors(slide=slide), True)
+        cases[f"captured, 4 frames, jaw {name}"] = ("captured", 4, Priors(slide=slide), True)
     still = np.array([errors(rig, np.zeros(1), person.coefficients) for person in people])
     out = {"mean face": {"shape_mm": float(still[:, 0].mean()), "rigid_mm": float(still[:, 1].mean())}}
     for name, (kind, count, priors, lens_known) in cases.items():
         fits = [
-            fitted(rig, person, kind, count, priors, None if lens_known else float(lens))
+            fitted(rig, person, readout, kind, count, priors, None if lens_known else float(lens))
             for person, lens in zip(people, lenses, strict=True)
         ]
         found = np.array([errors(rig, f.identity, p.coefficients) for f, p in zip(fits, people, strict=True)])
@@ -157,24 +181,25 @@ def shape_rows(rig: Rig, people: Sequence[Person]) -> dict[str, dict[str, float]
     return out
 
 
-def pose_rows(rig: Rig, people: Sequence[Person]) -> dict[str, dict[str, float]]:
+def pose_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> dict[str, dict[str, float]]:
     """Head pose from the network's landmarks on the mean face and on the fitted one, lens known.
 
     The face is fitted on the first six frames, the poses are those of the last six.
     """
     from scipy.spatial.transform import Rotation
 
-    model = FaceModel.of(rig, "mien70")
+    model = FaceModel.of(rig, people[0].layout.name)
     trust = np.full(model.layout.count, 0.1)  # as in capture: skin that slides says little of the skull
     for group in ("nose_bridge", "nose_base", "eye_right", "eye_left"):
         trust[list(model.layout.groups[group])] = 1.0
-    trust[68:] = 0.0
+    for group in ("iris_right", "iris_left"):
+        trust[list(model.layout.groups[group])] = 0.0
     turns: dict[str, list[float]] = {"mean face": [], "fitted face": []}
     distances: dict[str, list[float]] = {"mean face": [], "fitted face": []}
     for person in people:
         identities = {
             "mean face": np.zeros(len(model.modes)),
-            "fitted face": fitted(rig, person, "predicted", 6, None).identity,
+            "fitted face": fitted(rig, person, readout, "captured", 6, None).identity,
         }
         for row in range(6, FRAMES):
             if not np.isfinite(person.predicted[row]).all():
@@ -192,20 +217,34 @@ def pose_rows(rig: Rig, people: Sequence[Person]) -> dict[str, dict[str, float]]
     }
 
 
-def portraits(rig: Rig, capture: Capture, folder: Path) -> dict[str, float]:
+def portraits(rig: Rig, capture: Capture, readout: Readout | None, folder: Path) -> dict[str, float]:
     """NME against the annotated points of the held-out half: of the network, of the fit, of the posed mean face."""
-    found: dict[str, list[float]] = {"network": [], "fit": [], "mean face, pose only": []}
+    found: dict[str, list[float]] = {"network": [], "fit": [], "landmarks alone": [], "mean face, pose only": []}
     for path in split(folder, held_out=True):
         image = read_image(path)
         views = views_of(capture.video(path), path, image.shape[1], image.shape[0], 1)
         truth, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
         seen = {"network": views.landmarks}
-        for name, priors in (("fit", None), ("mean face, pose only", _NOT_SHOWN)):
+        known = guessed(readout, views.codes)
+        for name, guess, priors in (
+            ("fit", known, None),
+            ("landmarks alone", None, None),
+            ("mean face, pose only", None, _NOT_SHOWN),
+        ):
             seen[name] = fit_identity(
-                views.landmarks, [views.camera], rig, "mien70", expected=views.weights, focal_known=False, priors=priors
+                views.landmarks,
+                [views.camera],
+                rig,
+                capture.layout.name,
+                expected=views.weights,
+                guess=guess,
+                focal_known=False,
+                priors=priors,
             ).reprojected
         for name, points in seen.items():
-            found[name].append(float(metrics.nme(points, truth[None], _EYES, visible=(trust == 1.0)[None])[0]))
+            marked = (trust == 1.0)[None, : spec.KEYS]  # what the template marks as mien does
+            keys = points[:, : spec.KEYS], truth[None, : spec.KEYS]
+            found[name].append(float(metrics.nme(*keys, _EYES, visible=marked)[0]))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
@@ -217,7 +256,11 @@ def figures(shape: Mapping[str, Mapping[str, float]], nme: Mapping[str, float], 
         for name, row in shape.items()
         if name != "mean face"
     ]
-    baselines = {"mean face": nme["mean face, pose only"], "the network's own points": nme["network"]}
+    baselines = {
+        "mean face": nme["mean face, pose only"],
+        "landmarks alone": nme["landmarks alone"],
+        "the network's own points": nme["network"],
+    }
     rows.append(
         {
             "name": "Reprojected landmarks on portraits, NME",
@@ -244,9 +287,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every figure here")
     chosen = parser.parse_args()
     rig, capture = load_ict(), Capture(chosen.bundle)
+    readout = Readout.from_arrays(capture.bundle.arrays)
     people = [film_person(HELD_OUT[0] + n, capture) for n in range(chosen.people)]
-    shape, pose = shape_rows(rig, people), pose_rows(rig, people)
-    nme = portraits(rig, capture, chosen.assets / "faces" / "webmorph_canada")
+    shape, pose = shape_rows(rig, people, readout), pose_rows(rig, people, readout)
+    nme = portraits(rig, capture, readout, chosen.assets / "faces" / "webmorph_canada")
     for name, row in {**shape, **{f"pose, {k}": v for k, v in pose.items()}}.items():
         print(f"{name:52s}", "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
     print("portraits, NME:", "  ".join(f"{name} {value:.4f}" for name, value in nme.items()))

@@ -161,9 +161,15 @@ def medians(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def table(
-    scores: Mapping[str, Mapping[str, float]], agreements: Mapping[str, Mapping[str, float]] | None = None
+    scores: Mapping[str, Mapping[str, float]],
+    agreements: Mapping[str, Mapping[str, float]] | None = None,
+    beside: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
-    """Markdown: a row per figure, a column per video, the median and the target; agreements in brackets if given."""
+    """Markdown: a row per figure, a column per video, the median and the target; agreements in brackets if given.
+
+    `beside` holds the medians of other captures by name, a column each.
+    """
+    others = beside or {}
 
     def cell(video: str, name: str) -> str:
         value = f"{scores[video].get(name, float('nan')):.2f}"
@@ -171,10 +177,12 @@ def table(
         return value if between is None else f"{value} ({between:.2f})"
 
     middle = medians(scores)
-    lines = ["| figure | " + " | ".join(scores) + " | median | target |", "|---" * (len(scores) + 3) + "|"]
+    heads = ["figure", *scores, "median", *(f"median, {name}" for name in others), "target"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in _SHOWN:
         target = f">= {TARGETS[name]:.2f}" if name in TARGETS else ""
-        cells = [name, *(cell(video, name) for video in scores), f"{middle.get(name, float('nan')):.2f}", target]
+        middles = [f"{row.get(name, float('nan')):.2f}" for row in (middle, *others.values())]
+        cells = [name, *(cell(video, name) for video in scores), *middles, target]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

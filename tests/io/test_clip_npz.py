@@ -22,6 +22,7 @@ def clip() -> Clip:
         gaze=rng.normal(size=(5, 2, 2)),
         eye_torsion=rng.normal(size=(5, 2)),
         confidence=np.array([1, 1, 0, 0.5, 1]),
+        visibility=rng.random((5, 3)),
         source="take.mp4",
     )
 
@@ -61,6 +62,15 @@ def test_a_bare_and_an_empty_clip_come_back(tmp_path: Path):
         bare.save(tmp_path / "a.npz")
         back = Clip.load(tmp_path / "a.npz")
         assert len(back) == len(bare) and back.gaze is None and back.confidence is None
+
+
+def test_a_clip_of_version_1_loads_without_what_came_later(tmp_path: Path):
+    old = {"times": np.array([0.0, 0.1]), "weights": np.ones((2, 1))}
+    tag = '{"format": "mien.clip", "version": 1, "channels": ["jawOpen"], "source": "old.mp4"}'
+    np.savez(tmp_path / "old.npz", mien=np.array(tag), **old)
+    back = Clip.load(tmp_path / "old.npz")
+    assert back.visibility is None and back.eye_torsion is None and back.source == "old.mp4"
+    assert same(back.weights, old["weights"])
 
 
 def test_a_mesh_sequence_comes_back_bit_for_bit(tmp_path: Path):

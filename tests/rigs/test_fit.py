@@ -13,6 +13,7 @@ from mien.core import ARKIT, Camera, LandmarkAnchors, LandmarkLayout, MienError,
 from mien.core.transforms import quaternion_from_angles
 from mien.rigs.fit import (
     FaceModel,
+    Guess,
     Priors,
     choose_frames,
     fit_identity,
@@ -26,7 +27,7 @@ from mien.rigs.fit.solver import Problem, State, minimise, orthographic
 from mien.rigs.ict import GROUPS, load_ict
 
 CAMERA = Camera(width=1280, height=720, focal=1100.0, centre=(639.5, 359.5))
-EXACT = Priors(landmark_mm=0.05, repeated=0.0, slide=1.0, sparsity=0.01)
+EXACT = Priors(landmark_mm=0.05, repeated=0.0, slide=1.0, sparsity=0.01, brows=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def problem(model: FaceModel, seed: int) -> tuple[Problem, State]:
     rng = np.random.default_rng(seed)
     scene = Scene(model, seed, 3)
     log_focal = np.log([1100.0, 900.0])
+    mix = rng.normal(0, 0.1, (len(scene.identity), len(scene.identity)))
     state = State(
         identity=scene.identity + rng.normal(0, 0.3, len(scene.identity)),
         log_focal=log_focal + 0.1,
@@ -84,7 +86,8 @@ def problem(model: FaceModel, seed: int) -> tuple[Problem, State]:
         camera=np.array([0, 1, 0]),
         log_focal=log_focal,
         focal_precision=25.0,
-        identity_precision=1.0,
+        identity=rng.normal(0, 0.5, len(scene.identity)),
+        identity_precision=mix @ mix.T + np.eye(len(mix)),
         expected=scene.weights,
         expression_precision=4.0,
         sparsity=0.5,
@@ -251,6 +254,36 @@ def test_irises_and_the_place_along_the_jaw_do_not_matter(rig: Rig, model: FaceM
         )
     )
     assert np.linalg.norm(slid) < 0.4 * np.linalg.norm(fixed)
+
+
+def test_a_guess_counts_where_landmarks_say_little(rig: Rig, model: FaceModel) -> None:
+    scene = Scene(model, 6, 1)
+    vague = np.random.default_rng(6).normal(0, 6.0, scene.landmarks.shape)
+    known = Guess(mean=scene.identity, covariance=0.05 * np.eye(100))
+    alone, helped, exact = (
+        fit_identity(points, [CAMERA], rig, "mien70", guess=guess, priors=priors)
+        for points, guess, priors in (
+            (scene.landmarks + vague, None, None),
+            (scene.landmarks + vague, known, None),
+            (scene.landmarks, Guess(mean=np.zeros(100), covariance=np.eye(100)), replace(EXACT, guess=1.0)),
+        )
+    )
+    assert shape_error(rig, helped.identity, scene.identity) < 0.5 * shape_error(rig, alone.identity, scene.identity)
+    plain = fit_identity(scene.landmarks, [CAMERA], rig, "mien70", priors=EXACT)
+    np.testing.assert_allclose(exact.identity, plain.identity, atol=1e-9, err_msg="anybody is no guess")
+
+
+def test_brows_that_grow_elsewhere_do_little(rig: Rig, model: FaceModel) -> None:
+    scene = Scene(model, 7, 4)
+    high = scene.landmarks.copy()
+    high[:, [*model.layout.groups["brow_right"], *model.layout.groups["brow_left"]]] -= (0.0, 6.0)
+    usual, trusting = (
+        np.subtract(
+            *(fit_identity(p, [CAMERA], rig, "mien70", priors=priors).identity for p in (high, scene.landmarks))
+        )
+        for priors in (Priors(), Priors(brows=1.0))
+    )
+    assert np.linalg.norm(usual) < 0.9 * np.linalg.norm(trusting)
 
 
 def test_what_cannot_be_fitted_is_refused(rig: Rig, model: FaceModel) -> None:

@@ -70,6 +70,21 @@ def test_the_strongest_channels_reach_the_strip():
     assert bars > 4 * 0.5 * preview.width / 6
 
 
+def test_a_hidden_region_is_marked_as_hidden_and_the_others_are_not():
+    rig = load_mo()
+    preview = Preview(rig, 320, 240)
+    black, weights = np.zeros((240, 320, 3), np.uint8), np.zeros(len(ARKIT))
+    plain, shown, hidden = (
+        preview.compose(black, None, rig.neutral.vertices, weights, visibility)[:480, :640].astype(int)
+        for visibility in (None, np.ones(3), np.array([1.0, 1.0, 0.1]))
+    )
+    assert int(plain.max()) == 0 and int(shown[:440].max()) == 0, "marks stay at the lower edge"
+    third = slice(156, 240)
+    np.testing.assert_array_equal(shown[:, :160], hidden[:, :160])
+    assert (shown[:, third] != hidden[:, third]).any()
+    assert shown[460, 174].max() > 200 and hidden[460, 174].max() < 50, "filled in sight, hollow where hidden"
+
+
 def test_bad_input_is_one_clear_line():
     rig = load_mo()
     with pytest.raises(MienError, match="positive"):

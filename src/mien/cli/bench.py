@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from mien.core.errors import MienError
+
 __all__ = ["main", "run"]
 
 
@@ -20,6 +22,12 @@ class Options:
     """At most a minute instead of at most ten."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Write the figures and the machine they were measured on."""
+    rig: Annotated[tyro.conf.UseAppendAction[tuple[Path, ...]], tyro.conf.arg(metavar="FILE")] = ()
+    """Capture only: rigs to film beside mo, of faces that training never saw; any file with ARKit shapes."""
+    mediapipe: Annotated[Path | None, tyro.conf.arg(metavar="FILE.task")] = None
+    """Capture only: a Face Landmarker model of MediaPipe's, run on the same frames (needs its package)."""
+    bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Capture only: other weights than those that ship."""
 
 
 def main(arguments: list[str]) -> None:
@@ -38,13 +46,23 @@ def run(options: Options) -> None:
     system = registry.find(options.name)
     if options.json is not None:
         check_writable(options.json)
-    result = {"system": options.name, "quick": options.quick, **system.bench(quick=options.quick)}
+    result = {"system": options.name, "quick": options.quick}
+    result |= system.bench(quick=options.quick, **_extra(options))
     result |= {"revision": git_revision(), "machine": describe()}
     show(result)
     if options.json is not None:
         with write_whole(options.json) as temporary:
             temporary.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         print(f"wrote {options.json}")
+
+
+def _extra(options: Options) -> dict[str, Any]:
+    """What only one system understands."""
+    given = {"rigs": options.rig, "mediapipe": options.mediapipe, "bundle": options.bundle}
+    given = {name: value for name, value in given.items() if value}
+    if given and options.name != "capture":
+        raise MienError(f"--rig, --mediapipe and --bundle are for capture; {options.name} knows none of them")
+    return given
 
 
 def show(result: dict[str, Any]) -> None:

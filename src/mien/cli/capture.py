@@ -12,6 +12,7 @@ from mien.core import Clip, MienError, Rig
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mien.core import LandmarkLayout
     from mien.io.video import Frame
     from mien.systems.capture.finish import Neutral
     from mien.systems.capture.predict import Capture, CaptureResult
@@ -30,7 +31,7 @@ class Options:
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Videos or pictures; a picture becomes a clip of one frame."""
+    """Videos or pictures; a picture becomes a clip of one frame. `webcam` or `webcam1` records live until Ctrl-C."""
     out: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A file to write, once per file; {name} stands for the input's name. [default: {name}.csv]"""
     rig: str = "mo"
@@ -47,8 +48,11 @@ class Options:
     """The performer's face, from `mien fit`, for head pose and distance in millimetres; without, a mean face."""
     neutral: Annotated[str, tyro.conf.arg(metavar="auto|off|FRAME")] = "auto"
     """The face at rest, which reads as zero: found in the take, not calibrated, or a frame counted from 0."""
-    smooth: Literal["off", "live", "ahead"] = "off"
-    """Less tremble: the one-euro filter as live use has it, or a pass that looks ahead and has no delay."""
+    smooth: Literal["auto", "off", "live", "ahead"] = "auto"
+    """Less tremble: the one-euro filter as live use has it, or a pass that looks ahead and has no delay.
+    auto is live for a webcam and off for files."""
+    seconds: float | None = None
+    """Ends a webcam's recording after so long; Ctrl-C ends it at any time."""
 
 
 def main(arguments: list[str]) -> None:
@@ -58,14 +62,15 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Capture every input; raises MienError before any work when an output cannot be written."""
+    from mien.cli.live import webcam_of
     from mien.cli.outputs import check_clip_format, check_writable, expand, needs_rig, save_clip
-    from mien.systems.capture.finish import finish
 
     if not options.inputs:
         raise MienError("no video given; usage: mien capture VIDEO --out take.csv")
     if options.face < 0:
         raise MienError(f"--face counts from 0, the largest; {options.face} is none")
     neutral = _neutral(options.neutral)
+    _check_live(options, neutral)
     outs = options.out or ("{name}.csv",)
     previews = () if options.preview is None else (options.preview,)
     paths = expand((*outs, *previews), options.inputs)
@@ -80,13 +85,50 @@ def run(options: Options) -> None:
     rig = _load_rig(options.rig) if wants_rig or options.rig != "mo" else None
     capture = _open(options)
     for source, own in zip(options.inputs, paths, strict=True):
-        result = capture_one(capture, source)
-        result = replace(result, clip=finish(result, neutral=neutral, smoothing=options.smooth))
+        device = webcam_of(source)
+        if device is not None:
+            clip, milliseconds = _live(capture, device, options, neutral)
+        else:
+            result = capture_one(capture, source, neutral)
+            clip, milliseconds = _finished(result, options, neutral), result.milliseconds
         for path in own[: len(outs)]:
-            save_clip(result.clip, path, rig)
-        if previews and rig is not None:
-            preview(source, result, own[-1], rig)
-        summarise(source, result, own)
+            save_clip(clip, path, rig)
+        if previews and rig is not None and device is None:
+            preview(source, replace(result, clip=clip), own[-1], rig)
+        summarise(source, clip, milliseconds, own)
+
+
+def _check_live(options: Options, neutral: "Neutral") -> None:
+    """Raise MienError for what a webcam cannot do."""
+    from mien.cli.live import webcam_of
+
+    if options.seconds is not None and not options.seconds > 0:
+        raise MienError(f"--seconds is how long to record, more than 0; not {options.seconds}")
+    if all(webcam_of(source) is None for source in options.inputs):
+        if options.seconds is not None:
+            raise MienError("--seconds ends a webcam's recording; a file is captured whole")
+        return
+    if options.preview is not None:
+        raise MienError("a webcam's pictures are not kept: record a video for --preview")
+    if isinstance(neutral, int):
+        raise MienError("--neutral FRAME is for files; before a webcam rest for two seconds, or say --neutral off")
+
+
+def _live(capture: "Capture", device: int, options: Options, neutral: "Neutral") -> tuple[Clip, np.ndarray]:
+    from mien.cli.live import record_webcam
+    from mien.core.smoothing import smooth_ahead
+    from mien.systems.capture.live import LiveCapture
+
+    smooth = options.smooth in ("auto", "live")
+    live = LiveCapture(capture, smooth=smooth, rest=None if neutral == "off" else 2.0)
+    clip, milliseconds = record_webcam(live, device, options.seconds)
+    return (smooth_ahead(clip) if options.smooth == "ahead" else clip), milliseconds
+
+
+def _finished(result: "CaptureResult", options: Options, neutral: "Neutral") -> Clip:
+    from mien.systems.capture.finish import finish
+
+    return finish(result, neutral=neutral, smoothing="off" if options.smooth == "auto" else options.smooth)
 
 
 def _neutral(text: str) -> "Neutral":
@@ -109,29 +151,29 @@ def _open(options: Options) -> "Capture":
     from mien.runtime import Bundle
     from mien.systems.capture.predict import Capture
 
-    bundle = None if options.bundle is None else Bundle.load(options.bundle)
-    return Capture(bundle, backend=options.backend, face=options.face, person=_person(options.identity))
+    bundle = Bundle.load(options.bundle or "capture")
+    person = _person(options.identity, bundle.manifest.layout)
+    return Capture(bundle, backend=options.backend, face=options.face, person=person)
 
 
-def _person(path: Path | None) -> np.ndarray | None:
+def _person(path: Path | None, layout: "LandmarkLayout") -> np.ndarray | None:
     """The landmarks at rest of a fitted face; raises MienError when the file is none or lacks the layout."""
     from mien.rigs.fit import load_identity
-    from mien.systems.capture import spec
 
     if path is None:
         return None
-    landmarks = load_identity(path).landmarks.get(spec.LAYOUT.name)
-    if landmarks is None or landmarks.shape != (spec.LAYOUT.count, 3):
-        raise MienError(f"{path} has no landmarks '{spec.LAYOUT.name}'; run this version's mien fit again")
+    landmarks = load_identity(path).landmarks.get(layout.name)
+    if landmarks is None or landmarks.shape != (layout.count, 3):
+        raise MienError(f"{path} has no landmarks '{layout.name}'; run this version's mien fit again")
     return landmarks
 
 
-def capture_one(capture: "Capture", source: Path) -> "CaptureResult":
+def capture_one(capture: "Capture", source: Path, neutral: "Neutral" = "off") -> "CaptureResult":
     """Capture one input behind a progress bar; raises MienError when no frame has a face."""
     from mien.cli.display import progress_bar
 
     with progress_bar(source.name) as advance:
-        return capture.video(source, progress=advance)
+        return capture.video(source, neutral=neutral, progress=advance)
 
 
 def preview(source: Path, result: "CaptureResult", path: Path, rig: Rig) -> None:
@@ -151,6 +193,7 @@ def preview(source: Path, result: "CaptureResult", path: Path, rig: Rig) -> None
                 landmarks[row] if seen and landmarks is not None else None,
                 rig.perform(clip, row) if seen else None,
                 clip.weights[row] if seen else None,
+                clip.visibility[row] if seen and clip.visibility is not None else None,
             )
             writer.write(image, frame.time)
             advance(row + 1, len(clip))
@@ -176,11 +219,10 @@ def moved(clip: Clip) -> list[tuple[str, float, float]]:
     return [(clip.channels[c], float(low[c]), float(high[c])) for c in order if high[c] - low[c] >= MOVED]
 
 
-def summarise(source: Path, result: "CaptureResult", paths: list[Path]) -> None:
+def summarise(source: Path, clip: Clip, milliseconds: np.ndarray, paths: list[Path]) -> None:
     """Print what was seen and written."""
     from mien.cli.display import bar, console, table
 
-    clip, milliseconds = result.clip, result.milliseconds
     channels = moved(clip)
     frames = table(str(source), "", "")
     frames.show_header = False

@@ -52,7 +52,7 @@ def run(options: Options) -> None:
         save_clip(result.clip, path, rig)
     command.preview(video, result, paths[2], rig)
     show(compare(result.clip, Clip.load(truth)))
-    command.summarise(video, result, paths)
+    command.summarise(video, result.clip, result.milliseconds, paths)
     print(f"Play {paths[2]}; drop {paths[1]} into Blender or any glTF viewer.")
 
 

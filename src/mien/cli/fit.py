@@ -52,6 +52,8 @@ class Views:
     """[F, L, 2] px."""
     weights: np.ndarray
     """[F, 52] as captured."""
+    codes: np.ndarray
+    """[F, E] of the network, from which `identity.Readout` guesses who it is."""
     times: np.ndarray
     """[F] seconds."""
 
@@ -66,6 +68,7 @@ def run(options: Options) -> None:
     from mien.rigs.fit import fit_identity
     from mien.rigs.ict import load_ict
     from mien.runtime import Bundle
+    from mien.systems.capture.identity import Readout
     from mien.systems.capture.predict import Capture
 
     outs = options.out or (Path("neutral.obj"),)
@@ -73,6 +76,7 @@ def run(options: Options) -> None:
     rig = load_ict()
     capture = Capture(None if options.bundle is None else Bundle.load(options.bundle), face=options.face)
     views = [gather(capture, source, options.frames, options.focal) for source in options.inputs]
+    readout = Readout.from_arrays(capture.bundle.arrays)
     fit = fit_identity(
         np.concatenate([v.landmarks for v in views]),
         [v.camera for v in views],
@@ -80,6 +84,7 @@ def run(options: Options) -> None:
         capture.bundle.manifest.landmarks,
         expected=np.concatenate([v.weights for v in views]),
         camera_of=np.repeat(np.arange(len(views)), [len(v.times) for v in views]),
+        guess=None if readout is None else readout.guess(np.concatenate([v.codes for v in views])),
         focal_known=options.focal is not None,
     )
     for path in outs:
@@ -139,6 +144,7 @@ def views_of(
         camera=camera if focal is None else replace(camera, focal=focal),
         landmarks=landmarks[rows],
         weights=clip.weights[rows],
+        codes=result.codes[rows],
         times=clip.times[rows],
     )
 

@@ -10,7 +10,8 @@ from mien.io import npz
 
 __all__ = ["VERSION", "read", "write"]
 
-VERSION = 1
+VERSION = 2
+"""2 knows `eye_torsion` and `visibility`; files of version 1 lack them and load."""
 _KIND = "mien.clip"
 _TAILS: dict[str, tuple[int, ...]] = {
     "head_rotation": (4,),

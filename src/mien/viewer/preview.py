@@ -24,6 +24,11 @@ _HISTORY = 120
 """Frames a curve shows: 4 s at 30 Hz."""
 _CHALLENGE = 0.08
 """A channel takes another's place on the strip only when it has been stronger by this much: no flicker."""
+_REGIONS = ("eyes", "brows", "mouth")
+"""`Clip.visibility`, in its order."""
+_HIDDEN = 0.4
+"""Visibility under which capture holds a region instead of reading it."""
+_WARN = (255, 150, 120)
 _LINE, _DOT = (120, 235, 255), (255, 255, 255)
 _PANEL, _TRACK, _BAR, _CURVE, _TEXT = (24, 26, 31), (46, 50, 58), (255, 176, 92), (120, 200, 255), (225, 228, 235)
 
@@ -66,9 +71,11 @@ class Preview:
         landmarks: Float[np.ndarray, "L 2"] | None,
         vertices: Float[np.ndarray, "V 3"] | None,
         weights: Float[np.ndarray, "C"] | None,
+        visibility: Float[np.ndarray, "R"] | None = None,
     ) -> UInt8[np.ndarray, "height width 3"]:
         """One frame. `landmarks` [px of the footage], `vertices` [mm] and `weights` are None where no face was seen.
 
+        `visibility` of (eyes, brows, mouth), where it is known, is a mark each: filled in sight, hollow where hidden.
         Raises MienError when the picture is not of the size announced or the weights do not match the channels.
         """
         if frame_image.shape[:2] != self._source:
@@ -82,7 +89,9 @@ class Preview:
         seen = vertices is not None and bool(np.isfinite(vertices).all())
         out[:_PANE, self._pane :] = self._painter.draw(vertices if seen and vertices is not None else self._neutral)
         if lost:
-            self._text(out, "no face", (14, 30), 0.7, (255, 150, 120))
+            self._text(out, "no face", (14, 30), 0.7, _WARN)
+        elif visibility is not None and np.isfinite(visibility).all():
+            self._regions(out[:_PANE, : self._pane], np.asarray(visibility, float))
         self._past.append(np.full(len(self._channels), np.nan) if lost else np.asarray(weights, float))
         self._curves(out[_PANE:])
         return out
@@ -111,6 +120,17 @@ class Preview:
                 cv2.polylines(pane, [fixed[run]], closed, _LINE, 1, cv2.LINE_AA, 4)
         for point in fixed[seen].tolist():
             cv2.circle(pane, point, 22, _DOT, -1, cv2.LINE_AA, 4)
+
+    def _regions(self, pane: np.ndarray, visibility: np.ndarray) -> None:
+        """A dot and a name for each region in the pane's lower left: filled as far as it is in sight."""
+        cv2 = self._cv
+        for k, (name, share) in enumerate(zip(_REGIONS, visibility.tolist(), strict=True)):
+            x, y = 18 + 78 * k, _PANE - 20
+            hidden = share < _HIDDEN
+            color = _WARN if hidden else _LINE
+            cv2.rectangle(pane, (x - 12, y - 12), (x + 60, y + 10), _PANEL, -1)
+            cv2.circle(pane, (x, y), 6, color, 1 if hidden else -1, cv2.LINE_AA)
+            self._text(pane, name, (x + 11, y + 5), 0.42, _WARN if hidden else _TEXT)
 
     def _choose(self, past: np.ndarray) -> None:
         """Keep the channels on show unless others have clearly been stronger lately."""

@@ -6,6 +6,7 @@ from numpy.testing import assert_array_equal
 
 from mien.core import ARKIT, Clip, FaceTrack, MienError
 from mien.core.smoothing import smooth, smooth_ahead
+from mien.systems.capture import spec
 from mien.systems.capture.finish import finish
 from mien.systems.capture.predict import CaptureResult, clean_weights
 from mien.systems.capture.spec import CHANNELS
@@ -27,7 +28,8 @@ def result(frames: int = 120, *, visibility: np.ndarray | None = None) -> Captur
         five_points=np.zeros((frames, 5, 2)),
         confidence=np.ones(frames),
     )
-    return CaptureResult(clip=clip, track=track, milliseconds=np.zeros(frames), raw=raw)
+    codes = np.zeros((frames, spec.CODE), np.float32)
+    return CaptureResult(clip=clip, track=track, milliseconds=np.zeros(frames), raw=raw, codes=codes)
 
 
 def test_all_off_is_the_clip_itself() -> None:

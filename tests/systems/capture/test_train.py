@@ -16,6 +16,7 @@ from mien.systems.capture.export import bundle_parity, export, load_net
 from mien.systems.capture.head import Codes, fit_head, start_linear
 from mien.systems.capture.landmark_rig import landmark_rig, vertex_gram
 from mien.systems.capture.model import CaptureNet
+from mien.systems.capture.predict import Capture
 from mien.systems.capture.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
@@ -52,6 +53,26 @@ def test_every_runtime_agrees_with_torch_over_200_fed_back_frames(smoke: Capture
     net, _ = load_net(checkpoint)
     for backend in ("onnx", "ncnn"):
         assert bundle_parity(net, open_session(bundle, backend), frames=200) <= 1e-4
+
+
+def test_a_take_is_read_again_beside_the_face_at_rest(smoke: CaptureConfig, tmp_path: Path, assets: Path) -> None:
+    config = replace(smoke, samples=4 * smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
+    capture = Capture(export(train(config, stop_after=1), tmp_path / "bundle", arrays=landmark_rig()))
+    picture = assets / "faces" / "webmorph_canada" / "003f.jpg"
+    alone, again, beside = (
+        capture.video(picture),
+        capture.video(picture, neutral="auto"),
+        capture.video(picture, neutral=0),
+    )
+    assert capture.takes_rest and capture.rest is None and capture.layout is spec.LAYOUT
+    # One frame recurs nowhere: no rest is found in it, but it may be named.
+    np.testing.assert_array_equal(again.raw, alone.raw)
+    np.testing.assert_array_equal(beside.codes, alone.codes)
+    np.testing.assert_array_equal(beside.track.landmarks, alone.track.landmarks)
+    capture.rest = alone.codes[0]
+    known = capture.video(picture)
+    np.testing.assert_array_equal(beside.raw, known.raw)
+    assert np.abs(beside.raw - alone.raw).max() > 1e-3
 
 
 def test_batches_are_a_function_of_seed_and_step(smoke: CaptureConfig) -> None:

@@ -11,7 +11,7 @@ from mien.rigs.fit.model import FaceModel, project
 from mien.rigs.fit.person import head_position, person
 from mien.rigs.fit.solver import Problem, State, minimise, orthographic
 
-__all__ = ["Fit", "Priors", "fit_identity"]
+__all__ = ["Fit", "Guess", "Priors", "fit_identity"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,11 @@ class Priors:
     """Correlation of a landmark's error between two frames of one person: a detector errs alike again and again, so
     that F frames weigh as F / (1 + repeated (F - 1)) independent ones."""
     identity: float = 1.0
-    """Standard deviation of identity coefficients."""
+    """Standard deviation of identity coefficients where nothing was guessed."""
+    guess: float = 0.5
+    """Standard deviations of a `Guess` count as this share of themselves: it has seen the same landmarks before."""
+    brows: float = 0.25
+    """Trust in a brow's landmarks: hair grows where it likes on the skin that the rig moves."""
     expression: float = 0.3
     """Standard deviation of expression weights about what is expected of them."""
     sparsity: float = 1.0
@@ -35,6 +39,15 @@ class Priors:
     """Standard deviation across the jaw over that along it: 1 for points fixed to the skin, nearly 0 for annotations
     of the visible outline. mien's are fixed, and exact ones are best at 1; a network places them worse along than
     across, and its own are as good at 0.05 as at 1 (`benchmarks/fit.py`): the default lies between."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Guess:
+    """What is known of an identity before its landmarks are looked at."""
+
+    mean: Float[np.ndarray, "M"]
+    """Coefficients of the rig's identity modes, in standard deviations."""
+    covariance: Float[np.ndarray, "M M"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +94,7 @@ def fit_identity(
     camera_of: Int[np.ndarray, "F"] | None = None,
     trust: Float[np.ndarray, "F L"] | None = None,
     expected: Float[np.ndarray, "F 52"] | None = None,
+    guess: Guess | None = None,
     focal_known: bool = True,
     priors: Priors | None = None,
 ) -> Fit:
@@ -94,6 +108,7 @@ def fit_identity(
         camera_of: which camera saw each frame; the first one saw all when None.
         trust: weight of each point, 0 leaves it out. Irises are always left out: they turn with the gaze.
         expected: weights each frame is believed to show, the network's answer for example.
+        guess: who it probably is; anybody when None.
         focal_known: whether the cameras' focal lengths are to be kept.
         priors: how much is believed; the defaults suit mien's own landmarks.
 
@@ -107,9 +122,11 @@ def fit_identity(
         raise ValueError(f"landmarks are {landmarks.shape} for {len(camera)} frames of '{layout}'")
     centre = np.array([c.centre for c in cameras])[camera][:, None]
     image = (np.asarray(landmarks, np.float64) - centre) * (1.0, -1.0)
-    trust = _usable(model, image, trust)
+    trust = _usable(model, image, trust, priors.brows)
+    spread = priors.identity if guess is None else priors.guess
+    guess = guess or Guess(mean=np.zeros(len(model.modes)), covariance=np.eye(len(model.modes)))
     image = np.where(trust[..., None] > 0, image, 0.0)
-    state = _start(model, image, trust, np.array([c.focal for c in cameras]), camera, expected)
+    state = _start(model, image, trust, np.array([c.focal for c in cameras]), camera, expected, guess.mean)
     # Errors that come again do not average out: as much as frames add, what they share is held by its priors.
     again = 1 + priors.repeated * (len(image) - 1)
     problem = Problem(
@@ -119,7 +136,8 @@ def fit_identity(
         camera=camera,
         log_focal=state.log_focal,
         focal_precision=priors.focal**-2 * again,
-        identity_precision=priors.identity**-2 * again,
+        identity=guess.mean,
+        identity_precision=np.linalg.inv(guess.covariance) * spread**-2 * again,
         expected=state.weights,
         expression_precision=priors.expression**-2,
         sparsity=priors.sparsity if expected is None else 0.0,
@@ -129,11 +147,13 @@ def fit_identity(
     return _result(problem, state, rig, trust, centre, steps, converged)
 
 
-def _usable(model: FaceModel, image: np.ndarray, trust: np.ndarray | None) -> np.ndarray:
+def _usable(model: FaceModel, image: np.ndarray, trust: np.ndarray | None, brows: float) -> np.ndarray:
     out = np.ones(image.shape[:2]) if trust is None else np.array(trust, np.float64)
     for name, points in model.layout.groups.items():
         if name.startswith("iris"):
             out[:, list(points)] = 0.0
+        elif name.startswith("brow"):
+            out[:, list(points)] *= brows
     out[~np.isfinite(image).all(axis=2) | ~(out > 0)] = 0.0
     few = (out > 0).sum(axis=1) < 6
     if few.any():
@@ -148,10 +168,10 @@ def _start(
     focal: np.ndarray,
     camera: np.ndarray,
     expected: np.ndarray | None,
+    identity: np.ndarray,
 ) -> State:
-    """The mean face with the expected expression, posed by orthographic cameras."""
+    """The guessed face with the expected expression, posed by orthographic cameras."""
     weights = np.zeros((len(image), len(ARKIT))) if expected is None else np.clip(expected, 0.0, 1.0).astype(float)
-    identity = np.zeros(len(model.modes))
     points = model.points(identity, weights)
     poses = [orthographic(image[f], points[f], trust[f], float(focal[camera[f]])) for f in range(len(image))]
     return State(

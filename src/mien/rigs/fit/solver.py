@@ -3,8 +3,8 @@
 The most probable face under
 
 - landmarks: Huber's function of the reprojection error, with a standard deviation stated in millimetres on the face;
-- identity: standard normal coefficients, as the modes are scaled (ICT-FaceKit: 100 orthogonal modes whose pupils lie
-  65.7 +- 3.9 mm apart; people's 63.4 +- 3.8 mm, Dodgson 2004);
+- identity: normal coefficients; standard, as the modes are scaled (ICT-FaceKit: 100 orthogonal modes whose pupils lie
+  65.7 +- 3.9 mm apart; people's 63.4 +- 3.8 mm, Dodgson 2004), or as they are known from elsewhere (`Guess`);
 - expression: each weight in [0, 1], near what was expected of it (the network's answer) or, without that, sparse;
 - focal length, where it is free: log-normal about the camera's.
 
@@ -63,8 +63,10 @@ class Problem:
     """Mean of the prior."""
     focal_precision: float
     """1 / variance of a log focal."""
-    identity_precision: float
-    """1 / variance of an identity coefficient."""
+    identity: Float[np.ndarray, "M"]
+    """Mean of the prior."""
+    identity_precision: Float[np.ndarray, "M M"]
+    """Inverse covariance of the identity coefficients."""
     expected: Float[np.ndarray, "F 52"]
     expression_precision: float
     sparsity: float
@@ -99,7 +101,8 @@ class Problem:
         """Twice the negative logarithm of the posterior, up to a constant."""
         length = np.linalg.norm(self.residuals(state) if residuals is None else residuals, axis=-1)
         near = np.minimum(length, _HUBER)
-        value = (near * (2 * length - near)).sum() + self.identity_precision * (state.identity**2).sum()
+        apart = state.identity - self.identity
+        value = (near * (2 * length - near)).sum() + apart @ self.identity_precision @ apart
         value += self.expression_precision * ((state.weights - self.expected) ** 2).sum()
         value += 2 * self.sparsity * state.weights.sum()
         return float(value + self.focal_precision * ((state.log_focal - self.log_focal) ** 2).sum())
@@ -156,10 +159,10 @@ def _normal(problem: Problem, state: State, residuals: np.ndarray) -> _Normal:
     flat = by_shared.reshape(-1, by_shared.shape[-1])
     shared = flat.T @ (flat * robust.reshape(-1, 1))
     shared_g = np.einsum("fns,fn->s", by_shared, error)
-    prior = np.full(len(shared), problem.identity_precision)
-    prior[modes:] = problem.focal_precision
-    present = np.concatenate([state.identity, state.log_focal - problem.log_focal])
-    shared[np.diag_indices(len(shared))] += prior
+    prior = np.diag(np.full(len(shared), problem.focal_precision))
+    prior[:modes, :modes] = problem.identity_precision
+    present = np.concatenate([state.identity - problem.identity, state.log_focal - problem.log_focal])
+    shared += prior
     own = weighted.transpose(0, 2, 1) @ by_own
     own_g = np.einsum("fnp,fn->fp", by_own, error)
     at = np.arange(POSE, own.shape[1])
@@ -169,7 +172,7 @@ def _normal(problem: Problem, state: State, residuals: np.ndarray) -> _Normal:
         shared=shared,
         cross=weighted.transpose(0, 2, 1) @ by_shared,
         own=own,
-        shared_g=shared_g - prior * present,
+        shared_g=shared_g - prior @ present,
         own_g=own_g,
     )
 

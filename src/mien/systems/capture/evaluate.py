@@ -1,150 +1,165 @@
-"""Figures of the shipped weights beside their baselines, all computed in one run on identities never trained on.
+"""Figures of the shipped weights beside their baselines, all computed in one run on faces never trained on.
 
-Needs the renderer (mien[synth]) and the ICT rig, not torch: what is measured is the bundle, through its runtime.
+Needs the renderer (mien[synth]) and the ICT rig, not torch: what is measured is `Capture`, as users run it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mien.core import Camera
-from mien.core.channels import ARKIT
-from mien.core.transforms import angles_from_quaternion
+from mien.core import Clip
+from mien.core.smoothing import smooth, smooth_ahead
 from mien.engine import metrics
-from mien.runtime import Bundle, Stream, open_session
-from mien.systems.capture import spec
-from mien.systems.capture.landmark_rig import LandmarkRig
-from mien.systems.capture.posed import SHOWN, neutral_views, single_shapes
-from mien.systems.capture.predict import clean_weights
-from mien.track.pose import PoseSolver
+from mien.engine.metrics_time import pearson_over_time, velocity_error
+from mien.systems.capture import spec, trials
+from mien.systems.capture.predict import Capture
+from mien.systems.capture.trials import HELD_OUT, SHOWN, Trial, Watcher, performed, watch
 
-__all__ = ["HELD_OUT", "Rendered", "bench", "held_out_figures", "posed_figures", "read_rendered", "rendered"]
+if TYPE_CHECKING:
+    from mien.synth.foreign import Foreign
 
-HELD_OUT = (1_000_000, 1_000_300)
-"""Identity numbers of evaluation; training uses smaller ones, and coefficients come from the number alone."""
+__all__ = ["HELD_OUT", "Baselines", "bench", "still_figures", "stranger_figures", "window_figures"]
 
 _TRAINED = (0, 100_000)
-_COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
 _EYES = (36, 45)
-_TARGETS = {"pearson": None, "vertex_mm": None, "nme": 0.015}
+_NME_TARGET = 0.015
+_PREDICTED, _TRUE = "ridge on predicted landmarks", "ridge on true landmarks"
+_SEED = 101
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rendered:
-    """Rendered samples and what the bundle said of them, windows run frame by frame with their own state."""
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much is rendered."""
 
-    crops: np.ndarray
-    """uint8 [N, T, S, S, 3] stored crops."""
-    landmarks: Float[np.ndarray, "N T L 2"]
-    """Pixels of the net's crop."""
-    weights: Float[np.ndarray, "N T A"]
-    quaternions: Float[np.ndarray, "N T 4"]
-    identity: np.ndarray
-
-
-def read_rendered(folder: Path) -> Rendered:
-    """All shards of a dataset folder as one."""
-    shards = sorted(folder.glob("shard-*"))
-    names = ("crops", "landmarks", "weights", "pose", "identity")
-    return rendered({name: np.concatenate([np.load(shard / f"{name}.npy") for shard in shards]) for name in names})
+    train: tuple[int, int]
+    """People, and stills of each, that the ridges are fitted on."""
+    stills: tuple[int, int]
+    windows: tuple[int, int, int]
+    """People, windows of each, frames of a window."""
+    shapes: int
+    """People who show every shape alone."""
+    neutral: int
+    stranger: tuple[int, int, int]
+    """Looks of a rig without its own, stills of each, views of a neutral face (in sixes)."""
 
 
-def rendered(arrays: Mapping[str, np.ndarray]) -> Rendered:
-    """A shard's arrays in the net's own terms."""
-    return Rendered(
-        crops=arrays["crops"],
-        landmarks=arrays["landmarks"][..., : spec.LAYOUT.count, :].astype(np.float64) - spec.MARGIN,
-        weights=arrays["weights"][..., _COLUMNS],
-        quaternions=arrays["pose"][..., :4],
-        identity=arrays["identity"],
-    )
+_FULL = Size(train=(375, 8), stills=(200, 6), windows=(45, 2, 20), shapes=12, neutral=60, stranger=(5, 32, 4))
+_QUICK = Size(train=(40, 8), stills=(25, 4), windows=(6, 1, 12), shapes=1, neutral=6, stranger=(2, 16, 1))
 
 
-def predict(bundle: Bundle, samples: Rendered) -> tuple[np.ndarray, np.ndarray]:
-    """(weights [N, T, A] in [0, 1], landmarks [N, T, L, 2] px) as the runtime gives them."""
-    stream = Stream(open_session(bundle))
-    weights, landmarks = np.empty(samples.weights.shape), np.empty(samples.landmarks.shape)
-    inner = slice(spec.MARGIN, spec.MARGIN + spec.CROP)
-    for i, window in enumerate(samples.crops):
-        for t, crop in enumerate(window):
-            planes = np.ascontiguousarray(crop[inner, inner].transpose(2, 0, 1), np.float32)[None]
-            outputs = stream.step({"crop": planes, "fresh": np.full((1, 1), float(t == 0), np.float32)})
-            weights[i, t] = clean_weights(outputs["weights"][0])[_COLUMNS]
-            landmarks[i, t] = outputs["landmarks"][0].reshape(-1, 2)
-    return weights, landmarks
+@dataclass(frozen=True, kw_only=True)
+class Baselines:
+    """Two ridge regressions from landmarks and head angles to weights, fitted on renders of training identities.
 
-
-def held_out_figures(bundle: Bundle, train: Rendered, test: Rendered) -> dict[str, dict[str, float]]:
-    """Rows "ours", "zeros", "ridge on predicted landmarks", "ridge on true landmarks": means of `metrics.summary`.
-
-    Both ridges are fitted on `train`, their penalty chosen on identities left out of it; frames count alike.
+    One reads what the network itself predicts (to beat: pixels must add to it), one the truth (a reference).
     """
-    shapes = _face_shapes()
-    weights, landmarks = predict(bundle, test)
-    _, train_landmarks = predict(bundle, train)
-    truth = _flat(test.weights)
-    solver = _PoseFromLandmarks(bundle)
-    groups = np.repeat(train.identity, train.weights.shape[1])
-    rows = {"ours": _flat(weights), "zeros": np.zeros_like(truth)}
-    for name, of_train, of_test in (
-        ("ridge on predicted landmarks", solver.features(train_landmarks), solver.features(landmarks)),
-        (
-            "ridge on true landmarks",
-            _features(train.landmarks, train.quaternions),
-            _features(test.landmarks, test.quaternions),
-        ),
-    ):
-        ridge = metrics.Ridge.fit(of_train, _flat(train.weights), groups=groups)
-        rows[name] = np.clip(ridge.predict(of_test), 0.0, 1.0)
-    figures = {name: dict(metrics.summary(row, truth, shapes)) for name, row in rows.items()}
-    figures["ours"]["nme"] = float(metrics.nme(_flat(landmarks), _flat(test.landmarks), _EYES).mean())
+
+    predicted: metrics.Ridge
+    true: metrics.Ridge
+
+    @classmethod
+    def fit(cls, trial: Trial) -> "Baselines":
+        """Penalties are chosen on identities left out of the fit; frames count alike."""
+        seen = trial.where(trial.found)
+        true, predicted = (
+            metrics.Ridge.fit(_features(seen, which), seen.truth, groups=seen.identity) for which in (0, 1)
+        )
+        return cls(predicted=predicted, true=true)
+
+    def rows(self, trial: Trial) -> dict[str, Float[np.ndarray, "N A"]]:
+        """Every row of the table: ours, what watched beside, all zeros, the ridges."""
+        rows = {**trial.answers, "zeros": np.zeros_like(trial.truth)}
+        for name, ridge, which in ((_PREDICTED, self.predicted, 1), (_TRUE, self.true, 0)):
+            if np.isfinite(trial.landmarks[:, which]).all():
+                rows[name] = np.clip(ridge.predict(_features(trial, which)), 0.0, 1.0)
+        return rows
+
+
+def _features(trial: Trial, which: int) -> Float[np.ndarray, "N D"]:
+    """What a ridge sees: landmarks in crop widths and the head's three angles; performed (0) or answered (1)."""
+    points = trial.landmarks[:, which].reshape(len(trial.truth), -1) / spec.CROP
+    return np.concatenate([points, trial.angles[:, which]], axis=1)
+
+
+def still_figures(trial: Trial, baselines: Baselines) -> dict[str, dict[str, float]]:
+    """Row -> means of `metrics.summary` over frames in which everybody found the face; ours also landmark NME."""
+    seen = trial.where(trial.found)
+    figures = {
+        name: dict(metrics.summary(row, seen.truth, _face_shapes())) for name, row in baselines.rows(seen).items()
+    }
+    if np.isfinite(seen.landmarks).all():
+        figures["ours"]["nme"] = float(metrics.nme(seen.landmarks[:, 1], seen.landmarks[:, 0], _EYES).mean())
     return figures
 
 
-def channel_table(weights: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, float]]:
-    """Pearson, concordance, active MAE and false activation of every channel."""
-    error = metrics.active_error(weights, truth)
+def window_figures(trial: Trial, baselines: Baselines) -> dict[str, dict[str, float]]:
+    """Row -> means over channels of what time shows: Pearson within takes, concordance, velocity error.
+
+    Ours also as the two filters leave it: what they take from tremble, and what from motion.
+    """
+    seen = trial.where(trial.found)
+    rows = baselines.rows(seen)
+    rows |= {"ours, live filter": _filtered(seen, smooth), "ours, looking ahead": _filtered(seen, smooth_ahead)}
+    return {
+        name: {
+            "pearson": float(np.nanmean(pearson_over_time(row, seen.truth, seen.take))),
+            "concordance": float(np.nanmean(metrics.concordance(row, seen.truth))),
+            "velocity_error": velocity_error(row, seen.truth, seen.times, seen.take),
+        }
+        for name, row in rows.items()
+    }
+
+
+def window_channels(trial: Trial) -> dict[str, dict[str, float | None]]:
+    """Of every channel over time: Pearson within takes and concordance."""
+    seen = trial.where(trial.found)
     columns = {
-        "pearson": metrics.pearson(weights, truth),
-        "concordance": metrics.concordance(weights, truth),
+        "pearson": pearson_over_time(seen.answers["ours"], seen.truth, seen.take),
+        "concordance": metrics.concordance(seen.answers["ours"], seen.truth),
+    }
+    return _by_channel(columns)
+
+
+def _by_channel(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, float | None]]:
+    """JSON knows no NaN."""
+    return {
+        name: {k: round(float(v[c]), 4) if np.isfinite(v[c]) else None for k, v in columns.items()}
+        for c, name in enumerate(spec.CHANNELS)
+    }
+
+
+def _filtered(trial: Trial, work: Callable[[Clip], Clip]) -> Float[np.ndarray, "N A"]:
+    """Our answers after a filter that starts anew with every take."""
+    out = trial.answers["ours"].copy()
+    for take in np.unique(trial.take):
+        own = trial.take == take
+        out[own] = work(Clip(times=trial.times[own], weights=out[own], channels=spec.CHANNELS)).weights
+    return out
+
+
+def channel_table(rows: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Of every channel: Pearson, concordance, active MAE and false activation of ours, Pearson of the other rows."""
+    error = metrics.active_error(rows["ours"], truth)
+    columns = {
+        "pearson": metrics.pearson(rows["ours"], truth),
+        "concordance": metrics.concordance(rows["ours"], truth),
         "active_mae": error.mae,
         "false_activation": error.false_activation,
+        **{f"pearson, {name}": metrics.pearson(row, truth) for name, row in rows.items() if name not in _POINTLESS},
     }
-    return {name: {k: round(float(v[c]), 4) for k, v in columns.items()} for c, name in enumerate(spec.CHANNELS)}
+    return _by_channel(columns)
 
 
-def _flat(x: np.ndarray) -> np.ndarray:
-    return x.reshape(-1, *x.shape[2:])
+_POINTLESS = ("ours", "zeros")
 
 
-def _features(landmarks: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
-    """What a ridge sees: landmarks in crop widths and the head's three angles."""
-    points = _flat(landmarks).reshape(-1, 2 * spec.LAYOUT.count) / spec.CROP
-    return np.concatenate([points, angles_from_quaternion(_flat(quaternions))], axis=1)
-
-
-class _PoseFromLandmarks:
-    """Head pose of predicted landmarks on the mean face, as capture has it."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._model = LandmarkRig.from_arrays(bundle.arrays).neutral.astype(np.float64)
-        # A crop no longer knows its camera: a long lens on the crop's centre is the weak perspective that is left.
-        centre = (spec.CROP - 1) / 2
-        self._camera = Camera(width=spec.CROP, height=spec.CROP, focal=8.0 * spec.CROP, centre=(centre, centre))
-
-    def features(self, landmarks: np.ndarray) -> np.ndarray:
-        quaternions = np.empty((*landmarks.shape[:2], 4))
-        for i, t in np.ndindex(*landmarks.shape[:2]):
-            quaternions[i, t] = PoseSolver(self._camera).solve(landmarks[i, t], self._model).quaternion
-        return _features(landmarks, quaternions)
-
-
-def _face_shapes() -> np.ndarray:
+@lru_cache(maxsize=1)
+def _face_shapes() -> Float[np.ndarray, "A V 3"]:
     from mien.rigs.ict import load_ict
 
     rig = load_ict()
@@ -152,99 +167,187 @@ def _face_shapes() -> np.ndarray:
     return np.stack([rig.shape(name)[face] for name in spec.CHANNELS])
 
 
-def render_sets(folder: Path, *, quick: bool, workers: int = 2) -> tuple[Rendered, Rendered]:
-    """Render a set to fit the ridges on (training identities) and the held-out set; stills, half of the full one's size
-    as frames of windows would weigh identities unequally."""
-    from mien.synth.dataset import write_dataset
-
-    train, test = folder / "train", folder / "test"
-    count = 600 if quick else 6000
-    write_dataset(train, shards=2, per_shard=count // 2, frames=1, seed=101, workers=workers, identities=_TRAINED)
-    count = 300 if quick else 1800
-    write_dataset(test, shards=2, per_shard=count // 2, frames=1, seed=102, workers=workers, identities=HELD_OUT)
-    return read_rendered(train), read_rendered(test)
-
-
-def posed_figures(bundle: Bundle, *, quick: bool) -> dict[str, Any]:
-    """Selectivity at single shapes, bias and pose leakage of neutral faces; held-out identities, nothing in front."""
-    first = HELD_OUT[0]
-    single = single_shapes(103, range(first, first + (2 if quick else 20)))
+def selectivity_figures(trial: Trial) -> dict[str, dict[str, Any]]:
+    """Row -> whether each shape answers for itself; takes show `SHOWN` in order, again and again."""
     columns = [spec.CHANNELS.index(name) for name in SHOWN]
-    answers, _ = predict(bundle, rendered(single.arrays))
-    alone = metrics.selectivity(answers[:, 0, columns], single.label)
-    neutral = neutral_views(104, range(first, first + (10 if quick else 100)))
-    answers, _ = predict(bundle, rendered(neutral.arrays))
-    identity, frontal = neutral.arrays["identity"], neutral.label == 1
-    bias, spread = metrics.neutral_bias(answers[frontal, 0], identity[frontal])
-    leakage = metrics.pose_leakage(answers[:, 0], identity, frontal)
-    return {
-        "selectivity": {
+    found = trial.found
+    label = trial.take[found] % len(SHOWN)
+    out: dict[str, dict[str, Any]] = {}
+    for name, row in trial.answers.items():
+        alone = metrics.selectivity(row[found][:, columns], label)
+        out[name] = {
             "accuracy": alone.accuracy,
             "mean_answer": alone.mean_answer,
             "mean_leakage": alone.mean_leakage,
-            "leakage": {name: _strongest(row) for name, row in zip(SHOWN, alone.leakage, strict=True)},
-        },
-        "neutral": {
-            "bias_mean": float(bias.mean()),
-            "bias_worst": float(bias.max()),
-            "spread_mean": float(spread.mean()),
-            "pose_leakage_mean": float(leakage.mean()),
-            "bias": {name: round(float(b), 4) for name, b in zip(spec.CHANNELS, bias, strict=True)},
-        },
-    }
+            "leakage": {shown: _strongest(answer) for shown, answer in zip(SHOWN, alone.leakage, strict=True)},
+        }
+    return out
 
 
 def _strongest(row: np.ndarray) -> dict[str, float]:
-    """The five strongest mean answers while one channel is shown."""
+    """The five strongest mean answers while one channel is shown; none where it was never found."""
+    if not np.isfinite(row).all():
+        return {}
     return {SHOWN[c]: round(float(row[c]), 3) for c in np.argsort(-row)[:5]}
 
 
-def bench(*, quick: bool) -> dict[str, Any]:
-    """Everything about quality that can be computed here and now; see docs/systems/capture.md for definitions."""
-    bundle = Bundle.load("capture")
-    with TemporaryDirectory() as folder:
-        train, test = render_sets(Path(folder), quick=quick)
-    rows = held_out_figures(bundle, train, test)
-    weights, _ = predict(bundle, test)
-    posed = posed_figures(bundle, quick=quick)
+def neutral_figures(trial: Trial) -> dict[str, dict[str, Any]]:
+    """Row -> bias, spread and pose leakage of neutral faces shown in `trials.neutral_views`."""
+    seen = trial.where(trial.found)
+    frontal = np.abs(seen.angles[:, 0]).max(axis=1) == 0
+    known = np.isin(seen.identity, seen.identity[frontal])
+    out: dict[str, dict[str, Any]] = {}
+    for name, row in seen.answers.items():
+        bias, spread = metrics.neutral_bias(row[frontal], seen.identity[frontal])
+        leakage = metrics.pose_leakage(row[known], seen.identity[known], frontal[known])
+        out[name] = {
+            "bias_mean": float(bias.mean()),
+            "bias_worst": float(bias.max()),
+            "spread_mean": float(spread.mean()) if np.isfinite(spread).all() else None,
+            "pose_leakage_mean": float(leakage.mean()),
+            "bias": {channel: round(float(b), 4) for channel, b in zip(spec.CHANNELS, bias, strict=True)},
+        }
+    return out
+
+
+def stranger_figures(
+    capture: Capture, strangers: "Sequence[Foreign]", baselines: Baselines, beside: Mapping[str, Watcher], size: Size
+) -> dict[str, Any]:
+    """All of it on a rig that no image of training shows, in one or more looks."""
+    _, count, views = size.stranger
+    films = trials.performed_by_strangers
+    drawn = watch(capture, films(105, strangers, trials.stills(count)), beside)
+    alone = watch(capture, films(106, strangers[:3], trials.single_shapes), beside)
+    neutral = watch(capture, films(107, list(strangers) * views, trials.neutral_views), beside)
+    seen = drawn.where(drawn.found)
+    turned = np.degrees(np.abs(seen.angles[:, 1] - seen.angles[:, 0]))
     return {
-        "figures": _figures(rows) + _posed_rows(posed),
-        "held_out": rows,
-        **posed,
-        "channels": channel_table(_flat(weights), _flat(test.weights)),
-        "samples": {"train": len(train.identity), "test": len(test.identity), "identities": len(set(test.identity))},
+        "stills": still_figures(drawn, baselines),
+        "found": float(drawn.found.mean()),
+        "frames": len(drawn.truth),
+        "head_degrees": dict(zip(("yaw", "pitch", "roll"), np.median(turned, axis=0).tolist(), strict=True)),
+        "selectivity": selectivity_figures(alone),
+        "neutral": neutral_figures(neutral),
+        "channels": channel_table(baselines.rows(seen), seen.truth),
     }
 
 
-def _posed_rows(posed: Mapping[str, Any]) -> list[dict[str, Any]]:
-    alone, neutral = posed["selectivity"], posed["neutral"]
-    described = (
-        ("Selectivity: strongest answer is the shape shown", alone["accuracy"], "higher"),
-        ("Leakage into other channels, mean", alone["mean_leakage"], "lower"),
-        ("Neutral bias, mean over channels", neutral["bias_mean"], "lower"),
-        ("Neutral bias, worst channel", neutral["bias_worst"], "lower"),
-        ("Pose leakage of a neutral face, mean", neutral["pose_leakage_mean"], "lower"),
-    )
-    return [{"name": name, "ours": ours, "better": better, "baselines": {}} for name, ours, better in described]
+def bench(
+    *, quick: bool, mediapipe: Path | None = None, rigs: Sequence[Path] = (), bundle: Path | None = None
+) -> dict[str, Any]:
+    """Everything about quality that can be computed here and now; see docs/systems/capture.md for definitions.
 
+    `mediapipe` is a Face Landmarker model to run beside, `rigs` are files of further faces to film beside mo.
+    Raises MienError when one of them cannot be used.
+    """
+    from mien.systems.capture.strangers import open_strangers
 
-def _figures(rows: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
-    described = {
-        "pearson": ("Mean Pearson of 51 channels, held-out renders", "", "higher"),
-        "concordance": ("Mean concordance, held-out renders", "", "higher"),
-        "vertex_mm": ("Vertex error, held-out renders", "mm", "lower"),
-        "active_mae": ("Active MAE (truth > 0.05)", "", "lower"),
-        "false_activation": ("False activation (truth = 0)", "", "lower"),
-        "nme": ("Landmark NME, held-out renders", "", "lower"),
+    size = _QUICK if quick else _FULL
+    beside = _beside(mediapipe)
+    capture = Capture(bundle)
+    strangers = open_strangers(rigs, looks=size.stranger[0])
+    trained = np.random.default_rng(_SEED).permutation(np.arange(*_TRAINED))
+    people, each = size.train
+    baselines = Baselines.fit(watch(capture, performed(_SEED, trained, people, trials.stills(each))))
+    held_out = range(*HELD_OUT)
+    people, each = size.stills
+    test = watch(capture, performed(102, held_out, people, trials.stills(each)), beside)
+    people, each, frames = size.windows
+    moving = watch(capture, performed(108, held_out, people, trials.windows(each, frames)), beside)
+    alone = watch(capture, performed(103, held_out, size.shapes, trials.single_shapes, bare=True), beside)
+    neutral = watch(capture, performed(104, held_out, size.neutral, trials.neutral_views, bare=True), beside)
+    seen = test.where(test.found)
+    result: dict[str, Any] = {
+        "held_out": still_figures(test, baselines),
+        "windows": window_figures(moving, baselines),
+        "selectivity": selectivity_figures(alone),
+        "neutral": neutral_figures(neutral),
+        "strangers": {
+            name: stranger_figures(capture, looks, baselines, beside, size) for name, looks in strangers.items()
+        },
+        "channels": channel_table(baselines.rows(seen), seen.truth),
+        "window_channels": window_channels(moving),
+        "samples": {
+            "train": size.train[0] * size.train[1],
+            "stills": len(test.truth),
+            "window_frames": len(moving.truth),
+            "found": float(test.found.mean()),
+            "found_in_windows": float(moving.found.mean()),
+        },
     }
+    return {"figures": rows_of(result), **result}
+
+
+def _beside(mediapipe: Path | None) -> dict[str, Watcher]:
+    if mediapipe is None:
+        return {}
+    from mien.systems.capture.peer import open_mediapipe
+
+    return {"MediaPipe": open_mediapipe(mediapipe)}
+
+
+_STILLS = {
+    "pearson": ("Mean Pearson of 51 channels", "", "higher"),
+    "concordance": ("Mean concordance", "", "higher"),
+    "vertex_mm": ("Vertex error", "mm", "lower"),
+    "active_mae": ("Active MAE (truth > 0.05)", "", "lower"),
+    "false_activation": ("False activation (truth = 0)", "", "lower"),
+    "nme": ("Landmark NME", "", "lower"),
+}
+_WINDOWS = {
+    "pearson": ("Mean Pearson over time, within a take", "", "higher"),
+    "concordance": ("Mean concordance", "", "higher"),
+    "velocity_error": ("Velocity error, share of the true motion", "", "lower"),
+}
+
+
+def rows_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The table: every figure with its baselines."""
+    rows = _rows(_STILLS, result["held_out"], "held-out renders", {"nme": _NME_TARGET})
+    rows += _rows(_WINDOWS, result["windows"], "held-out windows")
+    rows += _posed_rows(result)
+    for name, stranger in result["strangers"].items():
+        kept = {k: v for k, v in _STILLS.items() if k in ("pearson", "active_mae", "false_activation", "nme")}
+        rows += _rows(kept, stranger["stills"], f"stranger {name}")
+        rows += [row | {"name": f"{row['name']}, stranger {name}"} for row in _posed_rows(stranger)[:-1]]
+    return rows
+
+
+def _rows(
+    described: Mapping[str, tuple[str, str, str]],
+    rows: Mapping[str, Mapping[str, float]],
+    where: str,
+    targets: Mapping[str, float] | None = None,
+) -> list[dict[str, Any]]:
     return [
         {
-            "name": name,
+            "name": f"{name}, {where}",
             "ours": rows["ours"][key],
             "unit": unit,
             "better": better,
-            "target": _TARGETS.get(key),
+            "target": (targets or {}).get(key),
             "baselines": {row: values[key] for row, values in rows.items() if row != "ours" and key in values},
         }
         for key, (name, unit, better) in described.items()
+        if key in rows["ours"]
+    ]
+
+
+def _posed_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Single shapes and neutral faces; the last one is about turned ones."""
+    described = (
+        ("selectivity", "accuracy", "Selectivity: strongest answer is the shape shown", "higher"),
+        ("selectivity", "mean_leakage", "Leakage into other channels, mean", "lower"),
+        ("neutral", "bias_mean", "Neutral bias, mean over channels", "lower"),
+        ("neutral", "bias_worst", "Neutral bias, worst channel", "lower"),
+        ("neutral", "pose_leakage_mean", "Pose leakage of a neutral face, mean", "lower"),
+    )
+    return [
+        {
+            "name": name,
+            "ours": result[kind]["ours"][key],
+            "better": better,
+            "baselines": {row: values[key] for row, values in result[kind].items() if row != "ours"},
+        }
+        for kind, key, name, better in described
     ]

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from mien.core import ARKIT, MIEN70, Camera, Clip, FaceTrack, LandmarkLayout, MienError
 from mien.core.transforms import gaze_from_weights
 from mien.io.video import Frame, is_image, open_video, read_image
-from mien.runtime import Bundle, Stream, open_session
+from mien.runtime import Bundle, Manifest, Stream, open_session
 from mien.systems.capture import spec
 from mien.systems.capture.calibrate import Neutral, rest_frames
 from mien.systems.capture.landmark_rig import LandmarkRig
@@ -24,7 +24,7 @@ from mien.track import FaceTracker, TrackedFace
 from mien.track.align import align_matrix, warp
 from mien.track.pose import PoseSolver
 
-__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights"]
+__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights", "last_code", "network_inputs"]
 
 _COLUMNS = np.array([ARKIT.index(name) for name in spec.CHANNELS])
 _RIGID = {"nose_bridge": 1.0, "nose_base": 1.0, "eye_right": 0.3, "eye_left": 0.3}
@@ -64,10 +64,10 @@ class CapturedFrame:
     """Head joint in the camera frame [mm], for a face of mean size and a lens as `Camera.guess` has it."""
     raw: Float[np.ndarray, "52"]
     """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
+    code: Float[np.ndarray, "E"]
+    """What the network's temporal head sees of this frame: what `Capture.rest` takes and `identity.Readout` reads."""
     visibility: Float[np.ndarray, "3"] | None = None
     """How much of `spec.REGIONS` is in sight; None where the network does not say."""
-    code: Float[np.ndarray, "E"] | None = None
-    """What the network made of the frame, for `Capture.rest`; None where it takes no face at rest."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +80,8 @@ class CaptureResult:
     """Processing time of each frame, decoding left out."""
     raw: Float[np.ndarray, "T 52"]
     """Weights as the network gave them, not clipped; NaN where no face was seen."""
+    codes: Float[np.ndarray, "T E"]
+    """`CapturedFrame.code` of each frame; NaN where no face was seen."""
 
 
 class Capture:
@@ -113,7 +115,6 @@ class Capture:
         self.rest: np.ndarray | None = None
         """The performer's `CapturedFrame.code` at rest, or the mean of several; None where it is not known."""
         self._trust = _pose_trust(self.layout)
-        self._takes = {given.name: given.shape for given in self.bundle.manifest.inputs}
         self._stream = Stream(open_session(self.bundle, backend, threads))
         self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
         if person is not None:
@@ -137,27 +138,16 @@ class Capture:
     @property
     def takes_rest(self) -> bool:
         """Whether the network can be shown the performer at rest."""
-        return "rest" in self._takes
-
-    def _inputs(self, crop: np.ndarray, time: float) -> dict[str, np.ndarray]:
-        step = spec.USUAL_STEP if self._fresh else max(time - self._time, 1e-4)
-        inputs = {
-            "crop": np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)[None],
-            "fresh": np.full((1, 1), float(self._fresh), np.float32),
-            "step": np.full((1, 1), step, np.float32),
-            "known": np.full((1, 1), float(self.rest is not None), np.float32),
-        }
-        if self.takes_rest:
-            rest = np.zeros(self._takes["rest"]) if self.rest is None else self.rest
-            inputs["rest"] = np.asarray(rest, np.float32).reshape(self._takes["rest"])
-        return {name: inputs[name] for name in self._takes}
+        return any(given.name == "rest" for given in self.bundle.manifest.inputs)
 
     def _read(self, image: np.ndarray, face: TrackedFace | None, time: float) -> CapturedFrame | None:
         if face is None:
             self._fresh = True
             return None
         matrix = align_matrix(face.five_points, spec.CROP)
-        outputs = self._stream.step(self._inputs(warp(image, matrix, spec.CROP), time))
+        step = None if self._fresh else max(time - self._time, 1e-4)
+        crop = warp(image, matrix, spec.CROP)
+        outputs = self._stream.step(network_inputs(self.bundle.manifest, crop, step=step, rest=self.rest))
         self._time = time
         weights = clean_weights(outputs["weights"][0])
         points = outputs["landmarks"][0].reshape(-1, 2).astype(np.float64)
@@ -175,8 +165,8 @@ class Capture:
             rotation=pose.quaternion,
             translation=pose.translation,
             raw=_on_arkit(outputs["weights"][0]),
+            code=last_code(self._stream),
             visibility=outputs["seen"][0] if "seen" in outputs else None,
-            code=outputs["code"][0] if "code" in outputs else None,
         )
 
     def video(
@@ -199,10 +189,9 @@ class Capture:
             return rows.result(path.name, self._face, self.layout)
         first = rows.result(path.name, self._face, self.layout)
         frames = rest_frames(replace(first.clip, weights=first.raw), None if neutral == "auto" else neutral)
-        codes = rows.codes([int(k) for k in frames])
-        if not codes:
+        if not len(frames):
             return first
-        self.rest = np.mean(codes, axis=0)
+        self.rest = first.codes[frames].mean(axis=0)
         try:
             again = self._rows(path, rows, progress)
         finally:
@@ -242,6 +231,34 @@ class Capture:
         return rows
 
 
+def network_inputs(
+    manifest: Manifest,
+    crop: UInt8[np.ndarray, "S S 3"],
+    *,
+    step: float | None = None,
+    rest: Float[np.ndarray, "E"] | None = None,
+) -> dict[str, np.ndarray]:
+    """What a bundle's network takes of an aligned crop. Networks before bundle version 2 know neither time nor rest.
+
+    `step` is the time since the face's last frame [s], None at its first; `rest` is the code of the same face at rest.
+    """
+    shapes = {given.name: given.shape for given in manifest.inputs}
+    values: dict[str, np.ndarray | float] = {
+        "crop": np.ascontiguousarray(crop.transpose(2, 0, 1)),
+        "fresh": float(step is None),
+        "step": spec.USUAL_STEP if step is None else step,
+        "rest": 0.0 if rest is None else rest,
+        "known": float(rest is not None),
+    }
+    return {name: np.array(np.broadcast_to(values[name], shape), np.float32) for name, shape in shapes.items()}
+
+
+def last_code(stream: Stream) -> Float[np.ndarray, "E"]:
+    """The code of the frame that a capture network saw last; its state holds `spec.PAST` of them."""
+    past = stream.state["code_past"][0]
+    return past[-(len(past) // spec.PAST) :]
+
+
 def clean_weights(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
     """Network output as ARKit weights: within [0, 1], mouthClose no more than jawOpen (it is jawOpen's corrective)."""
     weights = np.clip(_on_arkit(raw), 0.0, 1.0)
@@ -270,11 +287,6 @@ class _Rows:
         self.frames.append(captured)
         self.milliseconds.append(milliseconds)
 
-    def codes(self, frames: list[int]) -> list[np.ndarray]:
-        """What the network made of those frames, but of those in which there was nothing to see."""
-        seen = [self.frames[k] for k in frames]
-        return [frame.code for frame in seen if frame is not None and frame.code is not None]
-
     def result(self, source: str, face: int, layout: LandmarkLayout) -> CaptureResult:
         times, confidence = np.array(self.times), np.array(self.confidence)
         weights = self._column((len(ARKIT),), lambda f: f.weights)
@@ -297,7 +309,9 @@ class _Rows:
             landmarks=self._column((layout.count, 2), lambda f: f.landmarks),
         )
         raw = self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32)
-        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw)
+        length = next(len(frame.code) for frame in self.frames if frame is not None)
+        codes = self._column((length,), lambda f: f.code).astype(np.float32)
+        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw, codes=codes)
 
     def _visibility(self) -> np.ndarray | None:
         if not any(frame is not None and frame.visibility is not None for frame in self.frames):

@@ -1,0 +1,60 @@
+"""A webcam as a source of frames, stamped when each one arrives."""
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from mien.core.errors import MienError
+from mien.io.video import Frame
+
+__all__ = ["Webcam"]
+
+
+class Webcam:
+    """Frames of a camera as they come: `with Webcam(0) as frames`. Times count from the first frame [s].
+
+    A webcam's driver tells no time that can be had through OpenCV, so that frames are stamped on arrival, by a clock
+    that never goes back; a rate that varies with the light stays visible in them.
+    """
+
+    def __init__(self, device: int | str = 0) -> None:
+        """Open a camera: its number, or a stream's address. Raises MienError when there is none or it is in use."""
+        import cv2
+
+        logging: Any = cv2.utils.logging  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
+        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # the error below says it once
+        try:
+            self._camera: Any = cv2.VideoCapture(device)
+        finally:
+            logging.setLogLevel(level)
+        if not self._camera.isOpened():
+            self._camera.release()
+            raise MienError(
+                f"webcam {device} cannot be opened: check that it is plugged in and no other program uses it"
+            )
+        self.device = device
+        self.width = int(self._camera.get(cv2.CAP_PROP_FRAME_WIDTH))
+        """Of the picture [px]."""
+        self.height = int(self._camera.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        """Of the picture [px]."""
+
+    def __enter__(self) -> "Webcam":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._camera.release()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """RGB frames until the camera gives no more."""
+        start, last, index = perf_counter(), -1.0, 0
+        while True:
+            good, image = self._camera.read()
+            if not good:
+                return
+            now = perf_counter()
+            start = now if index == 0 else start
+            time = max(now - start, np.nextafter(last, np.inf))
+            yield Frame(index=index, time=time, image=np.ascontiguousarray(image[..., ::-1]))
+            last, index = time, index + 1

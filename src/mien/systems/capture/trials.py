@@ -1,0 +1,274 @@
+"""Rendered performances shown to `Capture` as a user's video would be: tracked, aligned, frame by frame, in time.
+
+Two kinds of performers: the training rig's, with identity numbers that training never draws, and strangers
+(`mien.synth.foreign`): rigs that no image of the training set shows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from mien.core import ARKIT
+from mien.core.transforms import angles_from_quaternion
+from mien.systems.capture import spec
+from mien.systems.capture.predict import Capture
+from mien.track.align import align_matrix
+
+if TYPE_CHECKING:
+    from mien.synth.foreign import Foreign
+    from mien.synth.scene import Action
+
+__all__ = [
+    "HELD_OUT",
+    "SHOWN",
+    "Shown",
+    "Take",
+    "Trial",
+    "Watcher",
+    "neutral_views",
+    "performed",
+    "performed_by_strangers",
+    "single_shapes",
+    "stills",
+    "watch",
+    "windows",
+]
+
+HELD_OUT = (1_000_000, 1_000_300)
+"""Identity numbers of evaluation; training uses smaller ones, and coefficients come from the number alone."""
+SHOWN: tuple[str, ...] = tuple(name for name in spec.CHANNELS if not name.startswith("eyeLook"))
+"""Channels shown one at a time. The eight eyeLook channels are left out: eyes turn together, never one alone."""
+_COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
+_LEVEL = 0.9
+"""How far a single shape is on: extreme, and still within what people do."""
+_TURNS = ((0, 0), (0, 0), (-25, 0), (25, 0), (0, -15), (0, 15))
+"""Views of a neutral face (yaw, pitch) [degrees]: two frontal ones for reference, four turned."""
+_RATE = 30.0
+"""Frames a second of the windows."""
+
+Script = Callable[[np.random.Generator], "Sequence[Action]"]
+"""What a performer does, one take after the other."""
+
+
+class Watcher(Protocol):
+    """Anything that answers ARKit weights to the frames of a video."""
+
+    def reset(self) -> None:
+        """A new video begins."""
+
+    def weights(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Float[np.ndarray, "52"] | None:
+        """Of the next frame; None where no face is found."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """One frame and its truth."""
+
+    image: UInt8[np.ndarray, "H W 3"]
+    time: float
+    weights: Float[np.ndarray, "52"]
+    angles: Float[np.ndarray, "3"]
+    """Head yaw, pitch, roll [rad]."""
+    landmarks: Float[np.ndarray, "L 2"] | None
+    """The rig's densest layout [px], which begins with the smaller ones; None where it has none."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Take:
+    """One video."""
+
+    identity: int
+    frames: Iterator[Shown]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """What was performed in N frames and what was answered; NaN where no face was found."""
+
+    truth: Float[np.ndarray, "N A"]
+    answers: Mapping[str, Float[np.ndarray, "N A"]]
+    """"ours" and, by name, the watchers beside."""
+    identity: Int[np.ndarray, "N"]
+    take: Int[np.ndarray, "N"]
+    times: Float[np.ndarray, "N"]
+    angles: Float[np.ndarray, "N 2 3"]
+    """Head angles performed and answered [rad]."""
+    landmarks: Float[np.ndarray, "N 2 L 2"]
+    """Performed and answered, in pixels of the aligned crop."""
+
+    @property
+    def found(self) -> Bool[np.ndarray, "N"]:
+        """Where every watcher found the face."""
+        return np.logical_and.reduce([np.isfinite(rows).all(axis=1) for rows in self.answers.values()])
+
+    def where(self, frames: Bool[np.ndarray, "N"]) -> "Trial":
+        """Some of the frames."""
+        return Trial(
+            truth=self.truth[frames],
+            answers={name: rows[frames] for name, rows in self.answers.items()},
+            identity=self.identity[frames],
+            take=self.take[frames],
+            times=self.times[frames],
+            angles=self.angles[frames],
+            landmarks=self.landmarks[frames],
+        )
+
+
+def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher] | None = None) -> Trial:
+    """Show takes to `capture`, and to the watchers beside it, as videos."""
+    beside = beside or {}
+    rows: list[tuple[np.ndarray, ...]] = []
+    for number, take in enumerate(takes):
+        capture.reset()
+        for watcher in beside.values():
+            watcher.reset()
+        for shown in take.frames:
+            others = [_seen(watcher.weights(shown.image, shown.time)) for watcher in beside.values()]
+            rows.append((*_watched(capture, shown), np.array([take.identity, number, shown.time]), *others))
+    truth, ours, angles, landmarks, about, *others = (np.stack(column) for column in zip(*rows, strict=True))
+    return Trial(
+        truth=truth,
+        answers={"ours": ours, **dict(zip(beside, others, strict=True))},
+        identity=about[:, 0].astype(int),
+        take=about[:, 1].astype(int),
+        times=about[:, 2],
+        angles=angles,
+        landmarks=landmarks,
+    )
+
+
+def _watched(capture: Capture, shown: Shown) -> tuple[np.ndarray, ...]:
+    """(truth [A], answer [A], angles [2, 3], landmarks [2, L, 2]) of one frame."""
+    frame = capture.frame(shown.image, shown.time)
+    truth = shown.weights[_COLUMNS].astype(np.float64)
+    count = capture.layout.count
+    angles, landmarks = np.full((2, 3), np.nan), np.full((2, count, 2), np.nan)
+    angles[0] = shown.angles
+    if frame is None:
+        return truth, np.full(len(truth), np.nan), angles, landmarks
+    angles[1] = angles_from_quaternion(frame.rotation)
+    matrix = align_matrix(frame.face.five_points, spec.CROP)
+    for row, points in enumerate((shown.landmarks, frame.landmarks)):
+        if points is not None and len(points) >= count:
+            landmarks[row] = points[:count] @ matrix[:, :2].T + matrix[:, 2]
+    return truth, frame.weights[_COLUMNS].astype(np.float64), angles, landmarks
+
+
+def _seen(weights: np.ndarray | None) -> np.ndarray:
+    return np.full(len(_COLUMNS), np.nan) if weights is None else weights[_COLUMNS].astype(np.float64)
+
+
+def performed(
+    seed: int, identities: Iterable[int], people: int, script: Script, *, bare: bool = False
+) -> Iterator[Take]:
+    """The first `people` performers of the training rig among `identities`, before training's cameras.
+
+    With `bare`, those who wear glasses or a hat are left out and nobody holds anything before the face: what is asked
+    of a face must be there to be seen.
+    """
+    from mien.synth.renderer import renderer
+    from mien.synth.scene import cast, film, set_scene
+
+    gl = renderer()
+    found = 0
+    for identity in identities:
+        who = cast(seed, identity)
+        if bare and (len(who.costume.with_head.triangles) or len(who.costume.lenses.triangles)):
+            continue
+        if found == people:
+            return
+        found += 1
+        rng = np.random.default_rng([seed, identity])
+        gl.wear(who.costume)
+        for action in script(rng):
+            scene = set_scene(rng, who, occluders=not bare)
+            shots = film(rng, gl, who, scene, action)
+            yield Take(
+                identity=identity,
+                frames=(
+                    Shown(
+                        image=shot.image,
+                        time=float(time),
+                        weights=shot.truth.weights,
+                        angles=angles,
+                        landmarks=shot.truth.landmarks,
+                    )
+                    for shot, time, angles in zip(shots, action.times, action.angles, strict=True)
+                ),
+            )
+
+
+def performed_by_strangers(seed: int, strangers: "Sequence[Foreign]", script: Script) -> Iterator[Take]:
+    """The same with rigs that training never saw; each stranger counts as an identity."""
+    from mien.synth.foreign import film_foreign, set_foreign_scene
+
+    for identity, who in enumerate(strangers):
+        rng = np.random.default_rng([seed, identity])
+        for action in script(rng):
+            shots = film_foreign(rng, who, set_foreign_scene(rng, who), action)
+            yield Take(
+                identity=identity,
+                frames=(
+                    Shown(
+                        image=shot.image,
+                        time=float(time),
+                        weights=shot.weights,
+                        angles=shot.angles,
+                        landmarks=max(shot.landmarks.values(), key=len, default=None),
+                    )
+                    for shot, time in zip(shots, action.times, strict=True)
+                ),
+            )
+
+
+def stills(count: int) -> Script:
+    """`count` single frames, drawn as the training set's stills are."""
+
+    def script(rng: np.random.Generator) -> "list[Action]":
+        from mien.synth.motion import sample_still
+
+        drawn = [sample_still(rng) for _ in range(count)]
+        return _frames(np.stack([w for w, _ in drawn]), np.stack([a for _, a in drawn]))
+
+    return script
+
+
+def windows(count: int, frames: int) -> Script:
+    """`count` windows of motion, drawn as the training set's are, at 30 frames a second."""
+
+    def script(rng: np.random.Generator) -> "list[Action]":
+        from mien.synth.motion import sample_motion
+        from mien.synth.scene import Action
+
+        drawn = [sample_motion(rng, frames, _RATE) for _ in range(count)]
+        return [Action(times=m.times, weights=m.weights, angles=m.angles, translation=m.translation) for m in drawn]
+
+    return script
+
+
+def single_shapes(rng: np.random.Generator) -> "list[Action]":
+    """Every channel of `SHOWN` alone, facing the camera. `mouthClose` is shown with the jaw open: it corrects it."""
+    rows = np.zeros((len(SHOWN), len(ARKIT)), np.float32)
+    for row, name in zip(rows, SHOWN, strict=True):
+        row[ARKIT.index(name)] = _LEVEL
+        if name == "mouthClose":
+            row[ARKIT.index("jawOpen")] = _LEVEL
+    return _frames(rows, np.zeros((len(SHOWN), 3)))
+
+
+def neutral_views(rng: np.random.Generator) -> "list[Action]":
+    """A neutral face from in front, twice, and turned."""
+    angles = np.radians([(yaw, pitch, 0) for yaw, pitch in _TURNS])
+    return _frames(np.zeros((len(_TURNS), len(ARKIT)), np.float32), angles)
+
+
+def _frames(weights: np.ndarray, angles: np.ndarray) -> "list[Action]":
+    from mien.synth.scene import Action
+
+    return [
+        Action(times=np.zeros(1), weights=w[None], angles=a[None], translation=np.zeros((1, 3)))
+        for w, a in zip(weights, angles, strict=True)
+    ]

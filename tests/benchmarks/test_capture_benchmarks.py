@@ -1,0 +1,99 @@
+"""The benchmarks of capture against what is known: delays that were made, bars that are measured, peers read back."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.core import ARKIT, Clip, MienError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # benchmarks/ is no installed package
+
+from benchmarks import capture_real, capture_time, plots, refs, tables
+
+BLINK, JAW = ARKIT.index("eyeBlinkLeft"), ARKIT.index("jawOpen")
+
+
+def test_the_performance_blinks_and_opens_its_jaw_fully_and_comes_to_rest() -> None:
+    clip = capture_time.performance(3)
+    for column in (BLINK, JAW):
+        curve = clip.weights[:, column]
+        assert curve.max() == pytest.approx(1, abs=1e-3) and curve[0] == curve[-1] == 0
+        starts = np.flatnonzero((curve[:-1] == 0) & (curve[1:] > 0))
+        assert len(starts) >= 3
+        assert len(np.unique(np.round(clip.times[starts] * 60 % 1, 2))) > 1  # no frame of 60 a second hits them all
+    assert np.array_equal(clip.weights[:, BLINK], clip.weights[:, ARKIT.index("eyeBlinkRight")])
+    assert not np.array_equal(clip.weights, capture_time.performance(4).weights)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.012, 0.05])
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_a_delay_is_measured_to_a_part_of_a_frame(late: float, fps: float) -> None:
+    dense = capture_time.performance(1)
+    times = np.arange(round(fps * 3.5)) / fps + 0.1
+    truth, answer = (
+        Clip(
+            times=times,
+            weights=np.stack([np.interp(times - shift, dense.times, column) for column in dense.weights.T], axis=1),
+        )
+        for shift in (0.0, late)
+    )
+    assert capture_time.delays(answer, truth) == pytest.approx(1e3 * late, abs=3.0)
+    rows = capture_time.moving(answer, truth, None)
+    assert rows["off"]["lag_ms_median"] == pytest.approx(1e3 * late, abs=3.0)
+    assert rows["live"]["lag_ms_median"] >= rows["off"]["lag_ms_median"] - 1
+    assert abs(rows["ahead"]["lag_ms_median"] - rows["off"]["lag_ms_median"]) < 2
+
+
+def report() -> dict:
+    rest = {name: {"jitter_mean": j, "jitter_worst_channel": 2 * j, "head_degrees": 0.1}
+            for name, j in (("off", 1e-3), ("live", 3e-4), ("ahead", 4e-5))}  # fmt: skip
+    late = {name: {"blink_lag_ms": 20.0, "jaw_lag_ms": 5.0} for name in rest}
+    real = {name: {"lag_ms_worst": 4.0, "blink_loss_worst": 0.01} for name in rest}
+    return {
+        "rest": {"filters": rest, "five_points_eye_distances": 2e-4},
+        "rendered": {"30": late, "60": late},
+        "real": {"a": real},
+    }
+
+
+def test_tremble_and_delay_stand_in_one_row() -> None:
+    lines = capture_time.table(report()).splitlines()
+    live = next(line for line in lines if line.startswith("| live"))
+    assert live.count("|") == lines[0].count("|") == 11
+    assert "3.0e-04" in live and "20.0" in live and "5.0" in live
+    figures = tables.figures_of("capture_time", report())
+    assert len({figure["name"] for figure in figures}) == len(figures) == 3 * 6
+
+
+def test_bars_are_as_long_as_they_say() -> None:
+    series = {"mien": {"jawOpen": 1.0, "cheekPuff": 0.5}, "ridge": {"jawOpen": 0.25, "cheekPuff": None}}
+    image = plots.channel_chart(series, "title").image
+    below_legend = 2 * 56
+    ours, other = ((image == color).all(axis=2)[below_legend:].sum(axis=1) for color in plots._COLORS[:2])
+    full = ours.max()
+    assert full == 2 * 520
+    assert set(ours.tolist()) == {0, full, full // 2}
+    assert set(other.tolist()) == {0, full // 4}
+    assert plots.time_chart(report()).image.shape[2] == 3
+
+
+def test_a_peers_curves_stand_beside(assets: Path, tmp_path: Path) -> None:
+    """Curves that another tool made, as Live Link CSV, one for each video."""
+    name = "liveportrait_d9"
+    reference = refs.load_refs(assets / "refs" / f"{name}.npz")
+    frames = len(reference["valid"])
+    weights = np.zeros((frames, 52))
+    opening = reference["mediapipe_mouth_open"]
+    weights[:, JAW] = (opening - np.nanmin(opening)) / (np.nanmax(opening) - np.nanmin(opening))
+    Clip(times=np.arange(frames) / float(reference["fps"]), weights=weights).save(tmp_path / f"{name}.csv")
+    clips = capture_real.peer_clips(tmp_path, {name: Path("unused.mp4")})
+    score = refs.score(clips[name], reference)
+    assert score["mouth_open/mediapipe"] > 0.999 and "yaw" not in score
+    shown = refs.table({name: score}, None, {"MediaPipe": refs.medians({name: score})})
+    heads, _, first, *_ = shown.splitlines()
+    assert heads.split(" | ")[-2] == "median, MediaPipe"
+    assert first.count("|") == heads.count("|")
+    with pytest.raises(MienError, match=r"no liveportrait_d3\.csv"):
+        capture_real.peer_clips(tmp_path, {"liveportrait_d3": Path("unused.mp4")})
