@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.machine import describe
 
 from mien.cli.fit import views_of
-from mien.core import Camera, Rig
+from mien.core import Camera, LandmarkLayout, Rig
 from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
@@ -34,7 +34,6 @@ from mien.systems.capture.predict import Capture
 from mien.track.pose import PoseSolver
 
 FRAMES = 12
-LAYOUT = spec.LAYOUT.name
 EXACT = Priors(landmark_mm=0.3, repeated=0.0, slide=1.0, brows=0.0)
 """For true landmarks: what is left is contact of lids and lips, which the linear face does not have. A true brow is
 where its hair is painted."""
@@ -49,6 +48,8 @@ class Person:
 
     coefficients: np.ndarray
     camera: Camera
+    layout: LandmarkLayout
+    """The capture network's."""
     true: np.ndarray
     """[12, L, 2] px."""
     predicted: np.ndarray
@@ -74,18 +75,20 @@ def film_person(number: int, capture: Capture) -> Person:
     weights, angles = (np.stack(column) for column in zip(*(sample_still(rng) for _ in range(FRAMES)), strict=True))
     action = Action(times=np.arange(FRAMES) / 30, weights=weights, angles=angles, translation=np.zeros((FRAMES, 3)))
     scene = set_scene(rng, who, occluders=False)
+    layout, length = capture.layout, len(capture.bundle.arrays["identity_mean"])
     truths, points, said, codes = [], [], [], []
     for shot in film(rng, gl, who, scene, action):
         capture.reset()
         seen = capture.frame(shot.image, 0.0)
         truths.append(shot.truth)
-        points.append(np.full((spec.LAYOUT.count, 2), np.nan) if seen is None else seen.landmarks)
-        codes.append(np.full(spec.CODE, np.nan) if seen is None else seen.code)
+        points.append(np.full((layout.count, 2), np.nan) if seen is None else seen.landmarks)
+        codes.append(np.full(length, np.nan) if seen is None else seen.code)
         said.append(np.zeros(52) if seen is None else seen.weights)
     return Person(
         coefficients=identity_coefficients(0, number),
         camera=scene.view.camera,
-        true=np.stack([t.landmarks[: spec.LAYOUT.count] for t in truths]),
+        layout=layout,
+        true=np.stack([t.landmarks[: layout.count] for t in truths]),
         predicted=np.stack(points),
         weights=np.stack(said),
         codes=np.stack(codes),
@@ -127,7 +130,7 @@ def fitted(
         points[rows],
         [camera],
         rig,
-        LAYOUT,
+        person.layout.name,
         expected=None if kind == "true" else person.weights[rows],
         guess=guessed(readout, person.codes[rows]) if kind == "captured" else None,
         focal_known=wrong_lens is None,
@@ -185,7 +188,7 @@ def pose_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> di
     """
     from scipy.spatial.transform import Rotation
 
-    model = FaceModel.of(rig, LAYOUT)
+    model = FaceModel.of(rig, people[0].layout.name)
     trust = np.full(model.layout.count, 0.1)  # as in capture: skin that slides says little of the skull
     for group in ("nose_bridge", "nose_base", "eye_right", "eye_left"):
         trust[list(model.layout.groups[group])] = 1.0
@@ -232,15 +235,16 @@ def portraits(rig: Rig, capture: Capture, readout: Readout | None, folder: Path)
                 views.landmarks,
                 [views.camera],
                 rig,
-                LAYOUT,
+                capture.layout.name,
                 expected=views.weights,
                 guess=guess,
                 focal_known=False,
                 priors=priors,
             ).reprojected
         for name, points in seen.items():
-            marked = (trust == 1.0)[None]  # what the template marks as mien does
-            found[name].append(float(metrics.nme(points, truth[None], _EYES, visible=marked)[0]))
+            marked = (trust == 1.0)[None, : spec.KEYS]  # what the template marks as mien does
+            keys = points[:, : spec.KEYS], truth[None, : spec.KEYS]
+            found[name].append(float(metrics.nme(*keys, _EYES, visible=marked)[0]))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 

@@ -12,6 +12,7 @@ from mien.core import Clip, MienError, Rig
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mien.core import LandmarkLayout
     from mien.io.video import Frame
     from mien.systems.capture.finish import Neutral
     from mien.systems.capture.predict import Capture, CaptureResult
@@ -88,7 +89,7 @@ def run(options: Options) -> None:
         if device is not None:
             clip, milliseconds = _live(capture, device, options, neutral)
         else:
-            result = capture_one(capture, source)
+            result = capture_one(capture, source, neutral)
             clip, milliseconds = _finished(result, options, neutral), result.milliseconds
         for path in own[: len(outs)]:
             save_clip(clip, path, rig)
@@ -150,29 +151,29 @@ def _open(options: Options) -> "Capture":
     from mien.runtime import Bundle
     from mien.systems.capture.predict import Capture
 
-    bundle = None if options.bundle is None else Bundle.load(options.bundle)
-    return Capture(bundle, backend=options.backend, face=options.face, person=_person(options.identity))
+    bundle = Bundle.load(options.bundle or "capture")
+    person = _person(options.identity, bundle.manifest.layout)
+    return Capture(bundle, backend=options.backend, face=options.face, person=person)
 
 
-def _person(path: Path | None) -> np.ndarray | None:
+def _person(path: Path | None, layout: "LandmarkLayout") -> np.ndarray | None:
     """The landmarks at rest of a fitted face; raises MienError when the file is none or lacks the layout."""
     from mien.rigs.fit import load_identity
-    from mien.systems.capture import spec
 
     if path is None:
         return None
-    landmarks = load_identity(path).landmarks.get(spec.LAYOUT.name)
-    if landmarks is None or landmarks.shape != (spec.LAYOUT.count, 3):
-        raise MienError(f"{path} has no landmarks '{spec.LAYOUT.name}'; run this version's mien fit again")
+    landmarks = load_identity(path).landmarks.get(layout.name)
+    if landmarks is None or landmarks.shape != (layout.count, 3):
+        raise MienError(f"{path} has no landmarks '{layout.name}'; run this version's mien fit again")
     return landmarks
 
 
-def capture_one(capture: "Capture", source: Path) -> "CaptureResult":
+def capture_one(capture: "Capture", source: Path, neutral: "Neutral" = "off") -> "CaptureResult":
     """Capture one input behind a progress bar; raises MienError when no frame has a face."""
     from mien.cli.display import progress_bar
 
     with progress_bar(source.name) as advance:
-        return capture.video(source, progress=advance)
+        return capture.video(source, neutral=neutral, progress=advance)
 
 
 def preview(source: Path, result: "CaptureResult", path: Path, rig: Rig) -> None:

@@ -1,17 +1,55 @@
 """Optimiser pieces every training loop uses."""
 
 import math
+from collections.abc import Callable, Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["WeightAverage", "adamw", "warmup_cosine"]
+__all__ = ["KernelMuon", "WeightAverage", "adamw", "muon_and_adamw", "warmup_cosine"]
 
 
-def adamw(module: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
+class KernelMuon(torch.optim.Muon):
+    """torch's Muon (Jordan et al. 2024) on kernels of any rank, each seen as the matrix [out, in * area].
+
+    The kernels' storage must stay where it is: move the module to its device first.
+    """
+
+    def __init__(self, kernels: Iterable[Tensor], rate: float, decay: float) -> None:
+        """Raises RuntimeError for a kernel whose memory is not such a matrix (wider than 1x1 in channels_last)."""
+        self._kernels = list(kernels)
+        matrices = [kernel.detach().view(len(kernel), -1) for kernel in self._kernels]
+        super().__init__(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="original")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step by the kernels' gradients; kernels without one stay."""
+        matrices = self.param_groups[0]["params"]
+        for matrix, kernel in zip(matrices, self._kernels, strict=True):
+            matrix.grad = None if kernel.grad is None else kernel.grad.reshape(matrix.shape)
+        return super().step(closure)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        super().zero_grad(set_to_none)
+        for kernel in self._kernels:
+            kernel.grad = None
+
+
+def muon_and_adamw(
+    matrices: Iterable[Tensor], module: nn.Module, *, muon_rate: float, muon_decay: float, rate: float, decay: float
+) -> tuple[KernelMuon, torch.optim.AdamW]:
+    """Muon for `matrices`, AdamW for every other parameter of `module`."""
+    kernels = list(matrices)
+    return KernelMuon(kernels, muon_rate, muon_decay), adamw(module, rate, decay, without=kernels)
+
+
+def adamw(module: nn.Module, rate: float, decay: float, without: Iterable[Tensor] = ()) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019) with decay on matrices and filters only, not on biases and norms."""
-    matrices = [p for p in module.parameters() if p.ndim > 1]
-    others = [p for p in module.parameters() if p.ndim <= 1]
+    left_out = {id(p) for p in without}
+    own = [p for p in module.parameters() if id(p) not in left_out]
+    matrices = [p for p in own if p.ndim > 1]
+    others = [p for p in own if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))
 

@@ -35,7 +35,8 @@ def run(live: LiveCapture, frames: list[Frame]) -> tuple[Clip, list[LiveFrame | 
 
 @pytest.fixture(scope="module")
 def offline(frames: list[Frame]) -> CaptureResult:
-    return Capture()._collect(frames, Path("test"), len(frames), None)
+    capture = Capture()
+    return capture._collect(frames, Path("test"), len(frames), None, None).result("test", 0, capture.layout)
 
 
 def test_with_everything_off_it_is_the_offline_clip(frames: list[Frame], offline: CaptureResult) -> None:

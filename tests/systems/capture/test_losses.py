@@ -31,19 +31,25 @@ def test_velocity_ignores_offsets_and_acceleration_ignores_ramps(offset: float, 
     assert losses.acceleration_loss(true + ramp, true, scale) < 1e-9
 
 
-def test_consistency_is_zero_for_landmarks_that_move_with_the_view() -> None:
+def test_equivariance_is_zero_for_landmarks_that_move_with_the_view() -> None:
     rng = np.random.default_rng(0)
     matrix = torch.from_numpy(rng.normal(size=(3, 2, 3)).astype(np.float32))
     points = torch.rand(3, 5, 2) * 10
     moved = losses.transform_points(points, matrix)
     expected = torch.einsum("nij,nlj->nli", matrix[:, :, :2], points) + matrix[:, None, :, 2]
     torch.testing.assert_close(moved, expected)
-    weights, scale = torch.rand(3, 4), torch.ones(4)
     floor = 100 / 128 * 1e-2  # the square root's epsilon
-    same = losses.consistency_loss(points, moved, matrix, weights, weights, scale, 128)
+    same = losses.equivariance_loss(points, moved, matrix, 128)
     torch.testing.assert_close(same, torch.tensor(floor))
-    assert losses.consistency_loss(points, moved + 1, matrix, weights, weights, scale, 128) > same
-    assert losses.consistency_loss(points, moved, matrix, weights, weights + 0.1, scale, 128) > same
+    assert losses.equivariance_loss(points, moved + 1, matrix, 128) > same
+
+
+def test_a_resting_face_has_no_weights_but_any_gaze() -> None:
+    gaze = torch.tensor([name.startswith("eyeLook") for name in spec.CHANNELS])
+    weights, scale = torch.rand(3, len(spec.CHANNELS)), torch.rand(len(spec.CHANNELS)) + 0.5
+    assert losses.rest_loss(torch.where(gaze, weights, 0), scale) == 0
+    expected = (weights.square() * scale)[:, ~gaze].sum() / weights.numel()
+    torch.testing.assert_close(losses.rest_loss(weights, scale), expected)
 
 
 def test_the_gaze_of_a_shut_eye_has_no_say_and_nothing_else_changes() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import FIVE, MIEN70, MienError
+from mien.core import FIVE, MienError
 from mien.systems.capture import spec
 from mien.systems.capture.portraits import (
     WEBMORPH_TO_MIEN70,
@@ -34,8 +34,8 @@ def test_mapped_landmarks_mirror_into_each_other(folder: Path) -> None:
         shapes.append((points - middle) / eyes)
     mean = np.mean(shapes, axis=0)
     known = trust > 0
-    np.testing.assert_allclose(mean[known], (mean[list(MIEN70.mirror)] * (-1, 1))[known], atol=0.05)
-    assert all(trust[a] == trust[b] for a, b in enumerate(MIEN70.mirror))
+    np.testing.assert_allclose(mean[known], (mean[list(spec.LAYOUT.mirror)] * (-1, 1))[known], atol=0.05)
+    assert all(trust[a] == trust[b] for a, b in enumerate(spec.LAYOUT.mirror))
 
 
 def test_points_lie_where_their_names_say(folder: Path) -> None:

@@ -16,6 +16,7 @@ from mien.systems.capture.export import bundle_parity, export, load_net
 from mien.systems.capture.head import Codes, fit_head, start_linear
 from mien.systems.capture.landmark_rig import landmark_rig, vertex_gram
 from mien.systems.capture.model import CaptureNet
+from mien.systems.capture.predict import Capture
 from mien.systems.capture.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
@@ -34,7 +35,8 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(smoke: Captur
 
 
 def test_training_learns_the_landmarks_it_sees(smoke: CaptureConfig, tmp_path: Path) -> None:
-    config = replace(smoke, samples=60 * smoke.batch, landmark_share=0.5, out=str(tmp_path), save_every=60)
+    sizes = {"samples": 60 * smoke.batch, "save_every": 60, "head_samples": 800}
+    config = replace(smoke, **sizes, landmark_share=0.5, out=str(tmp_path))
     train(config)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["landmarks"] < 0.75 * rows[0]["landmarks"]
@@ -53,6 +55,26 @@ def test_every_runtime_agrees_with_torch_over_200_fed_back_frames(smoke: Capture
         assert bundle_parity(net, open_session(bundle, backend), frames=200) <= 1e-4
 
 
+def test_a_take_is_read_again_beside_the_face_at_rest(smoke: CaptureConfig, tmp_path: Path, assets: Path) -> None:
+    config = replace(smoke, samples=4 * smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
+    capture = Capture(export(train(config, stop_after=1), tmp_path / "bundle", arrays=landmark_rig()))
+    picture = assets / "faces" / "webmorph_canada" / "003f.jpg"
+    alone, again, beside = (
+        capture.video(picture),
+        capture.video(picture, neutral="auto"),
+        capture.video(picture, neutral=0),
+    )
+    assert capture.takes_rest and capture.rest is None and capture.layout is spec.LAYOUT
+    # One frame recurs nowhere: no rest is found in it, but it may be named.
+    np.testing.assert_array_equal(again.raw, alone.raw)
+    np.testing.assert_array_equal(beside.codes, alone.codes)
+    np.testing.assert_array_equal(beside.track.landmarks, alone.track.landmarks)
+    capture.rest = alone.codes[0]
+    known = capture.video(picture)
+    np.testing.assert_array_equal(beside.raw, known.raw)
+    assert np.abs(beside.raw - alone.raw).max() > 1e-3
+
+
 def test_batches_are_a_function_of_seed_and_step(smoke: CaptureConfig) -> None:
     one, other = (BatchSource(smoke, landmark_steps=1) for _ in range(2))
     for step in (0, 1):
@@ -61,9 +83,12 @@ def test_batches_are_a_function_of_seed_and_step(smoke: CaptureConfig) -> None:
     assert not torch.equal(one[1].crops, one[2].crops)
     first, second = one[0], one[1]
     assert len(first.window_weights) == 0 and second.window_weights.shape == (1, 8, len(spec.CHANNELS))
-    count = len(second.still_weights) + 8 + 2 * smoke.portraits_per_batch
-    assert len(second.crops) == len(second.landmarks) == len(second.trust) == count
-    assert second.seen.shape == (len(second.still_weights) + 8, len(spec.REGIONS))
+    rendered = len(second.still_weights) + 8 + int(second.known.sum())
+    assert rendered == smoke.batch and int(second.known.sum()) == smoke.known_stills + smoke.known_sequences
+    count = rendered + 2 * smoke.portraits_per_batch
+    assert len(second.crops) == len(second.landmarks) == len(second.trust) == len(second.steps) == count
+    assert (second.steps > 0).all()
+    assert second.seen.shape == (rendered, len(spec.REGIONS))
     assert ((second.seen >= 0) & (second.seen <= 1)).all()
 
 
@@ -79,7 +104,8 @@ def test_whitened_landmarks_vary_alike_in_every_direction_but_the_noise(smoke: C
     shards = Shards(Path(smoke.stills))
     mean, matrix = whitening(shards, views=3000, noise=1e-3, seed=3)
     rng = np.random.default_rng(3)
-    rows = [sample_view(rng).points(shards[int(i)].landmarks[0]) for i in rng.integers(len(shards), size=3000)]
+    picks = rng.integers(len(shards), size=3000)
+    rows = [sample_view(rng).points(shards[int(i)].landmarks[0])[: spec.KEYS] for i in picks]
     white = (np.stack(rows).reshape(3000, -1) - mean) @ matrix
     covariance = np.cov(white.T.astype(np.float64))
     off = covariance - np.diag(np.diag(covariance))
@@ -95,16 +121,19 @@ def test_the_head_starts_as_the_ridge_regression_of_weights_on_codes() -> None:
     torch.manual_seed(0)
     net, codes = CaptureNet(), _codes()
     start_linear(net.temporal, codes)
-    x = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
+    code = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
+    rest = torch.cat([codes.still_rest_NE, codes.window_rest_BE.repeat_interleave(8, dim=0)]).double()
+    known = torch.cat([codes.still_known_N1, codes.window_known_B1.repeat_interleave(8, dim=0)]).double()
+    x = torch.cat([code, known * code, known * rest, known], dim=1)
     y = torch.cat([codes.still_weights_NA, codes.window_weights_BTA.flatten(0, 1)]).double()
     # the same regression as a least-squares problem with the penalty as extra rows
-    centred, rows = x - x.mean(0), (0.01 * len(x)) ** 0.5 * torch.eye(spec.CODE).double()
+    centred, rows = x - x.mean(0), (0.01 * len(x)) ** 0.5 * torch.eye(x.shape[1]).double()
     slope = torch.linalg.lstsq(
-        torch.cat([centred, rows]), torch.cat([y - y.mean(0), torch.zeros(spec.CODE, y.shape[1]).double()])
+        torch.cat([centred, rows]), torch.cat([y - y.mean(0), torch.zeros(len(rows), y.shape[1]).double()])
     ).solution
     with torch.no_grad():
-        got = net.weigh(codes.window_BTE)
-    expected = (codes.window_BTE.double() - x.mean(0)) @ slope + y.mean(0)
+        got = net.weigh(codes.window_BTE, codes.window_rest_BE, codes.window_known_B1)
+    expected = (centred @ slope + y.mean(0))[len(codes.still_NE) :].unflatten(0, (-1, 8))
     torch.testing.assert_close(got.double(), expected, atol=1e-4, rtol=1e-3)
 
 
@@ -116,16 +145,17 @@ def test_fitting_the_head_learns_what_no_linear_map_can(smoke: CaptureConfig) ->
 
     def error() -> float:
         with torch.no_grad():
-            return float((net.weigh(codes.still_NE[:, None])[:, 0] - codes.still_weights_NA).square().mean())
+            still = net.weigh(codes.still_NE[:, None], codes.still_rest_NE, codes.still_known_N1)[:, 0]
+            return float((still - codes.still_weights_NA).square().mean())
 
     linear, encoder = error(), [p.clone() for p in net.encoder.parameters()]
-    fit_head(net, codes, scale, gram, replace(smoke, head_steps=300, head_rate=3e-3))
+    fit_head(net, codes, scale, gram, replace(smoke, stills_per_batch=8, head_steps=300, head_rate=3e-3))
     assert error() < 0.7 * linear
     assert all(torch.equal(a, b) for a, b in zip(encoder, net.encoder.parameters(), strict=True))
 
 
 def _codes() -> Codes:
-    """Codes of which some channels are a linear, some a rectified function."""
+    """Codes of which some channels are a linear, some a rectified function; half the performers are known at rest."""
     g = torch.Generator().manual_seed(1)
     still, window = torch.randn(600, spec.CODE, generator=g), torch.randn(30, 8, spec.CODE, generator=g)
     mix = torch.randn(spec.CODE, len(spec.CHANNELS), generator=g) / spec.CODE**0.5
@@ -134,11 +164,18 @@ def _codes() -> Codes:
     def truth(code: torch.Tensor) -> torch.Tensor:
         return torch.where(bend, (code @ mix).abs(), code @ mix)
 
+    def known(count: int) -> torch.Tensor:
+        return (torch.arange(count) % 2 == 0).float()[:, None]
+
     none = torch.zeros(0, spec.CODE)
     return Codes(
         still_NE=still,
+        still_rest_NE=torch.randn(600, spec.CODE, generator=g) * known(600),
+        still_known_N1=known(600),
         still_weights_NA=truth(still),
         window_BTE=window,
+        window_rest_BE=torch.randn(30, spec.CODE, generator=g) * known(30),
+        window_known_B1=known(30),
         window_weights_BTA=truth(window),
         one_PE=none,
         other_PE=none,

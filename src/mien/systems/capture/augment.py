@@ -63,7 +63,9 @@ class Patch:
     color: UInt8[np.ndarray, "3"]
 
 
-def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> tuple[list[np.ndarray], Patch | None]:
+def photometric(
+    rng: np.random.Generator, frames: list[np.ndarray], *, patches: bool = True
+) -> tuple[list[np.ndarray], Patch | None]:
     """Camera changes that all frames of a window share: gain, gamma, colour, blur, a hidden patch; noise differs.
 
     Returns the frames and the patch, if any.
@@ -77,7 +79,7 @@ def photometric(rng: np.random.Generator, frames: list[np.ndarray]) -> tuple[lis
     grey = rng.random() < 0.08
     blur = rng.uniform(0.4, 1.0) if rng.random() < 0.12 else 0.0
     sigma = rng.uniform(0, 6) if rng.random() < 0.25 else 0.0
-    patch = _patch(rng) if rng.random() < 0.12 else None
+    patch = _patch(rng) if patches and rng.random() < 0.12 else None
     out: list[np.ndarray] = []
     for source in frames:
         frame = cv2.LUT(source, table)

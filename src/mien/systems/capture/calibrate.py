@@ -11,6 +11,7 @@ Weights below zero count: with a network's answers before clipping a rest below 
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,7 +19,19 @@ from jaxtyping import Bool, Float, Int
 from mien.core import ARKIT, Clip, MienError
 from mien.core.transforms import angles_from_quaternion
 
-__all__ = ["Levels", "LiveCalibration", "calibrate", "find_blinks", "find_levels", "find_rest"]
+__all__ = [
+    "Levels",
+    "LiveCalibration",
+    "Neutral",
+    "calibrate",
+    "find_blinks",
+    "find_levels",
+    "find_rest",
+    "rest_frames",
+]
+
+Neutral = int | Literal["auto", "off"]
+"""The frame that shows the performer at rest, counted from 0; found in the take; or no calibration."""
 
 LARGEST_OFFSET = 0.35
 """A channel that rests further from zero than this is an expression that is held, not a bias, and is left alone."""
@@ -81,19 +94,23 @@ def find_levels(clip: Clip, neutral: int | None = None) -> Levels:
     `neutral` is the index of a frame at rest; found by `find_rest` when None. Where there is no rest, nothing changes
     but lids that blinked. Raises MienError when the frame is not in the clip or shows no face.
     """
-    if neutral is None:
-        frames = find_rest(clip)
-    elif not 0 <= neutral < len(clip):
-        raise MienError(f"the neutral frame {neutral} is not in the clip; it has frames 0 to {len(clip) - 1}")
-    elif not clip.seen[neutral]:
-        raise MienError(f"the neutral frame {neutral} shows no face; name another one")
-    else:
-        frames = np.array([neutral])
+    frames = rest_frames(clip, neutral)
     levels = Levels.identity(clip.channels)
     rest = np.median(clip.weights[frames], axis=0).astype(np.float64) if len(frames) else levels.rest
     offset = np.where((np.abs(rest) > DEAD_ZONE) & (np.abs(rest) <= LARGEST_OFFSET), rest, 0.0)
     offset[[name.startswith(("eyeLook", "eyeBlink")) for name in clip.channels]] = 0.0
     return _with_lids(replace(levels, rest=offset), clip)
+
+
+def rest_frames(clip: Clip, neutral: int | None = None) -> Int[np.ndarray, "K"]:
+    """The frame that is named to be at rest, or those that `find_rest` finds; raises as `find_levels`."""
+    if neutral is None:
+        return find_rest(clip)
+    if not 0 <= neutral < len(clip):
+        raise MienError(f"the neutral frame {neutral} is not in the clip; it has frames 0 to {len(clip) - 1}")
+    if not clip.seen[neutral]:
+        raise MienError(f"the neutral frame {neutral} shows no face; name another one")
+    return np.array([neutral])
 
 
 def _with_lids(levels: Levels, clip: Clip) -> Levels:

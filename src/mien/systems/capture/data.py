@@ -4,7 +4,8 @@ A batch is a function of (seed, step) alone, so that a run that was killed goes 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +23,35 @@ from mien.systems.capture.portraits import Portrait, load_portraits
 __all__ = ["Batch", "BatchSource", "Sample", "Shards", "batches", "channel_scale", "whitening"]
 
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
+FORMAT = 4
+"""The oldest shards that hold all of `spec.LAYOUT` and each performer at rest."""
 _HIDDEN_TRUST = 0.3
 """A point that something hides is a guess: it counts less, but enough to be guessed well."""
 
 
+_EDGELESS = {
+    "jaw": 0.4,
+    "chin": 0.4,
+    "nose_side": 0.4,
+    "cheek": 0.2,
+    "under_eye": 0.2,
+    "smile_fold": 0.2,
+    "forehead": 0.2,
+}
+
+
 def _landmark_trust() -> np.ndarray:
-    """The jaw line slides along a smooth edge: its error is the largest and says least about the face."""
+    """Points on an outline slide along it, points on skin within it: their errors are the largest and say least."""
     trust = np.ones(spec.LAYOUT.count, np.float32)
-    trust[list(spec.LAYOUT.groups["jaw"])] = 0.4
+    for group, points in spec.LAYOUT.groups.items():
+        trust[list(points)] = _EDGELESS.get(group.removesuffix("_right").removesuffix("_left"), 1.0)
     return trust
 
 
 _LANDMARK_TRUST = _landmark_trust()
 _REGION_GROUPS = {
     "eyes": ("eye_right", "eye_left"),
-    "brows": ("brow_right", "brow_left"),
+    "brows": ("brow_right", "brow_left", "brow_lower_right", "brow_lower_left"),
     "mouth": ("lips_outer", "lips_inner"),
 }
 _REGION_POINTS = [[i for group in _REGION_GROUPS[name] for i in spec.LAYOUT.groups[group]] for name in spec.REGIONS]
@@ -45,20 +60,25 @@ _MIRROR = [spec.CHANNELS.index(mirrored(name)) for name in spec.CHANNELS]
 
 @dataclass
 class Batch:
-    """Images in the order stills, windows (flattened), portraits seen one way, the same portraits seen another way."""
+    """Images in the order stills, windows (flattened), the same performers at rest, portraits seen one way, the same
+    portraits seen another way."""
 
     crops: Tensor
     """uint8 [N, CROP, CROP, 3]."""
+    steps: Tensor
+    """[N, 1] time since the frame before [s]."""
     landmarks: Tensor
     """[N, L, 2] pixels of the crop."""
     trust: Tensor
     """[N, L] weight of each landmark."""
     seen: Tensor
-    """[S + B T, R] share of each of `spec.REGIONS` that is in sight, of the rendered images."""
+    """[S + B T + Q, R] share of each of `spec.REGIONS` that is in sight, of the rendered images."""
     still_weights: Tensor
     """[S, A]."""
     window_weights: Tensor
     """[B, T, A]."""
+    known: Tensor
+    """bool [S + B] whether the performer of a still, then of a window, is shown at rest: Q of them are, in order."""
     other_from_one: Tensor
     """[P, 2, 3] pixels of a portrait's first view to its second."""
 
@@ -74,16 +94,20 @@ class Shards:
         self.folders = sorted(p for p in folder.glob("shard-*") if (p / "shard.json").exists())
         if not self.folders:
             raise MienError(f"{folder}: no shards; make them with 'mien synth dataset --out {folder}'")
+        for p in self.folders:
+            if json.loads((p / "shard.json").read_text()).get("format", 0) < FORMAT:
+                raise MienError(
+                    f"{p}: rendered by an older mien; delete it and make it again with 'mien synth dataset'"
+                )
         self.crops = [np.load(p / "crops.npy", mmap_mode="r") for p in self.folders]
-        # Shards of format 3 hold a denser layout, which begins with the net's own.
-        self.landmarks = [np.load(p / "landmarks.npy")[..., : spec.LAYOUT.count, :] for p in self.folders]
-        self.visible = [
-            np.load(p / "landmarks_visible.npy")[..., : spec.LAYOUT.count].astype(bool) for p in self.folders
-        ]
+        self.rests = [np.load(p / "neutral.npy", mmap_mode="r") for p in self.folders]
+        self.rest_landmarks = [np.load(p / "neutral_landmarks.npy") for p in self.folders]
+        self.landmarks = [np.load(p / "landmarks.npy") for p in self.folders]
+        self.visible = [np.load(p / "landmarks_visible.npy").astype(bool) for p in self.folders]
         self.occluded = [np.load(p / "occluded.npy") for p in self.folders]
+        self.times = [np.load(p / "times.npy") for p in self.folders]
         self.weights = [np.load(p / "weights.npy")[..., _COLUMNS] for p in self.folders]
         self.first = np.cumsum([0, *(len(c) for c in self.crops)])
-        self.settings = [json.loads((p / "shard.json").read_text()) for p in self.folders]
 
     def __len__(self) -> int:
         return int(self.first[-1])
@@ -97,7 +121,10 @@ class Shards:
             landmarks=self.landmarks[shard][row],
             visible=self.visible[shard][row],
             seen=1.0 - self.occluded[shard][row],
+            times=self.times[shard][row],
             weights=self.weights[shard][row],
+            rest=self.rests[shard][row],
+            rest_landmarks=self.rest_landmarks[shard][row],
         )
 
 
@@ -113,12 +140,14 @@ class Sample:
     """bool [T, L]."""
     seen: np.ndarray
     """[T, R]."""
+    times: np.ndarray
+    """[T] seconds."""
     weights: np.ndarray
     """[T, A]."""
-
-    def frame(self, t: int) -> "Sample":
-        """One frame as a still."""
-        return Sample(**{name: value[t : t + 1] for name, value in vars(self).items()})
+    rest: np.ndarray
+    """uint8 [S, S, 3], the same performer at rest in another shot."""
+    rest_landmarks: np.ndarray
+    """[L, 2]."""
 
 
 def channel_scale(*sets: Shards, floor: float = 0.004) -> np.ndarray:
@@ -130,13 +159,14 @@ def channel_scale(*sets: Shards, floor: float = 0.004) -> np.ndarray:
 def whitening(
     shards: Shards, *, views: int = 20_000, noise: float = 0.5, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [2 L] and matrix [2 L, 2 L] that bring landmarks [px of the crop] to unit variance in every direction.
+    """Mean [2 P] and matrix [2 P, 2 P] that bring key landmarks [px of the crop] to unit variance in every direction.
 
     Over `views` random views of the data. `noise` [px] is added to each direction's deviation: what is smaller than the
     landmarks' own error is not blown up.
     """
     rng = np.random.default_rng(seed)
-    rows = [sample_view(rng).points(shards[int(i)].landmarks[0]) for i in rng.integers(len(shards), size=views)]
+    picks = rng.integers(len(shards), size=views)
+    rows = [sample_view(rng).points(shards[int(i)].landmarks[0])[: spec.KEYS] for i in picks]
     points = np.stack(rows).reshape(views, -1).astype(np.float64)
     mean = points.mean(axis=0)
     variance, directions = np.linalg.eigh(np.cov((points - mean).T))
@@ -145,14 +175,18 @@ def whitening(
 
 
 class BatchSource(Dataset[Batch]):
-    """Item k is the batch of step k."""
+    """Item k is the batch of step k. Windows and resting faces join after `landmark_steps`."""
 
     def __init__(self, config: CaptureConfig, landmark_steps: int) -> None:
         self.config = config
         self.landmark_steps = landmark_steps
         self.stills = Shards(Path(config.stills))
-        self.sequences = Shards(Path(config.sequences))
         self.portraits = load_portraits(Path(config.portraits), held_out=False) if config.portraits else []
+
+    @cached_property
+    def sequences(self) -> Shards:
+        """The windows; opened when they join, so that they can be rendered while landmarks are learnt."""
+        return Shards(Path(self.config.sequences))
 
     def __getitem__(self, step: int) -> Batch:
         import cv2
@@ -163,21 +197,22 @@ class BatchSource(Dataset[Batch]):
         landmarks_only = step < self.landmark_steps
         windows = 0 if landmarks_only else config.sequences_per_batch
         stills = config.batch if landmarks_only else config.stills_per_batch
-        rows = [_rendered(rng, self.stills, T=1) for _ in range(stills)]
-        rows += [_rendered(rng, self.sequences) for _ in range(windows)]
+        known = np.arange(stills) < (0 if landmarks_only else config.known_stills)
+        known = np.concatenate([known, np.arange(windows) < config.known_sequences])
+        samples = [_rendered(rng, self.stills, known=k) for k in known[:stills]]
+        samples += [_rendered(rng, self.sequences, known=k) for k in known[stills:]]
+        rows = samples + [sample.rest for sample in samples if sample.rest is not None]
         pairs = [self._pair(rng) for _ in range(config.portraits_per_batch if self.portraits else 0)]
-        ones = [row.landmarks for row in rows]
-        labelled = [*ones, *(p.one for p in pairs), *(p.other for p in pairs)]
-        trust = [row.trust for row in rows] + [p.trust[None] for p in pairs] * 2
-        crops = [frame for row in rows for frame in row.crops]
-        crops += [p.one_crop for p in pairs] + [p.other_crop for p in pairs]
+        portraits = [p.one for p in pairs] + [p.other for p in pairs]
         return Batch(
-            crops=torch.from_numpy(np.stack(crops)),
-            landmarks=torch.from_numpy(np.concatenate(labelled).astype(np.float32)),
-            trust=torch.from_numpy(np.concatenate(trust).astype(np.float32)),
-            seen=torch.from_numpy(np.concatenate([row.seen for row in rows]).astype(np.float32)),
-            still_weights=_stack([row.weights[0] for row in rows[:stills]], (0, len(spec.CHANNELS))),
-            window_weights=_stack([row.weights for row in rows[stills:]], (0, 8, len(spec.CHANNELS))),
+            crops=_joined([*(row.crops for row in rows), *(p.crops for p in portraits)]),
+            steps=_joined([*(row.steps for row in rows), *(np.full(1, spec.USUAL_STEP) for _ in portraits)])[:, None],
+            landmarks=_joined([*(row.landmarks for row in rows), *(p.landmarks for p in portraits)]),
+            trust=_joined([*(row.trust for row in rows), *(p.trust for p in portraits)]),
+            seen=_joined([row.seen for row in rows]),
+            still_weights=_stack([s.weights[0] for s in samples[:stills]], (0, len(spec.CHANNELS))),
+            window_weights=_stack([s.weights for s in samples[stills:]], (0, 8, len(spec.CHANNELS))),
+            known=torch.from_numpy(known),
             other_from_one=_stack([p.other_from_one for p in pairs], (0, 2, 3)),
         )
 
@@ -187,19 +222,22 @@ class BatchSource(Dataset[Batch]):
         return _portrait_pair(rng, portrait, sample_view(rng, mirrored=mirror), sample_view(rng, mirrored=mirror))
 
 
-@dataclass(frozen=True)
-class _Rendered:
-    crops: list[np.ndarray]
+@dataclass(frozen=True, kw_only=True)
+class _Views:
+    """One sample as the net sees it: T frames of a window, or one image."""
+
+    crops: np.ndarray
     landmarks: np.ndarray
     trust: np.ndarray
-    seen: np.ndarray
-    weights: np.ndarray
+    steps: np.ndarray = field(default_factory=lambda: np.full(1, spec.USUAL_STEP))
+    seen: np.ndarray = field(default_factory=lambda: np.ones((1, len(spec.REGIONS))))
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((1, len(spec.CHANNELS))))
+    rest: "_Views | None" = None
 
 
-def _rendered(rng: np.random.Generator, shards: Shards, T: int | None = None) -> _Rendered:
+def _rendered(rng: np.random.Generator, shards: Shards, *, known: bool) -> _Views:
+    """A random sample, with the same performer at rest when `known`."""
     sample = shards[int(rng.integers(len(shards)))]
-    if T == 1 and len(sample.crops) > 1:
-        sample = sample.frame(int(rng.integers(len(sample.crops))))
     view = sample_view(rng)
     # A held box moves little from frame to frame: a tenth of a pixel to half of one, as O-Net's points do.
     shifts = rng.normal(0, rng.uniform(0.0, 0.4), (len(sample.crops), 2))
@@ -209,12 +247,24 @@ def _rendered(rng: np.random.Generator, shards: Shards, T: int | None = None) ->
     crops, patch = photometric(rng, crops)
     covered = _inside(landmarks, patch)
     left = [1.0 - covered[:, ids].mean(axis=1) for ids in _REGION_POINTS]
-    return _Rendered(
-        crops=crops,
+    return _Views(
+        crops=np.stack(crops),
+        steps=np.diff(sample.times, prepend=sample.times[0] - spec.USUAL_STEP),
         landmarks=landmarks,
         trust=_LANDMARK_TRUST * np.where(visible & ~covered, 1.0, _HIDDEN_TRUST),
         seen=sample.seen * np.stack(left, axis=1),
         weights=sample.weights[:, _MIRROR] if view.mirrored else sample.weights,
+        rest=_rest(rng, sample, mirrored=view.mirrored) if known else None,
+    )
+
+
+def _rest(rng: np.random.Generator, sample: Sample, *, mirrored: bool) -> _Views:
+    """The sample's performer at rest; mirrored with the sample, as one side of a face is not the other."""
+    view = sample_view(rng, mirrored=mirrored)
+    return _Views(
+        crops=np.stack(photometric(rng, [view.crop(sample.rest)], patches=False)[0]),
+        landmarks=view.points(sample.rest_landmarks)[None],
+        trust=_LANDMARK_TRUST[None],
     )
 
 
@@ -228,25 +278,29 @@ def _inside(points: np.ndarray, patch: Patch | None) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Pair:
-    one_crop: np.ndarray
-    other_crop: np.ndarray
-    one: np.ndarray
-    other: np.ndarray
-    trust: np.ndarray
+    one: _Views
+    other: _Views
     other_from_one: np.ndarray
 
 
 def _portrait_pair(rng: np.random.Generator, portrait: Portrait, one: View, other: View) -> _Pair:
     whole = np.vstack([one.matrix, [0, 0, 1]])
     trust = portrait.trust[list(spec.LAYOUT.mirror)] if one.mirrored else portrait.trust
-    return _Pair(
-        one_crop=photometric(rng, [one.crop(portrait.crop)])[0][0],
-        other_crop=photometric(rng, [other.crop(portrait.crop)])[0][0],
-        one=one.points(portrait.landmarks)[None],
-        other=other.points(portrait.landmarks)[None],
-        trust=trust,
-        other_from_one=other.matrix @ np.linalg.inv(whole),
-    )
+    views = [
+        _Views(
+            crops=np.stack(photometric(rng, [view.crop(portrait.crop)])[0]),
+            landmarks=view.points(portrait.landmarks)[None],
+            trust=trust[None],
+        )
+        for view in (one, other)
+    ]
+    return _Pair(one=views[0], other=views[1], other_from_one=other.matrix @ np.linalg.inv(whole))
+
+
+def _joined(rows: list[np.ndarray]) -> Tensor:
+    """Frames of all rows; uint8 stays, the rest is float32."""
+    whole = np.concatenate(rows)
+    return torch.from_numpy(whole if whole.dtype == np.uint8 else whole.astype(np.float32))
 
 
 def _stack(rows: list[np.ndarray], empty: tuple[int, ...]) -> Tensor:

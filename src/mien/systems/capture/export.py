@@ -20,6 +20,7 @@ from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, Train
 from mien.runtime.backend_ncnn import batch_axes
 from mien.runtime.card import model_card
 from mien.systems.capture import spec
+from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.landmark_rig import landmark_rig
 from mien.systems.capture.model import CaptureNet, CaptureStep
 
@@ -72,7 +73,8 @@ def export(
     torch.set_num_threads(1)  # single frames: more threads only wait for each other
     net, state = load_net(checkpoint)
     step = CaptureStep(net).eval()
-    example = [torch.zeros(1, 3, spec.CROP, spec.CROP), torch.ones(1, 1)]
+    example = [torch.zeros(1, 3, spec.CROP, spec.CROP), torch.ones(1, 1), torch.full((1, 1), spec.USUAL_STEP)]
+    example += [torch.zeros(1, spec.CODE), torch.zeros(1, 1)]
     example += [torch.zeros(*start.shape) for _, start in STATES.values()]
     ncnn = to_ncnn(step, example)
     manifest = _manifest(state, metrics or {}, command, batch_axes(ncnn.script))
@@ -88,13 +90,18 @@ def export(
 
 
 def bundle_parity(net: CaptureNet, session: Session, frames: int = 200, seed: int = 0) -> float:
-    """Largest difference between torch and a session over `frames` smoothly changing random crops, states fed back."""
+    """Largest difference between torch and a session over `frames` smoothly changing random crops, states fed back, at
+    uneven times; from the second fresh start on, the face at rest is known."""
     rng = np.random.default_rng(seed)
     ends = rng.uniform(0, 255, (2, 1, 3, spec.CROP, spec.CROP)).astype(np.float32)
+    rest = rng.normal(0, 1, (1, spec.CODE)).astype(np.float32)
     inputs = [
         {
             "crop": ends[0] + (ends[1] - ends[0]) * np.float32(t / frames),
             "fresh": np.full((1, 1), float(t in (0, frames // 2)), np.float32),
+            "step": np.full((1, 1), rng.uniform(0.005, 0.2), np.float32),
+            "rest": rest,
+            "known": np.full((1, 1), float(t >= frames // 2), np.float32),
         }
         for t in range(frames)
     ]
@@ -117,15 +124,17 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         return shape if axes.get(f"in{i}", 0) is None else None
 
     config, crop = state["config"], (1, 3, spec.CROP, spec.CROP)
-    batch = config["stills_per_batch"] + 8 * config["sequences_per_batch"]
-    rendered, real = state["step"] * batch, 2 * state["step"] * config["portraits_per_batch"]
-    count = spec.LAYOUT.count
+    rendered, real = state["step"] * CaptureConfig(**config).batch, 2 * state["step"] * config["portraits_per_batch"]
+    count, one, code = spec.LAYOUT.count, (1, 1), (1, spec.CODE)
     return Manifest(
         name="capture",
-        version="1",
+        version="2",
         inputs=(
             TensorSpec(name="crop", shape=crop, meaning="RGB crop, 0..255", ncnn_shape=keeps(0, crop)),
-            TensorSpec(name="fresh", shape=(1, 1), meaning="1 at a face's first frame", ncnn_shape=keeps(1, (1, 1))),
+            TensorSpec(name="fresh", shape=one, meaning="1 at a face's first frame", ncnn_shape=keeps(1, one)),
+            TensorSpec(name="step", shape=one, meaning="time since the frame before [s]", ncnn_shape=keeps(2, one)),
+            TensorSpec(name="rest", shape=code, meaning="code of the same face at rest", ncnn_shape=keeps(3, code)),
+            TensorSpec(name="known", shape=one, meaning="1 when rest is given, else 0", ncnn_shape=keeps(4, one)),
         ),
         outputs=(
             TensorSpec(name="landmarks", shape=(1, 2 * count), meaning="x0, y0, x1, ... px of the crop"),
@@ -133,7 +142,7 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
             TensorSpec(name="seen", shape=(1, len(spec.REGIONS)), meaning=f"{', '.join(spec.REGIONS)} in sight, 0..1"),
         ),
         states=tuple(
-            StateSpec(input=into, output=out, shape=start.shape, ncnn_shape=keeps(2 + i, start.shape))
+            StateSpec(input=into, output=out, shape=start.shape, ncnn_shape=keeps(5 + i, start.shape))
             for i, (out, (into, start)) in enumerate(STATES.items())
         ),
         preprocess={"crop": spec.CROP, "color": "RGB", "align": "five points, mien.track.align.TEMPLATE"},

@@ -5,14 +5,12 @@ from typing import Literal
 
 from mien.core import Clip
 from mien.core.smoothing import smooth, smooth_ahead
-from mien.systems.capture.calibrate import calibrate, find_levels
+from mien.systems.capture.calibrate import Neutral, calibrate, find_levels
 from mien.systems.capture.hold import hold
 from mien.systems.capture.predict import CaptureResult
 
 __all__ = ["Neutral", "Smooth", "finish"]
 
-Neutral = int | Literal["auto", "off"]
-"""The frame that shows the performer at rest, counted from 0; found in the take; or no calibration."""
 Smooth = Literal["off", "live", "ahead"]
 """No filter; the one-euro filter as live use has it; or a pass without delay that knows the whole take."""
 

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from mien.engine.optim import adamw, warmup_cosine
-from mien.systems.capture import losses
+from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.data import BatchSource, batches
+from mien.systems.capture.data import Batch, BatchSource, batches
 from mien.systems.capture.model import CaptureNet, TemporalHead
 
-__all__ = ["Codes", "collect_codes", "fit_head", "start_linear"]
+__all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "start_linear", "weigh_windows"]
 
 FIRST_BATCH = 10_000_000
 """Number of the first batch that codes are taken of: views that the joint training does not see."""
@@ -27,8 +27,13 @@ class Codes:
     """What a held encoder says of rendered images, with the truth; shapes as in `model`."""
 
     still_NE: Tensor
+    still_rest_NE: Tensor
+    """The performer at rest; zero where not known."""
+    still_known_N1: Tensor
     still_weights_NA: Tensor
     window_BTE: Tensor
+    window_rest_BE: Tensor
+    window_known_B1: Tensor
     window_weights_BTA: Tensor
     one_PE: Tensor
     other_PE: Tensor
@@ -40,52 +45,78 @@ def collect_codes(net: CaptureNet, source: BatchSource, config: CaptureConfig) -
     """Codes of `config.head_samples` augmented images, the encoder in its evaluation mode."""
     device = next(net.parameters()).device
     net.eval()
-    stills: list[tuple[Tensor, Tensor]] = []
-    windows: list[tuple[Tensor, Tensor]] = []
-    pairs: list[tuple[Tensor, Tensor]] = []
+    parts: list[Codes] = []
     count = max(1, config.head_samples // config.batch)
     for item in batches(source, FIRST_BATCH, FIRST_BATCH + count, config.workers):
         batch = item.to(device)
-        rendered, portraits = len(batch.seen), len(batch.other_from_one)
         crops = batch.crops.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision.startswith("bf16")):
-            code, _, _ = net.encode(crops)
-        still, clips = len(batch.still_weights), batch.window_weights.shape[:2]
-        stills.append((code[:still], batch.still_weights))
-        windows.append((code[still:rendered].unflatten(0, clips), batch.window_weights))
-        pairs.append((code[rendered : rendered + portraits], code[rendered + portraits :]))
+            parts.append(codes_of(net.encode(crops, batch.steps).code_NE, batch))
     net.train()
-    (still_code, still_truth), (window_code, window_truth) = zip(*stills, strict=True), zip(*windows, strict=True)
-    ones, others = zip(*pairs, strict=True)
+    return Codes(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def codes_of(code_NE: Tensor, batch: Batch) -> Codes:
+    """The codes of a batch's images, told apart."""
+    stills, (clips, frames) = len(batch.still_weights), batch.window_weights.shape[:2]
+    rendered, portraits = len(batch.seen), len(batch.other_from_one)
+    rest = code_NE.new_zeros(len(batch.known), spec.CODE)
+    rest[batch.known] = code_NE[stills + clips * frames : rendered]
+    known = batch.known[:, None].float()
     return Codes(
-        still_NE=torch.cat(still_code),
-        still_weights_NA=torch.cat(still_truth),
-        window_BTE=torch.cat(window_code),
-        window_weights_BTA=torch.cat(window_truth),
-        one_PE=torch.cat(ones),
-        other_PE=torch.cat(others),
+        still_NE=code_NE[:stills],
+        still_rest_NE=rest[:stills],
+        still_known_N1=known[:stills],
+        still_weights_NA=batch.still_weights,
+        window_BTE=code_NE[stills : stills + clips * frames].unflatten(0, (clips, frames)),
+        window_rest_BE=rest[stills:],
+        window_known_B1=known[stills:],
+        window_weights_BTA=batch.window_weights,
+        one_PE=code_NE[rendered : rendered + portraits],
+        other_PE=code_NE[rendered + portraits :],
     )
+
+
+def head_losses(
+    net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config: CaptureConfig, consistency: float
+) -> dict[str, Tensor]:
+    """The weighted losses of FACS weights, by name."""
+    still = net.weigh(codes.still_NE[:, None], codes.still_rest_NE, codes.still_known_N1)[:, 0]
+    window = weigh_windows(net, codes, per_frame=config.per_frame)
+    parts = losses.expression_losses(
+        still, codes.still_weights_NA, window, codes.window_weights_BTA, scale, gram, config
+    )
+    if len(codes.one_PE):
+        # Both views alone, and each with the other as the face at rest.
+        one, other = codes.one_PE, codes.other_PE
+        images, rests = torch.cat([one, other, one, other]), torch.cat([other, one, other, one])
+        known = torch.arange(4, device=one.device).ge(2).float().repeat_interleave(len(one))[:, None]
+        weights = net.weigh(images[:, None], rests, known)[:, 0]
+        both = weights.unflatten(0, (2, 2, -1))
+        parts["invariance"] = consistency * losses.facs_loss(both[:, 0], both[:, 1], scale)
+        parts["rest"] = config.rest_weight * losses.rest_loss(weights, scale)
+    return parts
+
+
+def weigh_windows(net: CaptureNet, codes: Codes, *, per_frame: bool) -> Tensor:
+    """FACS weights [B, T, A] of the windows; with `per_frame` each frame is a window of its own."""
+    if not per_frame:
+        return net.weigh(codes.window_BTE, codes.window_rest_BE, codes.window_known_B1)
+    clips, frames = codes.window_BTE.shape[:2]
+    rest, known = (x.repeat_interleave(frames, dim=0) for x in (codes.window_rest_BE, codes.window_known_B1))
+    return net.weigh(codes.window_BTE.flatten(0, 1)[:, None], rest, known)[:, 0].unflatten(0, (clips, frames))
 
 
 def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config: CaptureConfig) -> float:
     """Train `net.temporal` alone on codes, with the losses of the joint training; returns the last loss."""
-    head = net.temporal
-    optimiser = adamw(head, config.head_rate, config.head_decay)
+    optimiser = adamw(net.temporal, config.head_rate, config.head_decay)
     chooser = torch.Generator().manual_seed(config.seed)
     loss = torch.zeros(())
     for step in range(config.head_steps):
         rate = warmup_cosine(step, steps=config.head_steps, warmup=50, peak=config.head_rate)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        of_stills = torch.randint(len(codes.still_NE), (4 * config.stills_per_batch,), generator=chooser)
-        of_windows = torch.randint(len(codes.window_BTE), (4 * config.sequences_per_batch,), generator=chooser)
-        window, window_truth = net.weigh(codes.window_BTE[of_windows]), codes.window_weights_BTA[of_windows]
-        still, still_truth = net.weigh(codes.still_NE[of_stills, None])[:, 0], codes.still_weights_NA[of_stills]
-        parts = losses.expression_losses(still, still_truth, window, window_truth, scale, gram, config)
-        if len(codes.one_PE) and config.head_consistency:
-            of_pairs = torch.randint(len(codes.one_PE), (4 * config.portraits_per_batch,), generator=chooser)
-            one, other = (net.weigh(x[of_pairs, None])[:, 0] for x in (codes.one_PE, codes.other_PE))
-            parts["consistency"] = config.head_consistency * losses.facs_loss(one, other, scale)
+        parts = head_losses(net, _drawn(codes, chooser, config), scale, gram, config, config.head_consistency)
         loss = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad()
         loss.backward()
@@ -94,18 +125,37 @@ def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config:
     return float(loss.detach())
 
 
+def _drawn(codes: Codes, chooser: torch.Generator, config: CaptureConfig) -> Codes:
+    """A random batch of codes, eight times as large as one of images."""
+    sizes = {"still": config.stills_per_batch, "window": config.sequences_per_batch, "one": config.portraits_per_batch}
+    lengths = {"still": len(codes.still_NE), "window": len(codes.window_BTE), "one": len(codes.one_PE)}
+    picks = {
+        kind: torch.randint(max(1, lengths[kind]), (8 * size if lengths[kind] else 0,), generator=chooser)
+        for kind, size in sizes.items()
+    }
+    picks["other"] = picks["one"]  # two views of one portrait
+    return Codes(**{name: value[picks[name.split("_")[0]]] for name, value in vars(codes).items()})
+
+
 @torch.no_grad()
 def start_linear(head: TemporalHead, codes: Codes) -> None:
-    """Set a head that has learnt nothing to the ridge regression of weights on codes: its direct path alone.
+    """Set a head that has learnt nothing to the ridge regression of weights on codes: its direct paths alone.
 
     The penalty, 0.01 on whitened codes, was the best of 0.001, 0.01 and 0.1 on held-out renders.
     """
-    x = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
+    frames = codes.window_BTE.shape[1]
+    code = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
+    rest = torch.cat([codes.still_rest_NE, codes.window_rest_BE.repeat_interleave(frames, dim=0)]).double()
+    known = torch.cat([codes.still_known_N1, codes.window_known_B1.repeat_interleave(frames, dim=0)]).double()
+    x = torch.cat([code, known * code, known * rest, known], dim=1)
     y = torch.cat([codes.still_weights_NA, codes.window_weights_BTA.flatten(0, 1)]).double()
     mean_x, mean_y = x.mean(0), y.mean(0)
     covariance = (x - mean_x).T @ (x - mean_x) / len(x)
     penalty = 0.01 * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     slope = torch.linalg.solve(covariance + penalty, (x - mean_x).T @ (y - mean_y) / len(x))
-    head.direct.weight.copy_(slope.T)
+    of_code, of_rested, of_known = slope.split([spec.CODE, 2 * spec.CODE, 1])
+    head.direct.weight.copy_(of_code.T)
+    head.rested.weight.copy_(of_rested.T)
+    head.rested.bias.copy_(of_known[0])
     head.out.weight.zero_()
     head.out.bias.copy_(mean_y - mean_x @ slope)

@@ -24,6 +24,7 @@ from mien.rigs.fit import Guess
 from mien.runtime import Bundle, Stream, open_session
 from mien.runtime.card import model_card
 from mien.systems.capture import spec
+from mien.systems.capture.predict import last_code, network_inputs
 
 __all__ = ["Readout", "add_readout", "learn", "with_readout"]
 
@@ -143,9 +144,8 @@ def _read(bundle: Bundle, datasets: Sequence[Path], samples: int) -> tuple[np.nd
         seed = int(json.loads((shard / "shard.json").read_text())["seed"])
         crops, numbers = np.load(shard / "crops.npy", mmap_mode="r"), np.load(shard / "identity.npy")
         for window, number in zip(crops[:each], numbers[:each], strict=True):
-            planes = np.ascontiguousarray(window[0, inner, inner].transpose(2, 0, 1), np.float32)[None]
-            stream.step({"crop": planes, "fresh": np.ones((1, 1), np.float32)})
-            codes.append(stream.state["code_past"][0, -spec.CODE :])
+            stream.step(network_inputs(bundle.manifest, window[0, inner, inner]))
+            codes.append(last_code(stream))
             who.append((seed, int(number)))
     known, people, counts = np.unique(np.array(who), axis=0, return_inverse=True, return_counts=True)
     often = counts >= 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from mien.core import LandmarkLayout
 from mien.systems.capture import spec
 
 __all__ = ["LandmarkRig", "landmark_rig", "vertex_gram"]
@@ -29,12 +30,12 @@ class LandmarkRig:
         return self.neutral + np.tensordot(weights, self.shapes, axes=1)
 
 
-def landmark_rig() -> dict[str, np.ndarray]:
+def landmark_rig(layout: LandmarkLayout = spec.LAYOUT) -> dict[str, np.ndarray]:
     """The arrays of a bundle, made from ICT-FaceKit (`mien.rigs.ict`)."""
     from mien.rigs.ict import load_ict
 
     rig = load_ict()
-    anchors = rig.landmarks[spec.LAYOUT.name]
+    anchors = rig.landmarks[layout.name]
     head = next(np.asarray(joint.position) for joint in rig.joints if joint.name == "head")
     shapes = np.stack([anchors.positions(rig.shape(name)) for name in spec.CHANNELS])
     return {

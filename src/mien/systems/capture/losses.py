@@ -13,11 +13,12 @@ from mien.systems.capture.config import CaptureConfig
 
 __all__ = [
     "acceleration_loss",
-    "consistency_loss",
+    "equivariance_loss",
     "expression_losses",
     "facs_loss",
     "facs_scale",
     "landmark_loss",
+    "rest_loss",
     "seen_loss",
     "transform_points",
     "velocity_loss",
@@ -31,6 +32,7 @@ _GAZE_OF_LID = {
     ]
     for side in ("Left", "Right")
 }
+_NO_GAZE = [float(not name.startswith("eyeLook")) for name in spec.CHANNELS]
 _CLOSING, _CLOSED = 0.6, 0.9
 """Blink weights between which gaze loses its say: at 0.6 half the iris shows, at 0.9 none."""
 
@@ -105,19 +107,21 @@ def transform_points(points_NL2: Tensor, matrix_N23: Tensor) -> Tensor:
     return points_NL2 @ matrix_N23[:, :, :2].transpose(1, 2) + matrix_N23[:, None, :, 2]
 
 
-def consistency_loss(
-    landmarks_NL2: Tensor,
-    other_landmarks_NL2: Tensor,
-    other_from_one_N23: Tensor,
-    weights_NA: Tensor,
-    other_weights_NA: Tensor,
-    scale_A: Tensor,
-    crop: int,
+def equivariance_loss(
+    landmarks_NL2: Tensor, other_landmarks_NL2: Tensor, other_from_one_N23: Tensor, crop: int
 ) -> Tensor:
-    """Two views of one real image must give landmarks that move with the view and weights that do not.
+    """Two views of one real image must give landmarks that move with the view.
 
     `other_from_one_N23` maps the first view's pixels to the second's. Mirrored views are un-mirrored by the caller.
     """
     moved_NL2 = transform_points(landmarks_NL2, other_from_one_N23)
     one = torch.ones(moved_NL2.shape[:2], device=moved_NL2.device)
-    return landmark_loss(other_landmarks_NL2, moved_NL2, one, crop) + facs_loss(weights_NA, other_weights_NA, scale_A)
+    return landmark_loss(other_landmarks_NL2, moved_NL2, one, crop)
+
+
+def rest_loss(predicted_NA: Tensor, scale_A: Tensor) -> Tensor:
+    """`facs_loss` of a resting real face, whose weights are zero but for the gaze.
+
+    The rig's resting eyes look 6 degrees apart, a person's at the camera.
+    """
+    return facs_loss(predicted_NA, torch.zeros_like(predicted_NA), scale_A * scale_A.new_tensor(_NO_GAZE))

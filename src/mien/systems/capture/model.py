@@ -4,11 +4,13 @@ Follows Navarro et al. 2021, "Real Time Facial Animation for Avatars" (Roblox, S
 padding, residuals that slice the border off, channels in multiples of 8, landmarks and FACS weights from one shared
 encoder, causal convolutions over its features in time. Landmarks are read off a map (Sun et al. 2018, "Integral Human
 Pose Regression") instead of off the features alone, and the FACS head sees them: the system's README has the figures.
+It also sees how much time has passed since the last frame and, where one is known, the code of the same face at rest.
 
-Shapes: B clips, N images, T frames, C channels, H height, W width, D features, K hidden, L landmarks, A FACS channels,
-E code (features and landmarks), R regions.
+Shapes: B clips, N images, T frames, C channels, H height, W width, D features, K hidden, L landmarks, P key landmarks,
+A FACS channels, E code (features, key landmarks and pace), R regions.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +19,7 @@ from torch.nn import functional
 
 from mien.systems.capture import spec
 
-__all__ = ["CaptureNet", "CaptureStep", "Prediction"]
+__all__ = ["CaptureNet", "CaptureStep", "Encoded"]
 
 STEM = 16
 BLOCKS: tuple[tuple[int, int, int], ...] = (
@@ -38,26 +40,18 @@ BLEND, HEAT = 24, 32
 """Channels of the two maps where they meet, and of the map that landmarks are read off."""
 RESIDUE = spec.CROP / 16
 """Pixels per unit of what the features add to landmarks read off the map: points beyond it, or hidden."""
+MIDDLE = (spec.CROP - 1) / 2
+"""The crop's middle [px]."""
 SQUEEZE = 32
 """Channels kept per position of the last map, which is flattened whole: where things are is what landmarks need.
 
 Flattening through a 1x1 convolution instead of 2x2 average pooling took the landmark error from 2.26 to 1.71 px at
 equal samples.
 """
+DENSE = 48
+"""What the landmarks between the key ones are read off: a narrow layer, as they lie on the same few curves."""
 CODE_LIMIT = 8.0
 """Standard deviations at which whitened landmarks are cut off: no face is there, whatever the picture shows."""
-
-
-@dataclass
-class Prediction:
-    """What the net says about B clips of T frames."""
-
-    landmarks_BTL2: Tensor
-    """Pixels of the crop."""
-    weights_BTA: Tensor
-    """Expression weights, not clipped."""
-    seen_BTR: Tensor
-    """Logit of each of `spec.REGIONS` being in sight."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -111,13 +105,16 @@ class Encoder(nn.Module):
 
 
 class LandmarkHead(nn.Module):
-    """Landmarks as the mean place of one probability map each, plus what the features know beyond the map.
+    """Key landmarks as the mean place of one probability map each, plus what the features know beyond the map.
 
     The last map says what is where, the fine one where exactly: the last is spread to the fine one's cells and added to
     it. A mean over cells is continuous, so points move by less than a cell (Sun et al. 2018, eq. 2).
+
+    The other points are a linear map of the key ones and of a few combinations of features: they lie between key ones
+    or on skin without an edge, and maps of their own would take a sixth of the budget.
     """
 
-    grid_P2: Tensor
+    grid_G2: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,22 +122,28 @@ class LandmarkHead(nn.Module):
         self.part = nn.Sequential(*_conv(BLOCKS[-1][1], BLEND, 1))
         blend = [*_conv(BLEND, BLEND, 3, groups=BLEND), *_conv(BLEND, HEAT, 1)]
         self.blend = nn.Sequential(nn.ReLU(), *blend, nn.ReLU())
-        self.heat = nn.Conv2d(HEAT, spec.LAYOUT.count, 1)
-        self.residue = nn.Linear(spec.FEATURES, 2 * spec.LAYOUT.count)
+        self.heat = nn.Conv2d(HEAT, spec.KEYS, 1)
+        self.residue = nn.Linear(spec.FEATURES, 2 * spec.KEYS)
+        self.narrow = nn.Linear(spec.FEATURES, DENSE)
+        self.dense = nn.Linear(2 * spec.KEYS + DENSE, 2 * (spec.LAYOUT.count - spec.KEYS))
         with torch.no_grad():
             self.residue.weight.mul_(0.3)  # the map leads at the start
         start, stride, side = FINE
         axis = start + stride * torch.arange(1, side - 1).float()  # the blend's filter takes a cell off each border
         y, x = torch.meshgrid(axis, axis, indexing="ij")
-        self.register_buffer("grid_P2", torch.stack([x, y], dim=-1).reshape(-1, 2), persistent=False)
+        self.register_buffer("grid_G2", torch.stack([x, y], dim=-1).reshape(-1, 2), persistent=False)
 
     def forward(self, fine_NCHW: Tensor, deep_NCHW: Tensor, features_ND: Tensor) -> Tensor:
         """Landmarks [N, L, 2] in pixels of the crop."""
-        heat_NLHW = self.heat(self.blend(self.edge(fine_NCHW) + _spread(self.part(deep_NCHW))))
+        heat_NPHW = self.heat(self.blend(self.edge(fine_NCHW) + _spread(self.part(deep_NCHW))))
         with torch.autocast(features_ND.device.type, enabled=False):  # fp32: bf16 costs landmark precision
-            place_NLP = torch.softmax(heat_NLHW.float().flatten(2), dim=-1)
-            residue_NL2 = self.residue(features_ND.float()).reshape(-1, spec.LAYOUT.count, 2)
-            return place_NLP @ self.grid_P2 + residue_NL2 * RESIDUE
+            features_ND = features_ND.float()
+            place_NPG = torch.softmax(heat_NPHW.float().flatten(2), dim=-1)
+            residue_NP2 = self.residue(features_ND).unflatten(1, (spec.KEYS, 2))
+            keys_NP2 = place_NPG @ self.grid_G2 + residue_NP2 * RESIDUE
+            of_face = torch.cat([(keys_NP2 - MIDDLE).flatten(1) / RESIDUE, self.narrow(features_ND)], dim=1)
+            rest_NL2 = self.dense(of_face).unflatten(1, (-1, 2)) * RESIDUE + MIDDLE
+            return torch.cat([keys_NP2, rest_NL2], dim=1)
 
 
 def _spread(deep_NCHW: Tensor) -> Tensor:
@@ -156,7 +159,7 @@ def _spread(deep_NCHW: Tensor) -> Tensor:
 
 class TemporalHead(nn.Module):
     """Two causal convolutions of kernel 3 over time, written as linear maps of three stacked frames, and beside them a
-    linear map of the frame itself.
+    linear map of the frame itself. Where the face at rest is known, it adds to both.
 
     Written so, training over a window and streaming with an explicit state are the same arithmetic. The past before the
     first frame is that frame repeated: a face that has held still.
@@ -170,11 +173,18 @@ class TemporalHead(nn.Module):
         self.skip = nn.Linear(spec.CODE, spec.HIDDEN)
         self.out = nn.Linear(spec.HIDDEN, len(spec.CHANNELS))
         self.direct = nn.Linear(spec.CODE, len(spec.CHANNELS), bias=False)
+        self.moved = nn.Linear(spec.CODE, spec.HIDDEN)
+        self.rested = nn.Linear(2 * spec.CODE, len(spec.CHANNELS))
 
-    def forward(self, code_BTE: Tensor) -> Tensor:
+    def forward(self, code_BTE: Tensor, rest_BE: Tensor, known_B1: Tensor) -> Tensor:
+        """Weights [B, T, A] of windows of codes; `rest_BE` counts where `known_B1` is 1, and is anything where 0."""
         hidden_BTK = torch.relu(self.first(_stacked(code_BTE)))
-        again_BTK = torch.relu(self.second(_stacked(hidden_BTK)) + self.skip(code_BTE))
-        return self.out(again_BTK) + self.direct(code_BTE)
+        return self.read(code_BTE, _stacked(hidden_BTK), rest_BE[:, None].expand_as(code_BTE), known_B1[:, None])
+
+    def read(self, code: Tensor, hidden_stacked: Tensor, rest: Tensor, known: Tensor) -> Tensor:
+        """Weights of frames [..., A] from their codes and the last hidden vectors, `hidden_stacked`."""
+        again = torch.relu(self.second(hidden_stacked) + self.skip(code) + known * self.moved(code - rest))
+        return self.out(again) + self.direct(code) + known * self.rested(torch.cat([code, rest], dim=-1))
 
 
 def _stacked(x_BTD: Tensor) -> Tensor:
@@ -182,6 +192,17 @@ def _stacked(x_BTD: Tensor) -> Tensor:
     frames = x_BTD.shape[1]
     padded = torch.cat([x_BTD[:, :1]] * spec.PAST + [x_BTD], dim=1)
     return torch.cat([padded[:, k : k + frames] for k in range(spec.PAST + 1)], dim=-1)
+
+
+@dataclass
+class Encoded:
+    """What the net sees in single images."""
+
+    code_NE: Tensor
+    landmarks_NL2: Tensor
+    """Pixels of the crop."""
+    seen_NR: Tensor
+    """Logits."""
 
 
 class CaptureNet(nn.Module):
@@ -192,7 +213,7 @@ class CaptureNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        count = 2 * spec.LAYOUT.count
+        count = 2 * spec.KEYS
         self.register_buffer("points_mean", torch.full((count,), spec.CROP / 2))
         self.register_buffer("points_white", torch.eye(count) * (4 / spec.CROP))
         self.encoder = Encoder()
@@ -200,61 +221,75 @@ class CaptureNet(nn.Module):
         self.temporal = TemporalHead()
         self.seen = nn.Linear(spec.FEATURES, len(spec.REGIONS))
 
-    def encode(self, crops_NCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Code [N, E], landmarks [N, L, 2] in pixels of the crop, and logits of the regions in sight [N, R]; fp32."""
+    def encode(self, crops_NCHW: Tensor, step_N1: Tensor) -> Encoded:
+        """Images by themselves; `step_N1` is the time since the frame before [s]. Outputs are fp32."""
         fine_NCHW, deep_NCHW, features_ND = self.encoder(crops_NCHW)
         landmarks_NL2 = self.landmarks(fine_NCHW, deep_NCHW, features_ND)
         with torch.autocast(features_ND.device.type, enabled=False):
             features_ND = features_ND.float()
-            return self._code(features_ND, landmarks_NL2), landmarks_NL2, self.seen(features_ND)
+            code_NE = self._code(features_ND, landmarks_NL2[:, : spec.KEYS], step_N1)
+            return Encoded(code_NE, landmarks_NL2, self.seen(features_ND))
 
-    def _code(self, features_ND: Tensor, landmarks_NL2: Tensor) -> Tensor:
-        """What the temporal head sees of a frame [N, E]: features and whitened landmarks.
+    def _code(self, features_ND: Tensor, keys_NP2: Tensor, step_N1: Tensor) -> Tensor:
+        """What the temporal head sees of a frame [N, E]: features, whitened key landmarks, pace.
 
         Landmarks vary by pose and person above all; a raised brow is a hundredth of it. Whitened (`data.whitening`),
         what expressions do is as large as the rest, and is learnt first instead of last. The FACS losses do not move
         the landmarks, which have a truth of their own.
         """
-        points_N2L = (landmarks_NL2.detach().flatten(1) - self.points_mean) @ self.points_white
-        return torch.cat([features_ND, points_N2L.clamp(-CODE_LIMIT, CODE_LIMIT)], dim=1)
+        points_N2P = (keys_NP2.detach().flatten(1) - self.points_mean) @ self.points_white
+        pace_N1 = torch.log(step_N1 / spec.USUAL_STEP) * (1 / math.log(2))
+        limited = points_N2P.clamp(-CODE_LIMIT, CODE_LIMIT), pace_N1.clamp(-spec.PACE_LIMIT, spec.PACE_LIMIT)
+        return torch.cat([features_ND, *limited], dim=1)
 
-    def weigh(self, code_BTE: Tensor) -> Tensor:
-        """FACS weights [B, T, A] of windows of codes, not clipped."""
+    def mixing(self) -> list[Tensor]:
+        """The encoder's and landmark head's maps from channels to channels: 1x1 kernels and the feature matrix."""
+        layers = [m for part in (self.encoder, self.landmarks) for m in part.modules()]
+        pointwise = [m.weight for m in layers if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
+        return [w for w in pointwise if w is not self.landmarks.heat.weight] + [self.encoder.flat.weight]
+
+    def weigh(self, code_BTE: Tensor, rest_BE: Tensor, known_B1: Tensor) -> Tensor:
+        """FACS weights [B, T, A] of windows of codes, not clipped (`TemporalHead`)."""
         with torch.autocast(code_BTE.device.type, enabled=False):
-            return self.temporal(code_BTE)
-
-    def forward(self, crops_BTCHW: Tensor) -> Prediction:
-        """Landmarks, weights and regions in sight of whole windows."""
-        window = crops_BTCHW.shape[:2]
-        code_NE, landmarks_NL2, seen_NR = self.encode(crops_BTCHW.flatten(0, 1))
-        weights_BTA = self.weigh(code_NE.unflatten(0, window))
-        return Prediction(landmarks_NL2.unflatten(0, window), weights_BTA, seen_NR.unflatten(0, window))
+            return self.temporal(code_BTE, rest_BE, known_B1)
 
 
 class CaptureStep(nn.Module):
     """The network over one frame with explicit state, as it is shipped. Same weights, same arithmetic.
 
     Inputs: crop [1, 3, CROP, CROP] in 0..255; fresh [1, 1], 1 at the first frame of a face (the past is then ignored)
-    and 0 after; code_past [1, PAST * E] and hidden_past [1, PAST * K], oldest first.
+    and 0 after; step [1, 1], the time since the frame before [s]; rest [1, E], the code of the same face at rest, and
+    known [1, 1], 1 when it is one and 0 when none is known; code_past [1, PAST * E] and hidden_past [1, PAST * K],
+    oldest first.
     """
 
-    inputs = ("crop", "fresh", "code_past", "hidden_past")
+    inputs = ("crop", "fresh", "step", "rest", "known", "code_past", "hidden_past")
     outputs = ("landmarks", "weights", "seen", "code_next", "hidden_next")
 
     def __init__(self, net: CaptureNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, crop: Tensor, fresh: Tensor, code_past: Tensor, hidden_past: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self,
+        crop: Tensor,
+        fresh: Tensor,
+        step: Tensor,
+        rest: Tensor,
+        known: Tensor,
+        code_past: Tensor,
+        hidden_past: Tensor,
+    ) -> tuple[Tensor, ...]:
         """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], regions in sight [1, R] in 0..1, and the two
-        states of the next frame."""
+        states of the next frame, the first of which ends with this frame's code."""
         head = self.net.temporal
-        code, landmarks, seen = self.net.encode(crop)
+        seen = self.net.encode(crop, step)
+        code = seen.code_NE
         past = code_past * (1 - fresh) + torch.cat([code] * spec.PAST, dim=1) * fresh
         stacked = torch.cat([past, code], dim=1)
         hidden = torch.relu(head.first(stacked))
         hidden_before = hidden_past * (1 - fresh) + torch.cat([hidden] * spec.PAST, dim=1) * fresh
         hidden_stacked = torch.cat([hidden_before, hidden], dim=1)
-        weights = head.out(torch.relu(head.second(hidden_stacked) + head.skip(code))) + head.direct(code)
+        weights = head.read(code, hidden_stacked, rest, known)
         states = stacked[:, spec.CODE :], hidden_stacked[:, spec.HIDDEN :]
-        return landmarks.flatten(1), weights, torch.sigmoid(seen), *states
+        return seen.landmarks_NL2.flatten(1), weights, torch.sigmoid(seen.seen_NR), *states

@@ -1,7 +1,8 @@
 """Capturing: frames of a video in, a `Clip` out. Needs no torch.
 
 Per frame: track the face (O-Net), cut the aligned crop, run the network one step, solve head pose from its landmarks
-and a mean face that wears the captured expression.
+and a mean face that wears the captured expression. A network that takes the face at rest may be shown it: live by
+`Capture.rest`, over a whole video by a second pass, whose crops are the first one's.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,38 +13,39 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.core import ARKIT, Camera, Clip, FaceTrack, MienError
+from mien.core import ARKIT, MIEN70, Camera, Clip, FaceTrack, LandmarkLayout, MienError
 from mien.core.transforms import gaze_from_weights
 from mien.io.video import Frame, is_image, open_video, read_image
-from mien.runtime import Bundle, Stream, open_session
+from mien.runtime import Bundle, Manifest, Stream, open_session
 from mien.systems.capture import spec
+from mien.systems.capture.calibrate import Neutral, rest_frames
 from mien.systems.capture.landmark_rig import LandmarkRig
 from mien.track import FaceTracker, TrackedFace
 from mien.track.align import align_matrix, warp
 from mien.track.pose import PoseSolver
 
-__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights"]
+__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights", "last_code", "network_inputs"]
 
 _COLUMNS = np.array([ARKIT.index(name) for name in spec.CHANNELS])
 _RIGID = {"nose_bridge": 1.0, "nose_base": 1.0, "eye_right": 0.3, "eye_left": 0.3}
 _EYE_CORNERS = [36, 39, 42, 45]
 
 
-def _pose_trust() -> np.ndarray:
+def _pose_trust(layout: LandmarkLayout) -> np.ndarray:
     """How far each landmark speaks for the skull: fully at the nose and the eye corners, a tenth where skin slides.
 
     Against the sample's truth the mean pitch error falls from 0.99 to 0.88 degrees; on real video the median Pearson of
     pitch rises from 0.83 to 0.85 and of roll from 0.88 to 0.90.
     """
-    trust = np.full(spec.LAYOUT.count, 0.1)
+    trust = np.zeros(layout.count)
+    trust[: MIEN70.count] = 0.1  # what a denser layout adds lies between these
     for group, value in _RIGID.items():
-        trust[list(spec.LAYOUT.groups[group])] = value
+        trust[[point for point in layout.groups[group] if point < MIEN70.count]] = value
     trust[_EYE_CORNERS] = 1.0
-    trust[[*spec.LAYOUT.groups["iris_right"], *spec.LAYOUT.groups["iris_left"]]] = 0.0
+    trust[[*layout.groups["iris_right"], *layout.groups["iris_left"]]] = 0.0
     return trust
 
 
-_POSE_TRUST = _pose_trust()
 _CLOSE, _OPEN = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
 
 
@@ -55,7 +57,7 @@ class CapturedFrame:
     weights: Float[np.ndarray, "52"]
     """In [0, 1], ARKit order."""
     landmarks: Float[np.ndarray, "L 2"]
-    """`spec.LAYOUT` in pixels of the image."""
+    """`Capture.layout` in pixels of the image."""
     rotation: Float[np.ndarray, "4"]
     """`camera_from_head`, xyzw."""
     translation: Float[np.ndarray, "3"]
@@ -63,7 +65,7 @@ class CapturedFrame:
     raw: Float[np.ndarray, "52"]
     """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
     code: Float[np.ndarray, "E"]
-    """What the network's temporal head sees of this frame (`spec.CODE`): what `identity.Readout` reads."""
+    """What the network's temporal head sees of this frame: what `Capture.rest` takes and `identity.Readout` reads."""
     visibility: Float[np.ndarray, "3"] | None = None
     """How much of `spec.REGIONS` is in sight; None where the network does not say."""
 
@@ -101,14 +103,18 @@ class Capture:
             backend: "onnx" or "ncnn".
             face: which face to follow when there are several; 0 is the largest.
             threads: CPU threads of the network.
-            person: `spec.LAYOUT` of the performer's face at rest, from the head joint [mm] (`mien fit`), for head pose
-                and distance; a mean face when None.
+            person: `layout` of the performer's face at rest, from the head joint [mm] (`mien fit`), for head pose and
+                distance; a mean face when None.
 
         Raises MienError when the bundle is damaged or made for another version of this system.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle or "capture")
         if self.bundle.manifest.name != "capture" or self.bundle.manifest.channels != spec.CHANNELS:
             raise MienError(f"{self.bundle.path}: not a bundle of this version's capture system")
+        self.layout = self.bundle.manifest.layout
+        self.rest: np.ndarray | None = None
+        """The performer's `CapturedFrame.code` at rest, or the mean of several; None where it is not known."""
+        self._trust = _pose_trust(self.layout)
         self._stream = Stream(open_session(self.bundle, backend, threads))
         self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
         if person is not None:
@@ -121,25 +127,28 @@ class Capture:
         self._tracker = FaceTracker(faces=self._face + 1)
         self._pose: PoseSolver | None = None
         self._fresh = True
+        self._time = 0.0
         self._stream.reset()
 
     def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> CapturedFrame | None:
         """The face in the next frame, or None where there is none; `time` [s] grows from call to call."""
         faces = [face for face in self._tracker.update(image, time) if face.id == self._face]
-        if not faces:
+        return self._read(image, faces[0] if faces else None, time)
+
+    @property
+    def takes_rest(self) -> bool:
+        """Whether the network can be shown the performer at rest."""
+        return any(given.name == "rest" for given in self.bundle.manifest.inputs)
+
+    def _read(self, image: np.ndarray, face: TrackedFace | None, time: float) -> CapturedFrame | None:
+        if face is None:
             self._fresh = True
             return None
-        return self._read(image, faces[0])
-
-    def _read(self, image: np.ndarray, face: TrackedFace) -> CapturedFrame:
         matrix = align_matrix(face.five_points, spec.CROP)
+        step = None if self._fresh else max(time - self._time, 1e-4)
         crop = warp(image, matrix, spec.CROP)
-        outputs = self._stream.step(
-            {
-                "crop": np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)[None],
-                "fresh": np.full((1, 1), float(self._fresh), np.float32),
-            }
-        )
+        outputs = self._stream.step(network_inputs(self.bundle.manifest, crop, step=step, rest=self.rest))
+        self._time = time
         weights = clean_weights(outputs["weights"][0])
         points = outputs["landmarks"][0].reshape(-1, 2).astype(np.float64)
         landmarks = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
@@ -148,7 +157,7 @@ class Capture:
         if self._fresh:
             self._pose.reset()
         self._fresh = False
-        pose = self._pose.solve(landmarks, self._rig.points(weights[_COLUMNS]), _POSE_TRUST)
+        pose = self._pose.solve(landmarks, self._rig.points(weights[_COLUMNS]), self._trust)
         return CapturedFrame(
             face=face,
             weights=weights,
@@ -156,36 +165,98 @@ class Capture:
             rotation=pose.quaternion,
             translation=pose.translation,
             raw=_on_arkit(outputs["weights"][0]),
-            code=self._stream.state["code_past"][0, -spec.CODE :],
+            code=last_code(self._stream),
             visibility=outputs["seen"][0] if "seen" in outputs else None,
         )
 
-    def video(self, path: str | Path, *, progress: Callable[[int, int], None] | None = None) -> CaptureResult:
+    def video(
+        self,
+        path: str | Path,
+        *,
+        neutral: Neutral = "off",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> CaptureResult:
         """Capture a whole video, or an image as a clip of one frame.
 
-        `progress(done, estimated_total)` is called after every frame. Raises MienError when the file cannot be read or
-        no frame shows a face.
+        `neutral` is the frame that shows the performer at rest, or "auto" to find it in the take: where the network
+        takes one, it reads the take a second time beside it. `progress(done, estimated_total)` is called after every
+        frame. Raises MienError when the file cannot be read, no frame shows a face, or the neutral one does not.
         """
         path = Path(path)
         self.reset()
+        rows = self._rows(path, None, progress)
+        if neutral == "off" or not self.takes_rest:
+            return rows.result(path.name, self._face, self.layout)
+        first = rows.result(path.name, self._face, self.layout)
+        frames = rest_frames(replace(first.clip, weights=first.raw), None if neutral == "auto" else neutral)
+        if not len(frames):
+            return first
+        self.rest = first.codes[frames].mean(axis=0)
+        try:
+            again = self._rows(path, rows, progress)
+        finally:
+            self.rest = None
+        again.milliseconds = [sum(both) for both in zip(rows.milliseconds, again.milliseconds, strict=True)]
+        return again.result(path.name, self._face, self.layout)
+
+    def _rows(self, path: Path, before: "_Rows | None", progress: Callable[[int, int], None] | None) -> "_Rows":
+        """Every frame of a file; with the faces of an earlier pass when there was one."""
         if is_image(path):
-            return self._collect([Frame(index=0, time=0.0, image=read_image(path))], path, 1, progress)
+            return self._collect([Frame(index=0, time=0.0, image=read_image(path))], path, 1, before, progress)
         with open_video(path) as video:
-            return self._collect(video, path, video.frames_estimate, progress)
+            return self._collect(video, path, video.frames_estimate, before, progress)
 
     def _collect(
-        self, frames: Iterable[Frame], path: Path, total: int, progress: Callable[[int, int], None] | None
-    ) -> CaptureResult:
+        self,
+        frames: Iterable[Frame],
+        path: Path,
+        total: int,
+        before: "_Rows | None",
+        progress: Callable[[int, int], None] | None,
+    ) -> "_Rows":
         rows = _Rows()
+        self._fresh, self._pose = True, None
         for done, frame in enumerate(frames, 1):
             start = perf_counter()
-            captured = self.frame(frame.image, frame.time)
+            if before is None:
+                captured = self.frame(frame.image, frame.time)
+            else:
+                known = before.frames[frame.index]
+                captured = self._read(frame.image, None if known is None else known.face, frame.time)
             rows.add(frame.time, captured, (perf_counter() - start) * 1e3)
             if progress is not None:
                 progress(done, max(total, done))
         if not any(rows.confidence):
             raise MienError(f"{path}: no face found; it must be upright, at least 40 px wide and not hidden")
-        return rows.result(path.name, self._face)
+        return rows
+
+
+def network_inputs(
+    manifest: Manifest,
+    crop: UInt8[np.ndarray, "S S 3"],
+    *,
+    step: float | None = None,
+    rest: Float[np.ndarray, "E"] | None = None,
+) -> dict[str, np.ndarray]:
+    """What a bundle's network takes of an aligned crop. Networks before bundle version 2 know neither time nor rest.
+
+    `step` is the time since the face's last frame [s], None at its first; `rest` is the code of the same face at rest.
+    """
+    shapes = {given.name: given.shape for given in manifest.inputs}
+    values: dict[str, np.ndarray | float] = {
+        "crop": np.ascontiguousarray(crop.transpose(2, 0, 1)),
+        "fresh": float(step is None),
+        "step": spec.USUAL_STEP if step is None else step,
+        "rest": 0.0 if rest is None else rest,
+        "known": float(rest is not None),
+    }
+    return {name: np.array(np.broadcast_to(values[name], shape), np.float32) for name, shape in shapes.items()}
+
+
+def last_code(stream: Stream) -> Float[np.ndarray, "E"]:
+    """The code of the frame that a capture network saw last; its state holds `spec.PAST` of them."""
+    past = stream.state["code_past"][0]
+    return past[-(len(past) // spec.PAST) :]
 
 
 def clean_weights(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
@@ -216,7 +287,7 @@ class _Rows:
         self.frames.append(captured)
         self.milliseconds.append(milliseconds)
 
-    def result(self, source: str, face: int) -> CaptureResult:
+    def result(self, source: str, face: int, layout: LandmarkLayout) -> CaptureResult:
         times, confidence = np.array(self.times), np.array(self.confidence)
         weights = self._column((len(ARKIT),), lambda f: f.weights)
         clip = Clip(
@@ -235,10 +306,11 @@ class _Rows:
             boxes=self._column((4,), lambda f: f.face.box),
             five_points=self._column((5, 2), lambda f: f.face.five_points),
             confidence=confidence,
-            landmarks=self._column((spec.LAYOUT.count, 2), lambda f: f.landmarks),
+            landmarks=self._column((layout.count, 2), lambda f: f.landmarks),
         )
         raw = self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32)
-        codes = self._column((spec.CODE,), lambda f: f.code).astype(np.float32)
+        length = next(len(frame.code) for frame in self.frames if frame is not None)
+        codes = self._column((length,), lambda f: f.code).astype(np.float32)
         return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw, codes=codes)
 
     def _visibility(self) -> np.ndarray | None:

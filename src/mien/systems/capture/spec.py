@@ -1,7 +1,7 @@
 """What the capture model takes and gives: sizes, channels, preprocessing and state. Knows no torch."""
 
 from mien.core.channels import ARKIT
-from mien.core.landmarks import MIEN70
+from mien.core.landmarks import MIEN70, MIEN198
 
 __all__ = [
     "CHANNELS",
@@ -9,13 +9,16 @@ __all__ = [
     "CROP",
     "FEATURES",
     "HIDDEN",
+    "KEYS",
     "LAYOUT",
     "LEVEL_FLOOR",
     "MAC_BUDGET",
     "MARGIN",
+    "PACE_LIMIT",
     "PARAMETER_BUDGET",
     "PAST",
     "REGIONS",
+    "USUAL_STEP",
 ]
 
 CROP = 128
@@ -24,8 +27,11 @@ CROP = 128
 MARGIN = 16
 """Border that stored training crops have around it [px], from which augmentation draws."""
 
-LAYOUT = MIEN70
+LAYOUT = MIEN198
 """Landmarks the net predicts, in pixels of the crop."""
+
+KEYS = MIEN70.count
+"""The first points of `LAYOUT`, each read off a map of its own; the rest follow from them and the features."""
 
 CHANNELS: tuple[str, ...] = tuple(name for name in ARKIT if name != "tongueOut")
 """Channels the net predicts: all of ARKit's but tongueOut, which the training rig (ICT-FaceKit) does not have."""
@@ -33,8 +39,14 @@ CHANNELS: tuple[str, ...] = tuple(name for name in ARKIT if name != "tongueOut")
 FEATURES = 256
 """Length of the encoder's feature vector."""
 
-CODE = FEATURES + 2 * LAYOUT.count
-"""Length of what the temporal head sees of a frame: the features and the frame's landmarks."""
+CODE = FEATURES + 2 * KEYS + 1
+"""Length of what the temporal head sees of a frame: the features, the key landmarks and the pace."""
+
+USUAL_STEP = 1 / 30
+"""Time between frames [s] at which the pace is 0; also given for a face's first frame."""
+
+PACE_LIMIT = 2.0
+"""The pace is log2(step / USUAL_STEP), cut off at this: from 7.5 to 120 frames a second."""
 
 HIDDEN = 160
 """Length of the temporal head's hidden vector."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from mien.core import ARKIT, LandmarkLayout
+from mien.core import ARKIT
 from mien.core.transforms import angles_from_quaternion
 from mien.systems.capture import spec
 from mien.systems.capture.predict import Capture
@@ -73,7 +73,7 @@ class Shown:
     angles: Float[np.ndarray, "3"]
     """Head yaw, pitch, roll [rad]."""
     landmarks: Float[np.ndarray, "L 2"] | None
-    """`spec.LAYOUT` [px]; None where the rig has none."""
+    """The rig's densest layout [px], which begins with the smaller ones; None where it has none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,15 +144,16 @@ def _watched(capture: Capture, shown: Shown) -> tuple[np.ndarray, ...]:
     """(truth [A], answer [A], angles [2, 3], landmarks [2, L, 2]) of one frame."""
     frame = capture.frame(shown.image, shown.time)
     truth = shown.weights[_COLUMNS].astype(np.float64)
-    angles, landmarks = np.full((2, 3), np.nan), np.full((2, spec.LAYOUT.count, 2), np.nan)
+    count = capture.layout.count
+    angles, landmarks = np.full((2, 3), np.nan), np.full((2, count, 2), np.nan)
     angles[0] = shown.angles
     if frame is None:
         return truth, np.full(len(truth), np.nan), angles, landmarks
     angles[1] = angles_from_quaternion(frame.rotation)
     matrix = align_matrix(frame.face.five_points, spec.CROP)
     for row, points in enumerate((shown.landmarks, frame.landmarks)):
-        if points is not None:
-            landmarks[row] = points @ matrix[:, :2].T + matrix[:, 2]
+        if points is not None and len(points) >= count:
+            landmarks[row] = points[:count] @ matrix[:, :2].T + matrix[:, 2]
     return truth, frame.weights[_COLUMNS].astype(np.float64), angles, landmarks
 
 
@@ -193,7 +194,7 @@ def performed(
                         time=float(time),
                         weights=shot.truth.weights,
                         angles=angles,
-                        landmarks=shot.truth.landmarks[: spec.LAYOUT.count],
+                        landmarks=shot.truth.landmarks,
                     )
                     for shot, time, angles in zip(shots, action.times, action.angles, strict=True)
                 ),
@@ -216,17 +217,11 @@ def performed_by_strangers(seed: int, strangers: "Sequence[Foreign]", script: Sc
                         time=float(time),
                         weights=shot.weights,
                         angles=shot.angles,
-                        landmarks=_own_landmarks(shot.landmarks, spec.LAYOUT),
+                        landmarks=max(shot.landmarks.values(), key=len, default=None),
                     )
                     for shot, time in zip(shots, action.times, strict=True)
                 ),
             )
-
-
-def _own_landmarks(landmarks: Mapping[str, np.ndarray], layout: LandmarkLayout) -> np.ndarray | None:
-    """A layout from the rig's own; the larger ones begin with the smaller."""
-    known = [points for points in landmarks.values() if len(points) >= layout.count]
-    return min(known, key=len)[: layout.count] if known else None
 
 
 def stills(count: int) -> Script:

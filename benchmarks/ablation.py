@@ -1,0 +1,176 @@
+"""The capture method's claims, tested: one short training run for each part taken away, all on the same data.
+
+Every run sees the same number of images and is judged on identities it never saw: stills, windows, and the half of the
+real portraits that is held out. A killed run goes on where it stopped. How long convolutions take by how they are made
+is in `benchmarks.layers`.
+
+`python -m benchmarks.ablation runs/ablation --stills data/stills --sequences data/sequences --held data/held
+--held-sequences data/held_sequences --json benchmarks/results/ablation.json`
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from benchmarks.machine import describe
+
+from mien.engine import metrics
+from mien.engine.provenance import git_revision
+from mien.io.atomic import write_whole
+from mien.systems.capture import spec
+from mien.systems.capture.augment import sample_view
+from mien.systems.capture.config import PRESETS, CaptureConfig
+from mien.systems.capture.data import Shards
+from mien.systems.capture.export import load_net
+from mien.systems.capture.landmark_rig import vertex_gram
+from mien.systems.capture.model import CaptureNet
+from mien.systems.capture.portraits import load_portraits
+from mien.systems.capture.train import train
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "whole method": {},
+    "landmarks not first": {"landmark_share": 0.0},
+    "each frame by itself": {"per_frame": True},
+    "no face at rest": {"known_stills": 0, "known_sequences": 0},
+    "no error in mm": {"vertex_weight": 0.0},
+    "no velocity": {"velocity_weight": 0.0},
+    "no acceleration": {"acceleration_weight": 0.0},
+    "no consistency": {"consistency_weight": 0.0, "head_consistency": 0.0},
+    "no real images": {"portraits": ""},
+}
+"""What is taken away -> the fields of the configuration that do so."""
+
+
+def judge(net: CaptureNet, stills: Shards, windows: Shards, portraits: Path, *, per_frame: bool) -> dict[str, float]:
+    """Figures of one net on data it never saw; NME in units of the distance of the outer eye corners."""
+    still, landmarks, weights = _answers(net, stills, known=False, per_frame=per_frame)
+    eyes = (36, 45)
+    true = np.concatenate([row[:, 0] for row in stills.landmarks]) - spec.MARGIN
+    truth = weights[:, 0]
+    moving, _, motion = _answers(net, windows, known=False, per_frame=per_frame)
+    gram, error = vertex_gram(), still[:, 0] - truth
+    return {
+        "nme": float(metrics.nme(landmarks[:, 0], true, eyes).mean()),
+        "pearson": metrics.summary(still[:, 0], truth)["pearson"],
+        "pearson_at_rest_known": metrics.summary(
+            _answers(net, stills, known=True, per_frame=per_frame)[0][:, 0], truth
+        )["pearson"],
+        "error_mm": float(np.sqrt(np.einsum("na,ab,nb->n", error, gram, error)).mean()),
+        "pearson_windows": metrics.summary(_frames(moving), _frames(motion))["pearson"],
+        "velocity_error": float(np.sqrt(np.square(np.diff(moving, axis=1) - np.diff(motion, axis=1)).mean())),
+        **_on_portraits(net, portraits),
+    }
+
+
+def _frames(x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1, x.shape[-1])
+
+
+@torch.no_grad()
+def _encode(net: CaptureNet, crops: np.ndarray, steps: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """Codes [N, E] and landmarks [N, L, 2] of crops [N, CROP, CROP, 3]."""
+    codes, points = [], []
+    for first in range(0, len(crops), 128):
+        part = torch.from_numpy(np.ascontiguousarray(crops[first : first + 128])).permute(0, 3, 1, 2).float()
+        seen = net.encode(part, torch.from_numpy(steps[first : first + 128, None]).float())
+        codes.append(seen.code_NE)
+        points.append(seen.landmarks_NL2.numpy())
+    return torch.cat(codes), np.concatenate(points)
+
+
+@torch.no_grad()
+def _answers(
+    net: CaptureNet, shards: Shards, *, known: bool, per_frame: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights in [0, 1], landmarks and true weights of every sample, [N, T, ...]."""
+    inner = slice(spec.MARGIN, spec.MARGIN + spec.CROP)
+    given, points = [], []
+    for crops, times, rests in zip(shards.crops, shards.times, shards.rests, strict=True):
+        count, frames = crops.shape[:2]
+        steps = np.diff(times, axis=1, prepend=times[:, :1] - spec.USUAL_STEP).reshape(-1)
+        code, landmarks = _encode(net, crops.reshape(-1, *crops.shape[2:])[:, inner, inner], steps)
+        rest, _ = _encode(net, rests[:, inner, inner], np.full(count, spec.USUAL_STEP))
+        code, said = code.unflatten(0, (count, frames)), torch.full((count, 1), float(known))
+        if per_frame:
+            rest, said = rest.repeat_interleave(frames, dim=0), said.repeat_interleave(frames, dim=0)
+            given.append(net.weigh(code.flatten(0, 1)[:, None], rest, said).unflatten(0, (count, frames))[:, :, 0])
+        else:
+            given.append(net.weigh(code, rest, said))
+        points.append(landmarks.reshape(count, frames, *landmarks.shape[1:]))
+    return torch.cat(given).clamp(0, 1).numpy(), np.concatenate(points), np.concatenate(shards.weights)
+
+
+@torch.no_grad()
+def _on_portraits(net: CaptureNet, folder: Path, views: int = 8) -> dict[str, float]:
+    """NME on known points, mean and worst answer of a resting face (gaze left out), and how far views differ."""
+    rng, eyes = np.random.default_rng(0), (36, 45)
+    errors, answers = [], []
+    for portrait in load_portraits(folder, held_out=True):
+        looks = [sample_view(rng, mirrored=False) for _ in range(views)]
+        crops = np.stack([view.crop(portrait.crop) for view in looks])
+        code, landmarks = _encode(net, crops, np.full(views, spec.USUAL_STEP))
+        weights = net.weigh(code[:, None], torch.zeros_like(code), torch.zeros(views, 1))[:, 0].clamp(0, 1)
+        answers.append(weights.numpy())
+        known = portrait.trust >= 1
+        for view, found in zip(looks, landmarks, strict=True):
+            true = view.points(portrait.landmarks)
+            far = np.linalg.norm(found - true, axis=1)[known].mean()
+            errors.append(far / np.linalg.norm(true[eyes[0]] - true[eyes[1]]))
+    said = np.stack(answers)[..., [not name.startswith("eyeLook") for name in spec.CHANNELS]]
+    return {
+        "portrait_nme": float(np.mean(errors)),
+        "portrait_bias": float(said.mean()),
+        "portrait_bias_worst": float(said.mean(axis=(0, 1)).max()),
+        "portrait_inconsistency": float(said.std(axis=1).mean()),
+    }
+
+
+def run(base: CaptureConfig, out: Path, held: tuple[Path, Path], portraits: Path) -> dict[str, Mapping[str, float]]:
+    """Train and judge every variant; prints each as it comes."""
+    table: dict[str, Mapping[str, float]] = {}
+    stills, windows = (Shards(folder) for folder in held)
+    for name, fields in VARIANTS.items():
+        config = replace(base, **fields, out=str(out / name.replace(" ", "_")))
+        net, _ = load_net(train(config))
+        table[name] = judge(net, stills, windows, portraits, per_frame=config.per_frame)
+        print(name, json.dumps({key: round(value, 4) for key, value in table[name].items()}), flush=True)
+    return table
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder of the runs")
+    for name in ("stills", "sequences", "held", "held-sequences"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder of shards")
+    parser.add_argument("--portraits", type=Path, default=Path("../shared/assets/faces/webmorph_canada"))
+    parser.add_argument("--samples", type=int, default=80_000, help="images each run sees")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    base = replace(
+        PRESETS["cpu"],
+        stills=str(chosen.stills),
+        sequences=str(chosen.sequences),
+        portraits=str(chosen.portraits),
+        samples=chosen.samples,
+        threads=chosen.threads,
+        warmup=100,
+        average=0.99,
+        head_samples=16_000,
+        head_steps=1_000,
+    )
+    table = run(base, chosen.out, (chosen.held, chosen.held_sequences), chosen.portraits)
+    if chosen.json:
+        report = {"revision": git_revision(), "machine": describe(), "samples": chosen.samples, "runs": table}
+        with write_whole(chosen.json) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
