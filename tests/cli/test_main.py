@@ -81,7 +81,7 @@ def test_train_options_are_the_fields_of_the_configuration(run: Run) -> None:
     done = run("train", "capture", "--preset", "full", "--help")
     assert done.returncode == 0
     assert "--stills-per-batch" in done.stdout
-    assert "768" in done.stdout  # the preset's value
+    assert "512" in done.stdout  # the preset's value
 
 
 def test_bench_names_systems(refused) -> None:

@@ -198,10 +198,11 @@ def test_shapes_without_an_arkit_name_on_demand(tmp_path: Path):
     assert load(tmp_path / "a.usda", any_names=True).shape_names == ("a", "b")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", ["usda", "usdc"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataObject):
-    good = tmp_path / "good.usdc"
+def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, kind: str, data: st.DataObject):
+    good = tmp_path / f"good.{kind}"
     if not good.exists():
         stage = stranger(good)
         animation = UsdSkel.Animation.Define(stage, "/hero/moves")
@@ -209,16 +210,14 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataOb
         animation.CreateBlendShapeWeightsAttr().Set([0.5], 3)
         stage.Save()
     raw = bytearray(good.read_bytes())
-    if data.draw(st.booleans()):
+    # Of binary files only cut ones: a changed byte can make OpenUSD itself abort (docs/rigs.md).
+    if kind == "usdc" or data.draw(st.booleans()):
         raw = raw[: data.draw(st.integers(0, len(raw)))]
-    for at, value in (
-        data.draw(st.lists(st.tuples(st.integers(8, len(raw) - 1), st.integers(0, 255)), max_size=8))
-        if (len(raw) > 8)
-        else []
-    ):
+    changes = st.lists(st.tuples(st.integers(8, max(8, len(raw) - 1)), st.integers(0, 255)), max_size=8)
+    for at, value in data.draw(changes) if kind == "usda" and len(raw) > 8 else []:
         raw[at] = value
     # A new name every time: USD hands out a layer of the same name from memory.
-    bad = tmp_path / f"{len(list(tmp_path.iterdir()))}.usdc"
+    bad = tmp_path / f"{len(list(tmp_path.iterdir()))}.{kind}"
     bad.write_bytes(raw)
     for reader in (load, Clip.load):
         try:

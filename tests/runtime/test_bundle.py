@@ -158,7 +158,7 @@ def test_an_unknown_name_lists_the_ones_that_ship() -> None:
 def test_packaged_bundles_are_the_weights_of_the_systems_and_load() -> None:
     systems = Path(mien.__file__).parent / "systems"
     found = packaged_bundles()
-    assert set(found.values()) == {m.parent for m in systems.rglob("manifest.json")}
+    assert set(found.values()) == {m.parent for m in systems.glob("*/weights/manifest.json")}
     for name in found:
         bundle = Bundle.load(name)
         assert bundle.manifest.name == name

@@ -181,5 +181,8 @@ def _check_layers(path: Path) -> None:
 def _said(error: Exception) -> str:
     """USD's first complaint, on one line."""
     first = error.args[0] if error.args else error
-    text = str(getattr(first, "commentary", first)).strip()
+    try:
+        text = str(getattr(first, "commentary", first)).strip()
+    except UnicodeDecodeError:  # USD quotes what it choked on
+        return "it has bytes that are not UTF-8"
     return (text.splitlines() or ["no reason given"])[0][:160]
