@@ -36,7 +36,6 @@ WEAKNESSES = """
 
 - Habits that neither the label nor the neutral tell come out as the average person's.
 - Trained on synthetic people on ICT-FaceKit's topology; other topologies need `mien express --transfer`.
-- At full intensity the corners of a wide open mouth crumple, as they do in the synthetic truth.
 - Expressions that overlap in time were never shown together in training.
 """
 
