@@ -6,6 +6,8 @@ that steady takes fall on whole frames, which is where players stop; stamps off 
 are rounded to 1e-9 of a frame, which undoes the rounding of k / rate and moves no stamp by more than a nanosecond.
 """
 
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
@@ -20,6 +22,7 @@ from mien.io.atomic import write_whole
 
 __all__ = [
     "SUFFIXES",
+    "compose",
     "frame_rate",
     "new_stage",
     "open_stage",
@@ -39,6 +42,8 @@ _LAYERS = 64
 _RATES = tuple(range(1, 241))
 _EXACT = 9
 """Decimals of a time code."""
+_PATIENCE = 120.0
+"""Seconds after which a file is taken for one that never ends."""
 
 
 def pxr(*modules: str) -> list[Any]:
@@ -121,17 +126,35 @@ def open_stage(path: str | Path) -> Any:
         raise MienError(f"{path}: not a USD file; use {', '.join(_OPENED)}")
     try:
         with path.open("rb") as file:
-            file.read(1)
+            blocks = iter(lambda: file.read(1 << 20), b"")
+            alone = not any(b"@" in block for block in blocks)  # in text, asset paths stand between two of them
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror or error}") from error
-    Usd, Pcp = pxr("Usd", "Pcp")
+    if not (alone and path.suffix.lower() == ".usda") and not _survives(path):
+        raise MienError(f"{path} is damaged: OpenUSD cannot read it")
     with reading(path):
-        _check_layers(path)
-        stage = Usd.Stage.Open(str(path.resolve()), Usd.Stage.LoadAll)
-        cycles = (Pcp.ErrorArcCycle, Pcp.ErrorSublayerCycle)  # USD drops the arc and goes on with what is left
-        if any(isinstance(error, cycles) for error in stage.GetCompositionErrors()):
-            raise MienError(f"{path} is damaged: a part of it refers to itself")
-        return stage
+        return compose(path)
+
+
+def compose(path: Path) -> Any:
+    """The stage of a file that can be read, its layers checked first; to be called within `reading`."""
+    Usd, Pcp = pxr("Usd", "Pcp")
+    _check_layers(path)
+    stage = Usd.Stage.Open(str(path.resolve()), Usd.Stage.LoadAll)
+    cycles = (Pcp.ErrorArcCycle, Pcp.ErrorSublayerCycle)  # USD drops the arc and goes on with what is left
+    if any(isinstance(error, cycles) for error in stage.GetCompositionErrors()):
+        raise MienError(f"{path} is damaged: a part of it refers to itself")
+    return stage
+
+
+def _survives(path: Path) -> bool:
+    """Whether a process that reads all of `path` lives: over damaged bytes OpenUSD may abort the one it is in."""
+    command = [sys.executable, "-m", "mien.io.usd.probe", str(path)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import process_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -192,11 +192,10 @@ def _other_figures(
 
 
 def frames_per_second(bundle: Bundle, frames: int = 300) -> float:
-    """Median rate of streaming on one thread, after 50 frames to warm up, by the thread's own time: other programs on a
-    busy machine do not count."""
+    """Median rate of streaming on one thread, after 50 frames to warm up."""
     express = Express(bundle, threads=1)
     signal = np.tile(np.linspace(0, 1, frames + 50, dtype=np.float32)[:, None], (1, len(express.expressions)))
-    marks = [process_time() for _ in express.stream(express.mean, signal)]
+    marks = [perf_counter() for _ in express.stream(express.mean, signal)]
     return float(1.0 / np.median(np.diff(marks)[50:]))
 
 
