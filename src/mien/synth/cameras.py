@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from mien.core import Camera
 
-__all__ = ["View", "sample_angles", "sample_view"]
+__all__ = ["View", "sample_view"]
 
 WINDOW_SPAN = 4.3
 """Side of the rendered window in eye distances: the crop with its margin spans 3.7, and the face box jitters."""
@@ -50,10 +50,3 @@ def sample_view(rng: np.random.Generator, eye_distance: float, eye_height: float
     centre = wanted - focal * np.array([middle[0], -middle[1]]) / -middle[2]
     camera = Camera(width=size, height=size, focal=focal, centre=(float(centre[0]), float(centre[1])))
     return View(camera=camera, translation=translation)
-
-
-def sample_angles(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """Head yaw, pitch, roll [rad], centre-heavy: within +-45, +-30 and +-25 degrees."""
-    wide = rng.random() < 0.35
-    spread = np.array([22.0, 13.0, 10.0]) if wide else np.array([9.0, 6.0, 4.0])
-    return np.radians(np.clip(rng.normal(0, spread), [-45, -30, -25], [45, 30, 25]))

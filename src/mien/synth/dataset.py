@@ -7,7 +7,7 @@ the seed, k, and the settings that shard.json records.
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -34,7 +34,6 @@ __all__ = [
     "SAMPLE_FIELDS",
     "ShardSettings",
     "frame_times",
-    "make_posed",
     "make_shard",
     "write_dataset",
 ]
@@ -200,34 +199,6 @@ def _note(arrays: dict[str, np.ndarray], n: int, identity: int, neutral: dict[st
     arrays["identity"][n] = identity
     for name, value in neutral.items():
         arrays[name][n] = value
-
-
-def make_posed(seed: int, identity: int, actions: Sequence["Action"]) -> dict[str, np.ndarray]:
-    """One performer doing given things of equal length, each in a scene of its own with nothing before the face.
-
-    Arrays as in a shard, for tests of single expressions; depends on the arguments alone.
-    """
-    import cv2
-
-    from mien.synth.renderer import renderer
-    from mien.synth.scene import cast
-    from mien.track.onet import ONet
-
-    cv2.setNumThreads(1)
-    gl, onet = renderer(), ONet.load()
-    rng = np.random.default_rng([seed, identity])
-    who = cast(seed, identity)
-    gl.wear(who.costume)
-    frames = len(actions[0].times)
-    arrays = _empty(len(actions), frames)
-    own = np.random.default_rng([seed, identity, 0x2E])
-    neutrals = [_neutral(own, gl, onet, who) for _ in range(_NEUTRALS_PER_CAST)]
-    for n, action in enumerate(actions):
-        performance = who.performer.perform(action.weights)
-        rows = {name: arrays[name][n] for name in FIELDS}
-        _fill(rng, gl, onet, who, action, performance, rows, occluders=False)
-        _note(arrays, n, identity, neutrals[n % len(neutrals)])
-    return arrays
 
 
 def _neutral(rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast") -> dict[str, np.ndarray]:

@@ -44,10 +44,6 @@ class Pose:
     residual: float
     """Median distance [px] between the image points and the projected model points."""
 
-    def angle_to(self, other: "Pose") -> float:
-        """The rotation [rad] between two poses."""
-        return 2.0 * math.acos(min(1.0, abs(float(self.quaternion @ other.quaternion))))
-
 
 class PoseSolver:
     """Solves frame after frame of one face seen by one camera; `reset` when the face was lost."""

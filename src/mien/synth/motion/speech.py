@@ -6,7 +6,7 @@ from mien.core.channels import VISEMES, arkit_from_visemes
 from mien.synth.motion.groups import AT
 from mien.synth.motion.ramps import pulse
 
-__all__ = ["close_lips", "speech_track", "viseme_weights"]
+__all__ = ["close_lips", "speech_track"]
 
 _VOWELS = ("aa", "E", "ih", "oh", "ou")
 _CONSONANTS = tuple(name for name in VISEMES if name not in (*_VOWELS, "sil"))
@@ -23,11 +23,6 @@ _STRENGTH = np.array([{"sil": 0.8, "PP": 3.0, "FF": 2.0, "CH": 1.5, "ou": 1.3}.g
 _OPEN_LIPS = [
     AT[c] for c in ("mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 ]
-
-
-def viseme_weights(name: str) -> np.ndarray:
-    """Weights [52] of a viseme; KeyError if it is none of `core.channels.VISEMES`."""
-    return _TABLE[_ROW[name]].copy()
 
 
 def _phones(rng: np.random.Generator, start: float, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
