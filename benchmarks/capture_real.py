@@ -4,9 +4,9 @@
         [--json benchmarks/results/capture_real.json]
 
 Prints a table per figure and video with medians and targets; see benchmarks/refs.py for what is compared with what.
-What is scored is what `mien capture` writes: calibrated on a rest found in the take. The medians of the same captures
-without calibration stand beside. Portraits (neutral faces), which are single frames and so
-not calibrated, give the landmark error in 2-D and the bias of a neutral face.
+What is scored is what `mien capture` writes: the take read beside a rest found in it, and calibrated on that. The
+medians without either stand beside. Portraits (neutral faces), which are single frames and so not calibrated, give the
+landmark error in 2-D and the bias of a neutral face.
 
 `--mediapipe` puts MediaPipe's Face Landmarker beside, on weights alone (its head pose is not scored): a model file, for
 which its package must be installed, or a folder of curves that it made before (NAME.csv or NAME.npz for each video).
@@ -46,8 +46,10 @@ def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
         if frame is None:
             continue
         truth, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
-        known = (trust == 1.0)[None]
-        errors.append(float(metrics.nme(frame.landmarks[None], truth[None], _OUTER_EYES, visible=known)[0]))
+        known = np.flatnonzero(trust == 1.0)
+        known = known[known < capture.layout.count]
+        far = np.linalg.norm(frame.landmarks[known] - truth[known], axis=1).mean()
+        errors.append(float(far / np.linalg.norm(truth[_OUTER_EYES[0]] - truth[_OUTER_EYES[1]])))
         weights.append(frame.weights)
     bias, spread = metrics.neutral_bias(np.stack(weights), np.arange(len(weights)))
     return {
@@ -98,9 +100,9 @@ def measure(chosen: argparse.Namespace) -> None:
     scores: dict[str, dict[str, float]] = {}
     plain: dict[str, dict[str, float]] = {}
     for name, reference in references.items():
-        result = capture.video(videos[name])
+        plain[name] = refs.score(capture.video(videos[name]).clip, reference)
+        result = capture.video(videos[name], neutral="auto")
         scores[name] = refs.score(finish(result), reference)
-        plain[name] = refs.score(result.clip, reference)
         scores[name]["missed_frames"] = float((reference["valid"].astype(bool) & ~result.clip.seen).sum())
         scores[name]["ms_median"] = float(np.median(result.milliseconds))
     agreements = {name: refs.agreement(reference) for name, reference in references.items()}

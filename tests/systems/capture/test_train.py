@@ -8,6 +8,7 @@ import torch
 
 from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
+from mien.io.video import open_video
 from mien.systems.capture import spec
 from mien.systems.capture.augment import sample_view
 from mien.systems.capture.config import CaptureConfig
@@ -15,6 +16,7 @@ from mien.systems.capture.data import BatchSource, Shards, channel_scale, whiten
 from mien.systems.capture.export import bundle_parity, export, load_net
 from mien.systems.capture.head import Codes, fit_head, start_linear
 from mien.systems.capture.landmark_rig import landmark_rig, vertex_gram
+from mien.systems.capture.live import LiveCapture
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.train import train
@@ -73,6 +75,28 @@ def test_a_take_is_read_again_beside_the_face_at_rest(smoke: CaptureConfig, tmp_
     known = capture.video(picture)
     np.testing.assert_array_equal(beside.raw, known.raw)
     assert np.abs(beside.raw - alone.raw).max() > 1e-3
+
+
+def test_live_the_network_is_shown_the_performer_at_rest(smoke: CaptureConfig, tmp_path: Path, assets: Path) -> None:
+    config = replace(smoke, samples=4 * smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
+    capture = Capture(export(train(config, stop_after=1), tmp_path / "bundle", arrays=landmark_rig()))
+    live, steps = LiveCapture(capture, smooth=False, rest=0.4, hold=False), []
+    with open_video(assets / "video" / "single_face.mp4") as video:
+        frames = [frame for frame, _ in zip(video, range(20), strict=False)]
+    for frame in frames:
+        steps.append((capture.rest, live.frame(frame.image, frame.time)))
+    first = next(n for n, (rest, _) in enumerate(steps) if rest is not None)
+    met, (known, after) = steps[:first], steps[first]
+    assert frames[first - 1].time >= 0.2 > frames[first - 2].time
+    codes = np.stack([face.captured.code for _, face in met if face is not None])
+    assert known is not None and after is not None and len(codes) == first
+    np.testing.assert_allclose(known, codes.mean(axis=0), rtol=1e-5)
+    alone = Capture(capture.bundle)
+    faces = [alone.frame(frame.image, frame.time) for frame in frames[: first + 1]]
+    assert faces[-1] is not None and np.abs(after.captured.raw - faces[-1].raw).max() > 1e-3
+    np.testing.assert_array_equal(after.captured.code, faces[-1].code)
+    live.reset()
+    assert capture.rest is None
 
 
 def test_batches_are_a_function_of_seed_and_step(smoke: CaptureConfig) -> None:

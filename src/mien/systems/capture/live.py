@@ -18,7 +18,7 @@ from mien.core import ARKIT, Clip
 from mien.core.smoothing import Smoother, Smoothing
 from mien.core.transforms import gaze_from_weights
 from mien.systems.capture import spec
-from mien.systems.capture.calibrate import LiveCalibration
+from mien.systems.capture.calibrate import LiveCalibration, rest_frames
 from mien.systems.capture.hold import Holder
 from mien.systems.capture.predict import Capture, CapturedFrame
 
@@ -62,17 +62,21 @@ class LiveCapture:
             smoothing: cutoffs of the one-euro filter; the defaults take curves 1.5 ms late (median).
             smooth: False leaves the filter out.
             rest: seconds at the start in which the performer rests, which then read as zero; None calibrates nothing.
+                A network that takes the face at rest is shown it after half of them.
             hold: whether hidden regions keep their last trusted value.
         """
         self._capture = capture or Capture()
         self._smoother = Smoother(smoothing) if smooth else None
-        self._calibration = None if rest is None else LiveCalibration(seconds=rest)
+        self._meeting = 0.0 if rest is None or not self._capture.takes_rest else rest / 2
+        self._calibration = None if rest is None else LiveCalibration(seconds=rest - self._meeting)
         self._holder = Holder() if hold else None
-        self._capture.reset()
+        self.reset()
 
     def reset(self) -> None:
         """Forget performer and past: to be called when another person sits down."""
         self._capture.reset()
+        self._capture.rest = None
+        self._met: list[tuple[float, CapturedFrame]] | None = [] if self._meeting else None
         for part in (self._smoother, self._calibration, self._holder):
             if part is not None:
                 part.reset()
@@ -88,7 +92,9 @@ class LiveCapture:
                 self._smoother.reset()
             return None
         weights = captured.weights
-        if self._calibration is not None:
+        if self._met is not None:
+            self._meet(self._met, time, captured)
+        elif self._calibration is not None:
             weights = self._calibration.step(time, captured.raw)
         if self._holder is not None and captured.visibility is not None:
             weights = self._holder.step(time, weights, captured.visibility)
@@ -103,6 +109,22 @@ class LiveCapture:
         return LiveFrame(
             time=time, weights=weights, rotation=rotation, translation=translation, gaze=gaze, captured=captured
         )
+
+    def _meet(self, met: "list[tuple[float, CapturedFrame]]", time: float, captured: CapturedFrame) -> None:
+        """Show the network the performer at rest once their first frames are in: those that recur, or else all."""
+        met.append((time, captured))
+        if time - met[0][0] < self._meeting:
+            return
+        frames = [frame for _, frame in met]
+        seen = [frame.visibility for frame in frames if frame.visibility is not None]
+        clip = Clip(
+            times=np.array([time for time, _ in met]),
+            weights=np.stack([frame.raw for frame in frames]),
+            head_rotation=np.stack([frame.rotation for frame in frames]),
+            visibility=np.stack(seen) if len(seen) == len(frames) else None,
+        )
+        found, codes = rest_frames(clip), np.stack([frame.code for frame in frames])
+        self._capture.rest, self._met = codes[found if len(found) else slice(None)].mean(axis=0), None
 
 
 _CLOSE, _OPEN = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
