@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from mien.core import ARKIT, Rig
 from mien.rigs.ict import GROUPS, load_ict
 from mien.rigs.ict_landmarks import edge_paths
+from mien.synth.tongue import tongue_out
 
 __all__ = ["Body", "Lids", "Lips", "body"]
 
@@ -56,7 +57,7 @@ class Body:
     """Rig vertex of each body vertex."""
     neutral: Float[np.ndarray, "V 3"]
     basis: Float[np.ndarray, "52 V3"]
-    """Displacement per ARKit channel, flattened; channels the rig lacks are zero."""
+    """Displacement per ARKit channel, flattened; tongueOut, which the rig lacks, is `tongue.tongue_out`."""
     modes: Float[np.ndarray, "100 V3"]
     corners: Int[np.ndarray, "C"]
     """Body vertex of each corner."""
@@ -102,6 +103,7 @@ def body() -> Body:
     for c, name in enumerate(ARKIT):
         if name in rig.shape_names:
             basis[c] = rig.shape(name)[ids]
+    basis[ARKIT.index("tongueOut")] = tongue_out(rig.neutral.vertices)[ids]
     anchors = rig.landmarks["mien198"]
     neutral = rig.neutral.vertices[ids].astype(np.float32)
     parts = {name: corner_triangles[a:b] for name, (a, b) in zip(drawn, spans, strict=True)}

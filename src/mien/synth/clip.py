@@ -68,7 +68,6 @@ def _resampled(clip: Clip, fps: float) -> Clip:
     at = np.minimum(whole.times[0] + times, whole.times[-1])
     weights = np.stack([np.interp(at, whole.times, column) for column in whole.weights.T], axis=1)
     weights = np.clip(np.nan_to_num(weights), 0, 1).astype(np.float32)
-    weights[:, ARKIT.index("tongueOut")] = 0  # the rig has no such shape
     if whole.head_rotation is None or len(whole) < 2:
         rotation = np.tile([0.0, 0, 0, 1] if whole.head_rotation is None else whole.head_rotation[0], (count, 1))
     else:

@@ -37,7 +37,7 @@ def coarse(b: Body, part: str, cell: float | None = None, *, shadow: bool = Fals
     facing = (b.rest_normals[b.corners, 2:] > 0) & (not shadow)
     # So do lips, teeth and lids that touch at rest and part in motion.
     basis = b.basis.reshape(len(ARKIT), -1, 3)[:, b.corners, 1]
-    parting = [np.round(basis[ARKIT.index(name)] / 2.5) for name in _PARTING]
+    parting = [np.round(basis[ARKIT.index(name)] / 2.5) for name in (*_PARTING, "tongueOut")]
     keys = np.column_stack([np.floor(positions / sizes), sizes, facing, *parting, np.zeros(len(positions))])
     if not shadow:  # seams between parts keep their vertices, or cracks would open
         seam = np.intersect1d(

@@ -13,7 +13,7 @@ from mien.synth.motion.brows import brow_pose, brow_track
 from mien.synth.motion.calisthenics import calisthenics_track
 from mien.synth.motion.expressions import EMOTIONS, EXPRESSIONS, expression_apex
 from mien.synth.motion.eyes import NATURAL_BLINK_INTERVAL, blink_onsets, blink_track, gaze_track
-from mien.synth.motion.groups import ACTIVE, AT, MIRROR, REGIONS, UNITS, expand
+from mien.synth.motion.groups import AT, MIRROR, REGIONS, UNITS, expand
 from mien.synth.motion.head import ANGLE_LIMITS, head_track
 from mien.synth.motion.plausible import plausible
 from mien.synth.motion.recorded import STATISTICS_FILE, Take, rom_track, take_track
@@ -172,8 +172,7 @@ def test_speech_repeats_syllables() -> None:
 def test_calisthenics_move_one_unit_at_a_time() -> None:
     t = np.arange(0, 400, 1 / 30)
     w = calisthenics_track(np.random.default_rng(0), t)
-    seen = {name for name in ACTIVE if w[:, AT[name]].max() > 0.6}
-    assert seen == set(ACTIVE)
+    assert {name for name in AT if w[:, AT[name]].max() > 0.6} == set(AT)
     units = [np.array([AT[name] for name in unit]) for unit in UNITS]
     on = w > 0.02
     alone = np.array([any(set(np.flatnonzero(row)) <= set(unit) for unit in units) for row in on])
@@ -196,12 +195,11 @@ def test_still_coverage() -> None:
     rng = np.random.default_rng(0)
     stills = np.stack([sample_still(rng)[0] for _ in range(6000)])
     active = (stills > 0.05).mean(axis=0)
-    for name in ACTIVE:
+    for name in AT:
         values = stills[:, AT[name]]
-        assert active[AT[name]] > 0.08, name
+        assert active[AT[name]] > (0.05 if name == "tongueOut" else 0.08), name
         assert np.mean(values[values > 0.05] > 0.5) > 0.1, name
         assert values.max() > 0.95, name
-    assert (stills[:, AT["tongueOut"]] == 0).all()
     assert 0.08 < (stills == 0).all(axis=1).mean() < 0.13
 
 
@@ -209,7 +207,7 @@ def test_short_windows_move_every_channel() -> None:
     rng = np.random.default_rng(1)
     windows = np.stack([sample_motion(rng, 8, 30.0).weights for _ in range(2000)])
     moving = (np.ptp(windows, axis=1) > 0.05).mean(axis=0)
-    assert min(moving[AT[name]] for name in ACTIVE) > 0.015
+    assert min(moving[AT[name]] for name in AT) > 0.015
     assert (windows[:, :, AT["eyeBlinkLeft"]].max(axis=1) > 0.8).mean() > 0.1
 
 

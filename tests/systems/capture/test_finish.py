@@ -9,18 +9,13 @@ from mien.core.smoothing import smooth, smooth_ahead
 from mien.systems.capture import spec
 from mien.systems.capture.finish import finish
 from mien.systems.capture.predict import CaptureResult, clean_weights
-from mien.systems.capture.spec import CHANNELS
-
-COLUMNS = [ARKIT.index(name) for name in CHANNELS]
 
 
 def result(frames: int = 120, *, visibility: np.ndarray | None = None) -> CaptureResult:
     rng = np.random.default_rng(0)
-    answers = (rng.normal(0, 0.01, (frames, len(CHANNELS))) + rng.uniform(-0.1, 0.2, len(CHANNELS))).astype(np.float32)
-    raw = np.zeros((frames, 52), np.float32)
-    raw[:, COLUMNS] = answers
+    raw = (rng.normal(0, 0.01, (frames, 52)) + rng.uniform(-0.1, 0.2, 52)).astype(np.float32)
     times = np.arange(frames) / 30
-    clip = Clip(times=times, weights=clean_weights(answers), visibility=visibility, gaze=np.zeros((frames, 2, 2)))
+    clip = Clip(times=times, weights=clean_weights(raw), visibility=visibility, gaze=np.zeros((frames, 2, 2)))
     track = FaceTrack(
         id=0,
         times=times,
@@ -43,7 +38,7 @@ def test_a_rest_below_zero_is_found_and_all_rests_read_as_zero() -> None:
     assert np.median(taken.clip.weights[:, calm], axis=0).max() > 0.1
     for neutral in ("auto", 60):
         out = finish(taken, neutral=neutral).weights
-        assert np.median(out[:, calm], axis=0).max() < 0.03
+        assert np.median(out[:, calm], axis=0).max() < 0.04
         assert (out >= 0).all()
 
 

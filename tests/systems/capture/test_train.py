@@ -148,17 +148,21 @@ def test_the_head_starts_as_the_ridge_regression_of_weights_on_codes() -> None:
     code = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
     rest = torch.cat([codes.still_rest_NE, codes.window_rest_BE.repeat_interleave(8, dim=0)]).double()
     known = torch.cat([codes.still_known_N1, codes.window_known_B1.repeat_interleave(8, dim=0)]).double()
-    x = torch.cat([code, known * code, known * rest, known], dim=1)
     y = torch.cat([codes.still_weights_NA, codes.window_weights_BTA.flatten(0, 1)]).double()
-    # the same regression as a least-squares problem with the penalty as extra rows
-    centred, rows = x - x.mean(0), (0.01 * len(x)) ** 0.5 * torch.eye(x.shape[1]).double()
-    slope = torch.linalg.lstsq(
-        torch.cat([centred, rows]), torch.cat([y - y.mean(0), torch.zeros(len(rows), y.shape[1]).double()])
-    ).solution
+
+    def expected(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The same regression as a least-squares problem with the penalty as extra rows."""
+        centred, rows = x - x.mean(0), (0.01 * len(x)) ** 0.5 * torch.eye(x.shape[1]).double()
+        slope = torch.linalg.lstsq(
+            torch.cat([centred, rows]), torch.cat([y - y.mean(0), torch.zeros(len(rows), y.shape[1]).double()])
+        ).solution
+        return (centred @ slope + y.mean(0))[len(codes.still_NE) :].unflatten(0, (-1, 8))
+
     with torch.no_grad():
         got = net.weigh(codes.window_BTE, codes.window_rest_BE, codes.window_known_B1)
-    expected = (centred @ slope + y.mean(0))[len(codes.still_NE) :].unflatten(0, (-1, 8))
-    torch.testing.assert_close(got.double(), expected, atol=1e-4, rtol=1e-3)
+    beside, count = torch.cat([code, known * code, known * rest, known], dim=1), len(spec.RESTING)
+    resting, tongue = expected(beside, y[:, :count]), expected(code, y[:, count:])
+    torch.testing.assert_close(got.double(), torch.cat([resting, tongue], dim=-1), atol=1e-4, rtol=1e-3)
 
 
 def test_fitting_the_head_learns_what_no_linear_map_can(smoke: CaptureConfig) -> None:

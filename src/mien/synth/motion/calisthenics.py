@@ -3,6 +3,7 @@
 import numpy as np
 
 from mien.synth.motion.groups import AT, COUNT, UNITS, expand
+from mien.synth.motion.plausible import TONGUE_NEEDS
 from mien.synth.motion.ramps import pulse
 
 __all__ = ["calisthenics_track", "draw_units", "unit_weights"]
@@ -10,6 +11,7 @@ __all__ = ["calisthenics_track", "draw_units", "unit_weights"]
 _PREFERRED = {
     name: share
     for share, stems in (
+        (4.5, ("tongueOut",)),
         (3.6, ("jawLeft", "jawRight")),
         (2.8, ("mouthLeft", "mouthRight")),
         (2.6, ("mouthClose",)),
@@ -24,7 +26,7 @@ _PREFERRED = {
     for name in expand(stem)
 }
 """Preference for channels that constraints often remove or that expressions rarely use, set so that each is active in
-at least 8 % of stills."""
+at least 8 % of stills, a tongue, which hides a lip, in 5 %."""
 
 _SHARES = np.array([np.mean([_PREFERRED.get(name, 1.0) for name in unit]) for unit in UNITS])
 _SHARES /= _SHARES.sum()
@@ -46,6 +48,8 @@ def unit_weights(rng: np.random.Generator, unit: int, amplitude: float) -> np.nd
         weights[AT[name]] = amplitude * even
     # Sealed lips over a wide open jaw are rare: mouthClose reaches 0.65 in the recorded takes.
     weights[AT["mouthClose"]] *= rng.uniform(0.4, 1.0)
+    if "tongueOut" in names:
+        weights[AT["jawOpen"]] *= rng.uniform(TONGUE_NEEDS, 1.0)
     return weights
 
 

@@ -4,16 +4,13 @@ import numpy as np
 
 from mien.core.channels import ARKIT, index, mirrored
 
-__all__ = ["ACTIVE", "AT", "COUNT", "MIRROR", "REGIONS", "UNITS", "expand", "mirror"]
+__all__ = ["AT", "COUNT", "MIRROR", "REGIONS", "UNITS", "expand", "mirror"]
 
 AT: dict[str, int] = index(ARKIT)
 """Channel name -> column."""
 
 COUNT: int = len(ARKIT)
 """52."""
-
-ACTIVE: tuple[str, ...] = tuple(name for name in ARKIT if name != "tongueOut")
-"""The 51 channels a performer uses: the training rig (ICT-FaceKit) has no tongueOut, so it stays zero."""
 
 MIRROR: np.ndarray = np.array([AT[mirrored(name)] for name in ARKIT])
 """Columns of the face seen in a mirror: `weights[..., MIRROR]`."""
@@ -55,9 +52,10 @@ def _units() -> tuple[tuple[str, ...], ...]:
         ("eyeLookOutLeft", "eyeLookInRight"),
         ("eyeLookInLeft", "eyeLookOutRight"),
     )
-    rest = [name for name in ACTIVE if not name.startswith("eyeLook")]
-    singles = tuple((name,) for name in rest if name != "mouthClose")
-    # mouthClose only corrects an open jaw (ICT-FaceKit#5), so alone it means "jaw down behind closed lips".
+    rest = [name for name in ARKIT if not name.startswith("eyeLook")]
+    # mouthClose only corrects an open jaw (ICT-FaceKit#5), so alone it means "jaw down behind closed lips"; nor does a
+    # tongue come out of a shut mouth.
+    singles = tuple((name,) for name in rest if name not in ("mouthClose", "tongueOut"))
     pairs = tuple(
         (name, mirrored(name))
         for name in rest
@@ -65,6 +63,7 @@ def _units() -> tuple[tuple[str, ...], ...]:
     )
     combined = (
         ("jawOpen", "mouthClose"),
+        ("jawOpen", "tongueOut"),
         ("mouthRollLower", "mouthRollUpper"),
         ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
         ("mouthPressLeft", "mouthPressRight", "mouthShrugLower"),

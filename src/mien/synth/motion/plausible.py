@@ -63,6 +63,9 @@ LIPS_CLOSED: tuple[tuple[str, float], ...] = (
 )
 """Channels that need (nearly) closed lips: at most limit - (jawOpen - mouthClose). Sums in the takes reach 1.0."""
 
+TONGUE_NEEDS = 0.3
+"""How far lips and teeth are apart (jawOpen less mouthClose) before a tongue that is all out (`synth.tongue`)."""
+
 LID_CLOSURE: dict[str, float] = {"eyeBlink": 0.954, "eyeSquint": 0.243, "cheekSquint": 0.285, "eyeLookDown": 0.542}
 """Share of the open lid gap that each fully active channel closes, measured on ICT-FaceKit's lid landmarks."""
 
@@ -82,12 +85,12 @@ _VERTICAL = 0.03
 def plausible(weights: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*batch 52"]:
     """Nearest-in-spirit weights that a face can show, float32 in [0, 1]; a new array, `weights` is kept.
 
-    Continuous (so smooth curves stay smooth) and idempotent. Guarantees: tongueOut = 0; one of each of `OPPOSITES`
-    and of up/down, in/out gaze is zero; gaze is conjugate within `VERGENCE`; eyeWide <= 1 - 2.5 eyeBlink; sums within
-    `SHARED`; lid closure within `LID_CLOSURE_LIMIT`; mouthClose <= jawOpen; pressing and puffing need closed lips.
+    Continuous (so smooth curves stay smooth) and idempotent. Guarantees: one of each of `OPPOSITES` and of up/down,
+    in/out gaze is zero; gaze is conjugate within `VERGENCE`; eyeWide <= 1 - 2.5 eyeBlink; sums within `SHARED`; lid
+    closure within `LID_CLOSURE_LIMIT`; mouthClose <= jawOpen; a tongue parts the lips (`TONGUE_NEEDS`); pressing and
+    puffing need closed lips.
     """
     w = np.clip(np.nan_to_num(np.asarray(weights, np.float64)), 0.0, 1.0)
-    w[..., AT["tongueOut"]] = 0.0
     for a, b in OPPOSITES:
         _subtract(w, AT[a], AT[b])
     _conjugate(w)
@@ -100,7 +103,9 @@ def plausible(weights: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*ba
         total = w[..., columns].sum(axis=-1, keepdims=True)
         w[..., columns] *= np.minimum(1.0, limit / np.maximum(total, limit))
     _limit_lids(w)
-    w[..., AT["mouthClose"]] = np.minimum(w[..., AT["mouthClose"]], w[..., AT["jawOpen"]])
+    room = TONGUE_NEEDS * w[..., AT["tongueOut"]]
+    w[..., AT["mouthClose"]] = np.minimum(np.minimum(w[..., AT["mouthClose"]], w[..., AT["jawOpen"]]), 1.0 - room)
+    w[..., AT["jawOpen"]] = np.maximum(w[..., AT["jawOpen"]], w[..., AT["mouthClose"]] + room)
     lips_apart = w[..., AT["jawOpen"]] - w[..., AT["mouthClose"]]
     for name, limit in LIPS_CLOSED:
         w[..., AT[name]] = np.minimum(w[..., AT[name]], limit - lips_apart)

@@ -16,12 +16,19 @@ _CONSONANT_SHARES = np.array([0.20, 0.08, 0.06, 0.18, 0.09, 0.07, 0.12, 0.13, 0.
 
 
 _TABLE = arkit_from_visemes(np.eye(len(VISEMES))).astype(float)
-_TABLE[:, AT["tongueOut"]] = 0.0  # the training rig has no tongue
 _ROW = {name: row for row, name in enumerate(VISEMES)}
 _STRENGTH = np.array([{"sil": 0.8, "PP": 3.0, "FF": 2.0, "CH": 1.5, "ou": 1.3}.get(name, 0.8) for name in VISEMES])
 """Dominance of a viseme over its neighbours: labials and rounded sounds keep their shape, tongue sounds give way."""
 _OPEN_LIPS = [
-    AT[c] for c in ("mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
+    AT[c]
+    for c in (
+        "mouthFunnel",
+        "mouthUpperUpLeft",
+        "mouthUpperUpRight",
+        "mouthLowerDownLeft",
+        "mouthLowerDownRight",
+        "tongueOut",
+    )
 ]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.core import ARKIT, Clip, MienError
-from mien.synth.motion.groups import ACTIVE, AT
+from mien.synth.motion.groups import AT
 from mien.synth.motion.ramps import hermite
 from mien.synth.motion.recorded import REST_PERCENTILE, STATISTICS_FILE
 
@@ -26,8 +26,10 @@ QUANTILES = 41
 RATE = 30.0
 """The takes' own rate [Hz]; all takes are resampled to it."""
 
-CHANNELS: tuple[str, ...] = tuple(name for name in ACTIVE if not name.startswith(("eyeBlink", "eyeLook")))
-"""Blinks and saccades are events with their own processes, so they stay out of the linear model."""
+CHANNELS: tuple[str, ...] = tuple(
+    name for name in ARKIT if not name.startswith(("eyeBlink", "eyeLook")) and name != "tongueOut"
+)
+"""Blinks, saccades and tongues are events with their own processes, so they stay out of the linear model."""
 
 
 def derive(takes: Sequence[Clip]) -> dict[str, np.ndarray]:

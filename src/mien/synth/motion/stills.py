@@ -9,7 +9,7 @@ from mien.synth.motion.brows import brow_pose
 from mien.synth.motion.calisthenics import draw_units, unit_weights
 from mien.synth.motion.expressions import expression_apex
 from mien.synth.motion.eyes import lids_follow_gaze, set_gaze
-from mien.synth.motion.groups import ACTIVE, AT, COUNT, REGIONS, UNITS
+from mien.synth.motion.groups import AT, COUNT, REGIONS, UNITS
 from mien.synth.motion.head import resting_angles
 from mien.synth.motion.performance import sample_motion
 from mien.synth.motion.plausible import plausible
@@ -26,7 +26,7 @@ _BLINKING = 0.09
 """Share of the other faces caught with lids coming down or shut, a third of them on one side."""
 
 _INSTANT = np.zeros(1)
-_GAZE = [AT[name] for name in ACTIVE if name.startswith("eyeLook")]
+_GAZE = [AT[name] for name in AT if name.startswith("eyeLook")]
 
 
 def sample_still(
@@ -35,8 +35,7 @@ def sample_still(
     """(weights [52] float32, head angles [3] yaw/pitch/roll rad) of a random still; see `sample_motion` for `takes`.
 
     10 % are exactly neutral; the rest are single units, pairs, sparse sets of 3-9 units, expressions, frames of real
-    (or real-like) range of motion and of whole performances, and brows alone. tongueOut is always 0: the training rig
-    has none.
+    (or real-like) range of motion and of whole performances, and brows alone.
     """
     kind = _KINDS[rng.choice(len(_KINDS), p=_KIND_SHARES)]
     angles = resting_angles(rng)

@@ -17,6 +17,7 @@ from mien.core.smoothing import smooth, smooth_ahead
 from mien.engine import metrics
 from mien.engine.metrics_time import pearson_over_time, velocity_error
 from mien.systems.capture import spec, trials
+from mien.systems.capture.landmark_rig import face_shapes
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.trials import HELD_OUT, SHOWN, Trial, Watcher, performed, watch
 
@@ -164,7 +165,7 @@ def _face_shapes() -> Float[np.ndarray, "A V 3"]:
 
     rig = load_ict()
     face = rig.neutral.topology.groups["face"]
-    return np.stack([rig.shape(name)[face] for name in spec.CHANNELS])
+    return face_shapes(rig)[:, face]
 
 
 def selectivity_figures(trial: Trial) -> dict[str, dict[str, Any]]:

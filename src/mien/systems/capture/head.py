@@ -20,6 +20,8 @@ __all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "sta
 
 FIRST_BATCH = 10_000_000
 """Number of the first batch that codes are taken of: views that the joint training does not see."""
+_PENALTY = 0.01
+"""Of the ridge regression on whitened codes; the best of 0.001, 0.01 and 0.1 on held-out renders."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,23 +141,28 @@ def _drawn(codes: Codes, chooser: torch.Generator, config: CaptureConfig) -> Cod
 
 @torch.no_grad()
 def start_linear(head: TemporalHead, codes: Codes) -> None:
-    """Set a head that has learnt nothing to the ridge regression of weights on codes: its direct paths alone.
-
-    The penalty, 0.01 on whitened codes, was the best of 0.001, 0.01 and 0.1 on held-out renders.
-    """
+    """Set a head that has learnt nothing to the ridge regression of weights on codes: its direct paths alone."""
     frames = codes.window_BTE.shape[1]
     code = torch.cat([codes.still_NE, codes.window_BTE.flatten(0, 1)]).double()
     rest = torch.cat([codes.still_rest_NE, codes.window_rest_BE.repeat_interleave(frames, dim=0)]).double()
     known = torch.cat([codes.still_known_N1, codes.window_known_B1.repeat_interleave(frames, dim=0)]).double()
-    x = torch.cat([code, known * code, known * rest, known], dim=1)
+    beside = torch.cat([code, known * code, known * rest, known], dim=1)
     y = torch.cat([codes.still_weights_NA, codes.window_weights_BTA.flatten(0, 1)]).double()
-    mean_x, mean_y = x.mean(0), y.mean(0)
-    covariance = (x - mean_x).T @ (x - mean_x) / len(x)
-    penalty = 0.01 * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    slope = torch.linalg.solve(covariance + penalty, (x - mean_x).T @ (y - mean_y) / len(x))
+    count = len(spec.RESTING)
+    slope, offset = _ridge(beside, y[:, :count])
+    alone, alone_offset = _ridge(code, y[:, count:])
     of_code, of_rested, of_known = slope.split([spec.CODE, 2 * spec.CODE, 1])
-    head.direct.weight.copy_(of_code.T)
+    head.direct.weight.copy_(torch.cat([of_code, alone], dim=1).T)
     head.rested.weight.copy_(of_rested.T)
     head.rested.bias.copy_(of_known[0])
     head.out.weight.zero_()
-    head.out.bias.copy_(mean_y - mean_x @ slope)
+    head.out.bias.copy_(torch.cat([offset, alone_offset]))
+
+
+def _ridge(x_NE: Tensor, y_NA: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope [E, A] and offset [A] of the ridge regression of y on x."""
+    mean_x, mean_y = x_NE.mean(0), y_NA.mean(0)
+    covariance = (x_NE - mean_x).T @ (x_NE - mean_x) / len(x_NE)
+    penalty = _PENALTY * torch.eye(x_NE.shape[1], dtype=x_NE.dtype, device=x_NE.device)
+    slope = torch.linalg.solve(covariance + penalty, (x_NE - mean_x).T @ (y_NA - mean_y) / len(x_NE))
+    return slope, mean_y - mean_x @ slope

@@ -174,7 +174,7 @@ class TemporalHead(nn.Module):
         self.out = nn.Linear(spec.HIDDEN, len(spec.CHANNELS))
         self.direct = nn.Linear(spec.CODE, len(spec.CHANNELS), bias=False)
         self.moved = nn.Linear(spec.CODE, spec.HIDDEN)
-        self.rested = nn.Linear(2 * spec.CODE, len(spec.CHANNELS))
+        self.rested = nn.Linear(2 * spec.CODE, len(spec.RESTING))
 
     def forward(self, code_BTE: Tensor, rest_BE: Tensor, known_B1: Tensor) -> Tensor:
         """Weights [B, T, A] of windows of codes; `rest_BE` counts where `known_B1` is 1, and is anything where 0."""
@@ -184,7 +184,9 @@ class TemporalHead(nn.Module):
     def read(self, code: Tensor, hidden_stacked: Tensor, rest: Tensor, known: Tensor) -> Tensor:
         """Weights of frames [..., A] from their codes and the last hidden vectors, `hidden_stacked`."""
         again = torch.relu(self.second(hidden_stacked) + self.skip(code) + known * self.moved(code - rest))
-        return self.out(again) + self.direct(code) + known * self.rested(torch.cat([code, rest], dim=-1))
+        weights, count = self.out(again) + self.direct(code), len(spec.RESTING)
+        resting = weights[..., :count] + known * self.rested(torch.cat([code, rest], dim=-1))
+        return torch.cat([resting, weights[..., count:]], dim=-1)
 
 
 def _stacked(x_BTD: Tensor) -> Tensor:

@@ -26,7 +26,6 @@ from mien.track.pose import PoseSolver
 
 __all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights", "last_code", "network_inputs"]
 
-_COLUMNS = np.array([ARKIT.index(name) for name in spec.CHANNELS])
 _RIGID = {"nose_bridge": 1.0, "nose_base": 1.0, "eye_right": 0.3, "eye_left": 0.3}
 _EYE_CORNERS = [36, 39, 42, 45]
 
@@ -109,11 +108,13 @@ class Capture:
         Raises MienError when the bundle is damaged or made for another version of this system.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle or "capture")
-        if self.bundle.manifest.name != "capture" or self.bundle.manifest.channels != spec.CHANNELS:
+        manifest = self.bundle.manifest
+        if manifest.name != "capture" or not set(manifest.channels) <= set(ARKIT):
             raise MienError(f"{self.bundle.path}: not a bundle of this version's capture system")
-        self.layout = self.bundle.manifest.layout
+        self.layout = manifest.layout
         self.rest: np.ndarray | None = None
         """The performer's `CapturedFrame.code` at rest, or the mean of several; None where it is not known."""
+        self._columns = [ARKIT.index(name) for name in manifest.channels]
         self._trust = _pose_trust(self.layout)
         self._stream = Stream(open_session(self.bundle, backend, threads))
         self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
@@ -149,7 +150,9 @@ class Capture:
         crop = warp(image, matrix, spec.CROP)
         outputs = self._stream.step(network_inputs(self.bundle.manifest, crop, step=step, rest=self.rest))
         self._time = time
-        weights = clean_weights(outputs["weights"][0])
+        raw = np.zeros(len(ARKIT), np.float32)
+        raw[self._columns] = outputs["weights"][0]
+        weights = clean_weights(raw)
         points = outputs["landmarks"][0].reshape(-1, 2).astype(np.float64)
         landmarks = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
         if self._pose is None:
@@ -157,14 +160,14 @@ class Capture:
         if self._fresh:
             self._pose.reset()
         self._fresh = False
-        pose = self._pose.solve(landmarks, self._rig.points(weights[_COLUMNS]), self._trust)
+        pose = self._pose.solve(landmarks, self._rig.points(weights[self._columns]), self._trust)
         return CapturedFrame(
             face=face,
             weights=weights,
             landmarks=landmarks,
             rotation=pose.quaternion,
             translation=pose.translation,
-            raw=_on_arkit(outputs["weights"][0]),
+            raw=raw,
             code=last_code(self._stream),
             visibility=outputs["seen"][0] if "seen" in outputs else None,
         )
@@ -259,16 +262,10 @@ def last_code(stream: Stream) -> Float[np.ndarray, "E"]:
     return past[-(len(past) // spec.PAST) :]
 
 
-def clean_weights(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
+def clean_weights(raw: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*batch 52"]:
     """Network output as ARKit weights: within [0, 1], mouthClose no more than jawOpen (it is jawOpen's corrective)."""
-    weights = np.clip(_on_arkit(raw), 0.0, 1.0)
+    weights = np.clip(raw, 0.0, 1.0)
     weights[..., _CLOSE] = np.minimum(weights[..., _CLOSE], weights[..., _OPEN])
-    return weights
-
-
-def _on_arkit(raw: Float[np.ndarray, "*batch A"]) -> Float[np.ndarray, "*batch 52"]:
-    weights = np.zeros((*raw.shape[:-1], len(ARKIT)), np.float32)
-    weights[..., _COLUMNS] = raw
     return weights
 
 

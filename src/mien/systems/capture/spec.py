@@ -18,6 +18,7 @@ __all__ = [
     "PARAMETER_BUDGET",
     "PAST",
     "REGIONS",
+    "RESTING",
     "USUAL_STEP",
 ]
 
@@ -33,8 +34,12 @@ LAYOUT = MIEN198
 KEYS = MIEN70.count
 """The first points of `LAYOUT`, each read off a map of its own; the rest follow from them and the features."""
 
-CHANNELS: tuple[str, ...] = tuple(name for name in ARKIT if name != "tongueOut")
-"""Channels the net predicts: all of ARKit's but tongueOut, which the training rig (ICT-FaceKit) does not have."""
+CHANNELS = ARKIT
+"""Channels the net predicts."""
+
+RESTING = CHANNELS[:-1]
+"""Channels that are read against the face at rest. The last one, tongueOut, is not: a tongue that is in looks the same
+in everybody, and its weights would exceed `PARAMETER_BUDGET`."""
 
 FEATURES = 256
 """Length of the encoder's feature vector."""

@@ -44,6 +44,8 @@ SHOWN: tuple[str, ...] = tuple(name for name in spec.CHANNELS if not name.starts
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
 _LEVEL = 0.9
 """How far a single shape is on: extreme, and still within what people do."""
+_JAW = {"mouthClose": _LEVEL, "tongueOut": 0.4}
+"""How far the jaw is open under a channel that corrects an open one, or needs one."""
 _TURNS = ((0, 0), (0, 0), (-25, 0), (25, 0), (0, -15), (0, 15))
 """Views of a neutral face (yaw, pitch) [degrees]: two frontal ones for reference, four turned."""
 _RATE = 30.0
@@ -250,12 +252,11 @@ def windows(count: int, frames: int) -> Script:
 
 
 def single_shapes(rng: np.random.Generator) -> "list[Action]":
-    """Every channel of `SHOWN` alone, facing the camera. `mouthClose` is shown with the jaw open: it corrects it."""
+    """Every channel of `SHOWN` alone, facing the camera; those that need an open jaw with one (`_JAW`)."""
     rows = np.zeros((len(SHOWN), len(ARKIT)), np.float32)
     for row, name in zip(rows, SHOWN, strict=True):
         row[ARKIT.index(name)] = _LEVEL
-        if name == "mouthClose":
-            row[ARKIT.index("jawOpen")] = _LEVEL
+        row[ARKIT.index("jawOpen")] = max(row[ARKIT.index("jawOpen")], _JAW.get(name, 0.0))
     return _frames(rows, np.zeros((len(SHOWN), 3)))
 
 
