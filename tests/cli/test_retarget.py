@@ -79,6 +79,7 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
     done = run("rig", "transfer", "--from", "mo", "--to", "new/neutral.obj", "--out", "made.glb")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"52 shapes of {len(mo.neutral.vertices):,} vertices" in done.stdout
+    assert "not carried" not in done.stdout
     made = load(tmp_path / "made.glb")
     np.testing.assert_allclose(made.shape("jawOpen"), mo.shape("jawOpen"), atol=0.05)
 
@@ -88,3 +89,8 @@ def test_a_transfer_that_cannot_be_is_refused(refused, tmp_path: Path) -> None:
     assert "bad.obj" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.glb")
     assert "x.fbx" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.fbx")
     assert "none.obj" in refused("rig", "transfer", "--to", "none.obj", "--out", "x.glb")
+    (tmp_path / "face.fbx").write_text("")
+    assert "a neutral is an .obj" in refused("rig", "transfer", "--to", "face.fbx", "--out", "x.glb")
+    (tmp_path / "face.glb").write_text("glTF")
+    assert "states its own" in refused("rig", "transfer", "--to", "face.glb", "--out", "x.glb", "--unit", "cm")
+    assert "overwritten" in refused("rig", "transfer", "--to", "face.glb", "--out", "face.glb")

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from mien.cli.outputs import write_rig
 from mien.core import ARKIT, Mesh, MienError, Rig, Topology
-from mien.rigs import load
+from mien.rigs import load, load_neutral
 from mien.rigs.check import check
+from mien.rigs.obj import save_obj
 from mien.rigs.retarget.surface import skin
 from mien.rigs.transfer import read_landmarks, transfer
 
@@ -70,9 +72,12 @@ def test_a_stretched_face_stretches_its_shapes(mo: Rig) -> None:
 @pytest.fixture(scope="module")
 def on_mo(ict: Rig, mo: Rig) -> Rig:
     """A scan's shapes on a stylised head of another topology, from 51 landmarks."""
-    anchors = mo.landmarks["ibug68"]
-    points = {i: int(anchors.indices[i, anchors.weights[i].argmax()]) for i in range(17, 68)}
-    return transfer(ict, mo.neutral, landmarks=points)
+    return transfer(ict, mo.neutral, landmarks=points_of(mo))
+
+
+def points_of(rig: Rig) -> dict[int, int]:
+    anchors = rig.landmarks["ibug68"]
+    return {i: int(anchors.indices[i, anchors.weights[i].argmax()]) for i in range(17, 68)}
 
 
 def test_shapes_move_where_their_names_say(on_mo: Rig) -> None:
@@ -163,16 +168,67 @@ def test_what_is_no_face_is_refused(ict: Rig) -> None:
 
 def test_a_whole_body_takes_the_face_alone(ict: Rig, assets: Path) -> None:
     """Found by shape, although its head is a seventh of it; what the source ends before does not follow its edge."""
-    body = load(assets / "rigs" / "rocketbox_female_01.glb").neutral
-    out = transfer(ict, Mesh(vertices=body.vertices, topology=Topology(triangles=body.topology.triangles)))
-    assert check(out).wrong == {}
+    own = load_neutral(assets / "rigs" / "rocketbox_female_01.glb")
+    body = own.neutral
+    out = transfer(ict, own, name="body")
+    assert check(replace(out, shape_names=SOME, shapes=out.shapes[: len(SOME)])).wrong == {}
+    assert out.joints == own.joints
+    assert own.joint_weights is not None
+    assert out.joint_weights is not None
+    eyes = out.joint_weights[:, [joint.name.startswith("eye") for joint in out.joints]].any(axis=1)
+    assert 50 < eyes.sum() < 500, "its own shapes turned its eyes; ICT's joints do"
+    np.testing.assert_array_equal(out.joint_weights[~eyes], own.joint_weights[~eyes])
+    kept = [name for name in own.shape_names if name not in SOME]
+    assert out.shape_names == (*SOME, *kept)
+    np.testing.assert_array_equal(out.shape(kept[0]), own.shape(kept[0]))
     at = {joint.name: joint.position for joint in out.joints}
     np.testing.assert_allclose(at["eyeLeft"], [30, 1613, 29], atol=3)
     below = body.vertices[:, 1] < 1300
-    assert np.abs(out.shapes[:, below]).max() < 1e-3
+    assert np.abs(out.shapes[: len(SOME), below]).max() < 1e-3
     lips = np.flatnonzero(np.linalg.norm(body.vertices - [0, 1548, 56], axis=1) < 8)
     drop = out.shape("jawOpen")[lips, 1]
-    assert drop.min() < -20 < -3 < drop.max()  # the lower lip follows the jaw, the upper one stays
+    assert drop.min() < -20 < -3.5 < drop.max()  # the lower lip follows the jaw, the upper one stays
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".usda", ".obj", ""])
+def test_a_neutral_comes_in_any_format(mo: Rig, tmp_path: Path, suffix: str) -> None:
+    if suffix == ".usda":
+        pytest.importorskip("pxr")
+    bare = replace(mo, shape_names=(), shapes=np.zeros((0, *mo.neutral.vertices.shape), np.float32), correctives=(),
+                   corrective_shapes=None)  # fmt: skip
+    path = tmp_path / f"face{suffix}"
+    if suffix == ".obj":
+        save_obj(bare, path)
+    else:
+        write_rig(bare, path)
+    neutral = load_neutral(path)
+    np.testing.assert_allclose(neutral.neutral.vertices, mo.neutral.vertices, atol=1e-3)
+    out = transfer(mo, neutral, name=neutral.name)
+    np.testing.assert_allclose(out.shape("jawOpen"), mo.shape("jawOpen"), atol=0.05)
+    assert [joint.name for joint in out.joints] == [joint.name for joint in mo.joints]
+    assert out.joint_weights is not None
+    assert mo.joint_weights is not None
+    np.testing.assert_allclose(out.joint_weights, mo.joint_weights, atol=1e-4)
+    if suffix in (".glb", ".usda"):
+        with pytest.raises(MienError, match="cannot move"):
+            load(path)
+        with pytest.raises(MienError, match="states its own"):
+            load_neutral(path, "cm")
+
+
+def test_eyes_that_hang_on_the_head_get_joints(mo: Rig) -> None:
+    assert mo.joint_weights is not None
+    joints = tuple(replace(joint, parent=None) for joint in mo.joints if joint.name == "head")
+    blind = replace(mo, joints=joints, joint_weights=np.ones((len(mo.neutral.vertices), 1), np.float32))
+    out = transfer(mo, blind, landmarks=points_of(mo))
+    assert [(joint.name, joint.parent) for joint in out.joints] == [
+        ("head", None),
+        ("eyeLeft", "head"),
+        ("eyeRight", "head"),
+    ]
+    assert out.joint_weights is not None
+    for k, side in ((1, "left"), (2, "right")):
+        assert (out.joint_weights[mo.neutral.topology.groups[f"eyeball_{side}"], k] == 1).all()
 
 
 def strange(face: Rig) -> Mesh:

@@ -92,7 +92,7 @@ def check(
 
 def transfer(
     *,
-    to: Annotated[Path, tyro.conf.arg(metavar="FILE.obj")],
+    to: Annotated[str, tyro.conf.arg(metavar="FILE")],
     out: Path,
     source: Annotated[str, tyro.conf.arg(name="from")] = "ict",
     landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None,
@@ -101,27 +101,30 @@ def transfer(
     """Make every shape of a rig for a new neutral face, by deformation transfer.
 
     Args:
-        to: the neutral, upright and looking along +Z
+        to: the neutral, upright and looking along +Z: .obj, .glb, .vrm, .gltf or .usd; a body keeps its joints and skin
         out: a .glb or .usd, or a folder for one .obj per shape
         source: the rig whose shapes are taken: ict, mo, or a file
         landmarks: where points are on the neutral: {"ibug68": {"30": vertex, ...}}; without, the face is found by shape
-        unit: the unit of the neutral; by default it follows from its size
+        unit: the unit of an .obj; by default it follows from its size
     """
     from mien import rigs
     from mien.cli.outputs import check_rig_format, check_writable, write_rig
-    from mien.rigs.obj import load_obj
     from mien.rigs.transfer import read_landmarks
     from mien.rigs.transfer import transfer as make
 
     check_rig_format(out)
     check_writable(out if out.suffix else out.parent / f"{out.name}.obj")
-    if to.suffix.lower() != ".obj":
-        raise MienError(f"{to}: the neutral is an .obj file")
-    neutral = load_obj(to, unit)
+    if out.exists() and Path(to).exists() and out.samefile(to):
+        raise MienError(f"{out} is the neutral and would be overwritten; choose another --out")
+    neutral = rigs.load_neutral(to, unit)
     points = None if landmarks is None else read_landmarks(landmarks)
-    rig = make(rigs.load(source), neutral, name=to.stem, landmarks=points)
+    rig = make(rigs.load(source), neutral, name=neutral.name, landmarks=points)
     write_rig(rig, out)
-    print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(neutral.vertices):,} vertices")
+    print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(rig.neutral.vertices):,} vertices")
+    if Path(to).suffix.lower() not in ("", ".obj"):
+        print("not carried over: textures, and bones other than neck, head, jaw and eyes (their skin goes to the next)")
+    if not out.suffix:
+        print("an OBJ holds no joints and no skin: write a .glb or .usd for these")
 
 
 def sheet(

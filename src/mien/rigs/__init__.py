@@ -10,7 +10,7 @@ from mien.core.errors import MienError
 from mien.core.rig import Rig
 from mien.rigs.names import NameReport, normalise
 
-__all__ = ["RigInfo", "load", "name_report", "rig_info"]
+__all__ = ["RigInfo", "load", "load_neutral", "name_report", "rig_info"]
 
 _USD = (".usd", ".usda", ".usdc", ".usdz")
 _FILES = (".glb", ".vrm", ".gltf", *_USD)
@@ -29,6 +29,34 @@ def load(name_or_path: str | Path, *, mapping: str | Path | None = None, any_nam
     recipes = read_mapping(mapping)
     rig = _plain(name_or_path, recipes.unit, True)
     return apply_mapping(rig, recipes, name_report(name_or_path).names)
+
+
+def load_neutral(name_or_path: str | Path, unit: str | None = None) -> Rig:
+    """A face to give shapes to: any file that `load` reads, also without shapes, or a single .obj.
+
+    `unit` is that of .obj files ("mm", "cm", "m"); by default it follows from their size. Raises MienError when the
+    mesh is not readable, or when a unit is given for a file that states its own.
+    """
+    path = Path(name_or_path)
+    if path.suffix.lower() == ".obj" or path.is_dir():
+        from mien.rigs.obj import find_neutral, load_obj
+
+        mesh = load_obj(find_neutral(path) if path.is_dir() else path, unit)
+        none = np.zeros((0, len(mesh.vertices), 3), np.float32)
+        return Rig(name=path.resolve().stem, neutral=mesh, shape_names=(), shapes=none)
+    if unit is not None:
+        raise MienError(f"{path}: a unit is for .obj files; this one states its own")
+    if path.suffix.lower() in _USD:
+        from mien.rigs.usd import load_usd
+
+        return load_usd(path, still=True)
+    if path.suffix.lower() in _FILES:
+        from mien.rigs.glb import load_glb
+
+        return load_glb(path, still=True)
+    if str(name_or_path) in ("mo", "ict"):
+        return load(name_or_path)
+    raise MienError(f"{path}: a neutral is an .obj, {', '.join(_FILES)} file, or a folder of .obj files")
 
 
 def name_report(name_or_path: str | Path) -> NameReport:

@@ -27,8 +27,10 @@ from mien.rigs.vrm import expressions, named_binds, preset_shapes
 __all__ = ["load_glb", "name_report"]
 
 
-def load_glb(path: str | Path, *, any_names: bool = False) -> Rig:
+def load_glb(path: str | Path, *, any_names: bool = False, still: bool = False) -> Rig:
     """Load a .glb, .vrm or .gltf as a rig; with `any_names` also one whose shapes carry no ARKit names.
+
+    With `still` also a mesh that has no shapes at all.
 
     Raises:
         MienError: not readable, no mesh, no morph targets, or none that carries an ARKit name.
@@ -41,10 +43,10 @@ def load_glb(path: str | Path, *, any_names: bool = False) -> Rig:
     shapes = [[report.names[name] for name in names] for names, report in zip(raw, reports, strict=True)]
     pieces = pieces_of(document, found, shapes)
     named = [name for piece in pieces for name in piece.targets]
-    if not named:
+    if not named and not still:
         document.fail("no morph targets, so this face cannot move; export it with its blendshapes")
     known = {*named, *normalise(list(named_binds(document))).arkit, *preset_shapes(document)}
-    if not (any_names or known & set(ARKIT)):
+    if not (any_names or still or known & set(ARKIT)):
         document.fail(
             f"none of its {len(set(named))} morph targets has an ARKit name (one is '{named[0]}'); rename them"
         )

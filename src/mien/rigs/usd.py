@@ -32,15 +32,17 @@ _MESHES = 2000
 """A crowd, or damage."""
 
 
-def load_usd(path: str | Path, *, any_names: bool = False) -> Rig:
+def load_usd(path: str | Path, *, any_names: bool = False, still: bool = False) -> Rig:
     """Load a .usd, .usda, .usdc or .usdz as a rig; with `any_names` also one whose shapes carry no ARKit names.
+
+    With `still` also a mesh that has no shapes at all.
 
     Raises:
         MienError: not readable, no mesh, no blendshapes, none that carries an ARKit name, or no OpenUSD installed.
     """
     stage = open_stage(path)
     with reading(path):
-        return _Scene(Path(path), stage).rig(any_names)
+        return _Scene(Path(path), stage).rig(any_names, still)
 
 
 def name_report(path: str | Path) -> NameReport:
@@ -81,7 +83,7 @@ class _Scene:
         names: Any = UsdSkel.BindingAPI(mesh).GetBlendShapesAttr().Get()
         return [] if names is None else [str(name) for name in names]
 
-    def rig(self, any_names: bool) -> Rig:
+    def rig(self, any_names: bool, still: bool) -> Rig:
         if not self.meshes:
             self.fail("no visible mesh; a rig needs one")
         total = sum(
@@ -93,9 +95,9 @@ class _Scene:
         if not any(piece.runs for piece in pieces):
             self.fail("no faces; a rig needs a mesh")
         named = [name for piece in pieces for name in piece.targets]
-        if not named:
+        if not named and not still:
             self.fail("no blendshapes, so this face cannot move; export it with them")
-        if not (any_names or set(named) & set(ARKIT)):
+        if not (any_names or still or set(named) & set(ARKIT)):
             self.fail(f"none of its {len(set(named))} blendshapes has an ARKit name (one is '{named[0]}'); rename them")
         names, shapes = shapes_by_name(pieces, self.fail)
         data: Any = self.stage.GetRootLayer().customLayerData

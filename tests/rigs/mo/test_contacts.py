@@ -16,7 +16,7 @@ from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS
 from mien.synth.motion import sample_still
 
 AT = index(ARKIT)
-SINGLE, COMBINED = 0.3, 0.5
+SINGLE, COMBINED = 0.3, 0.55
 """How deep [mm] surfaces may cross at one shape, and where shapes meet."""
 MARGIN, BALL = 0.15, 0.35
 """How far [mm] an upper margin of lids or lips may lie below the lower one, and a lid inside the eyeball."""

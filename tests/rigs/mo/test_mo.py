@@ -10,6 +10,7 @@ from mien.core import ARKIT, Clip, MienError, Rig
 from mien.core.channels import index, mirrored
 from mien.core.mesh import vertex_normals
 from mien.rigs.mo import STORED, build, load_mo
+from mien.rigs.mo.parts import IRIS_ANGLE
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS
 from mien.rigs.mo.store import STEP, read, write
 
@@ -88,9 +89,11 @@ def test_pieces_face_outwards(rig: Rig):
 
 
 def test_shapes_mirror_each_other(rig: Rig):
-    fixed = np.concatenate([group(rig, "hair"), group(rig, "catchlights")])
-    free = np.setdiff1d(np.arange(len(rig.neutral.vertices)), fixed)
-    assert np.abs(rig.shapes[:, fixed]).max() == 0.0, "hair and lamp are asymmetric, so they must not move"
+    hair, lamps = group(rig, "hair"), group(rig, "catchlights")
+    free = np.setdiff1d(np.arange(len(rig.neutral.vertices)), np.concatenate([hair, lamps]))
+    still = [not name.startswith("eyeLook") for name in ARKIT]
+    assert not rig.shapes[:, hair].any(), "hair is asymmetric, so it must not move"
+    assert not rig.shapes[np.ix_(still, lamps)].any(), "the lamp's image moves with the eye alone"
     v = rig.neutral.vertices[free].astype(float)
     distance, near = cKDTree(v).query(v * [-1, 1, 1], k=4)  # lips that touch share their positions
     assert distance[:, 0].max() < 0.02
@@ -99,6 +102,41 @@ def test_shapes_mirror_each_other(rig: Rig):
         gap = np.linalg.norm(here[:, None] * [-1, 1, 1] - there[near], axis=2)
         gap = np.where(distance < 0.02, gap, np.inf).min(axis=1)
         assert gap.max() <= 0.01 * np.linalg.norm(here, axis=1).max() + STEP, name
+
+
+def looking(rig: Rig, way: str, side: str, level: float) -> np.ndarray:
+    """Vertices with one eye looking In, Out, Up or Down."""
+    weights = np.zeros((1, len(ARKIT)), np.float32)
+    weights[0, AT[f"eyeLook{way}{side}"]] = level
+    return rig.perform(Clip(times=np.zeros(1), weights=weights), 0).astype(float)
+
+
+@pytest.mark.parametrize("side", ["Left", "Right"])
+@pytest.mark.parametrize("way", ["In", "Out", "Up", "Down"])
+@pytest.mark.parametrize("level", [0.5, 1.0])
+def test_eyes_stay_in_their_lids_however_they_look(rig: Rig, way: str, side: str, level: float):
+    """Seen from the front: most of the iris shows, the lamp's image lies on it, and nothing shows behind the ball."""
+    v = looking(rig, way, side, level)
+    centre = EYE_CENTRE * [1 if side == "Left" else -1, 1, 1]
+    upper, lower = (v[group(rig, f"lid_margin_{edge}_{side.lower()}")] for edge in ("upper", "lower"))
+    ball = v[group(rig, f"eyeball_{side.lower()}")] - centre
+    axis = ball[0] / np.linalg.norm(ball[0])
+    angle = np.degrees(np.arccos(np.clip(ball @ axis / EYE_RADIUS, -1, 1)))
+    iris = ball[angle < np.degrees(IRIS_ANGLE)]
+    assert _inside_lids(iris + centre, upper, lower).mean() > {0.5: 0.75, 1.0: 0.55}[level]
+    assert _inside_lids(ball[:1] + centre, upper, lower).all(), "the pupil's centre"
+    lamp = v[group(rig, "catchlights")]
+    lamp = lamp[np.sign(lamp[:, 0]) == np.sign(centre[0])] - centre
+    assert (np.linalg.norm(lamp, axis=1) > EYE_RADIUS).all()
+    rim = ball[angle > 90]
+    assert not _inside_lids(rim + centre, upper, lower)[rim[:, 2] > 0].any(), "the ball's edge stays hidden"
+
+
+def _inside_lids(points: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """True for points between the margins as seen from the front."""
+    spans = [np.interp(points[:, 0], row[:, 0], row[:, 1]) for row in (r[np.argsort(r[:, 0])] for r in (upper, lower))]
+    ends = upper[:, 0].min(), upper[:, 0].max()
+    return (points[:, 1] < spans[0]) & (points[:, 1] > spans[1]) & (points[:, 0] > ends[0]) & (points[:, 0] < ends[1])
 
 
 @pytest.mark.parametrize("side", ["Left", "Right"])
@@ -298,23 +336,35 @@ def test_every_part_of_a_face_has_a_group(rig: Rig):
         np.testing.assert_allclose(v[group(rig, name), 0].mean(), -v[other, 0].mean(), atol=0.02)
 
 
-def test_texture_coordinates_are_an_unwrap(rig: Rig):
+def test_the_texture_is_an_atlas(rig: Rig):
     topology = rig.neutral.topology
     assert topology.uv is not None
     assert topology.uv_triangles is not None
-    part = topology.parts[0]
-    corners = topology.uv[topology.uv_triangles[part.start : part.stop]]
-    visible = np.isin(topology.triangles[part.start : part.stop], group(rig, "face")).all(axis=1)
-    hidden = np.isin(topology.triangles[part.start : part.stop], group(rig, "mouth_cavity")).any(axis=1)
-    hidden |= (
-        rig.neutral.vertices[topology.triangles[part.start : part.stop]][..., 1].max(axis=1) > 100
-    )  # under the hair
-    assert np.ptp(corners[~hidden], axis=1).max() < 0.25, "no triangle reaches round the back"
-    e, f = corners[visible, 1] - corners[visible, 0], corners[visible, 2] - corners[visible, 0]
+    corners = topology.uv[topology.uv_triangles].astype(float)
+    assert np.bincount(_covered(corners, 2048)).max() == 1, "no two triangles share a point"
+    skin = slice(topology.parts[0].start, topology.parts[0].stop)
+    face = np.isin(topology.triangles[skin], group(rig, "face")).all(axis=1)
+    e, f = corners[skin][face, 1] - corners[skin][face, 0], corners[skin][face, 2] - corners[skin][face, 0]
     area = e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]
-    assert (area > 0).mean() > 0.97, "the face lies flat, seen from outside"
-    boxes = [topology.uv[topology.uv_triangles[p.start : p.stop]].reshape(-1, 2) for p in topology.parts]
-    for a, first in enumerate(boxes):
-        for second in boxes[a + 1 :]:
-            apart = (first.min(axis=0) > second.max(axis=0)) | (second.min(axis=0) > first.max(axis=0))
-            assert apart.any(), "parts do not overlap"
+    assert (area > 0).all(), "the face lies flat, upright, seen from outside"
+    a, b, c = (rig.neutral.vertices[topology.triangles[skin][face, k]].astype(float) for k in range(3))
+    density = np.sqrt(area / np.linalg.norm(np.cross(b - a, c - a), axis=1))
+    assert np.median(density) > 1.5 / 1000, "and is large: 1.5 texels a millimetre at 1024"
+    assert (np.abs(np.log2(density / np.median(density))) < 1).mean() > 0.9
+
+
+def _covered(corners: np.ndarray, side: int) -> np.ndarray:
+    """Pixels (flat, once per triangle) whose centres lie inside triangles [N, 3, 2] of the unit square."""
+    c = corners * side - 0.5
+    low, high = np.ceil(c.min(axis=1)).astype(int), np.floor(c.max(axis=1)).astype(int)
+    size = np.clip(high - low + 1, 0, None)
+    count = size.prod(axis=1)
+    which = np.repeat(np.arange(len(c)), count)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
+    x, y = low[which, 0] + nth % size[which, 0], low[which, 1] + nth // size[which, 0]
+    (ax, ay), (bx, by), (cx, cy) = c.transpose(1, 2, 0)
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    b = ((x - ax[which]) * (cy - ay)[which] - (y - ay[which]) * (cx - ax)[which]) / area[which]
+    g = ((y - ay[which]) * (bx - ax)[which] - (x - ax[which]) * (by - ay)[which]) / area[which]
+    inside = (b > 1e-6) & (g > 1e-6) & (b + g < 1 - 1e-6)
+    return (y * side + x)[inside]

@@ -14,6 +14,7 @@ from mien.rigs.mo.groups import make_groups
 from mien.rigs.mo.hair import make_ears, make_hair
 from mien.rigs.mo.mouth import mouth_correctives, mouth_shapes
 from mien.rigs.mo.parts import (
+    catchlight_motion,
     make_brows,
     make_catchlights,
     make_eyeballs,
@@ -60,6 +61,11 @@ def build() -> Rig:
     mirror = np.concatenate([p.mirror + starts[p.name] for p in pieces])
     fields, meetings = _fields(skin, {p.name: p for p in pieces})
     shapes = [_sided(channel, fields.get(channel), fields.get(mirrored(channel)), mirror) for channel in ARKIT]
+    lamps = next(p for p in pieces if p.name == "catchlights")
+    seen = slice(starts["catchlights"], starts["catchlights"] + len(lamps.vertices))
+    for channel, shape in zip(ARKIT, shapes, strict=True):
+        if channel.startswith("eyeLook"):
+            shape[seen] = catchlight_motion(channel, lamps)
     correctives = [(Corrective(name="mouthClose_over_jawOpen", channels=_BEYOND, rule="excess"), meetings.pop(_BEYOND))]
     correctives = [(corrective, _sided("", field, field, mirror)) for corrective, field in correctives]
     for pair, field in meetings.items():
@@ -110,6 +116,7 @@ def _fields(skin: Skin, pieces: dict[str, Piece]) -> tuple[dict[str, np.ndarray]
     shapes = {name: _carried(skin, pieces, bind, name, field) for name, field in on_skin.items()}
     meetings = {pair: _carried(skin, pieces, bind, "", field) for pair, field in together.items()}
     meetings["jawOpen", "tongueOut"] = -TONGUE_JAW * shapes["jawOpen"]  # a dropped jaw makes room enough
+    meetings["mouthShrugLower", "tongueOut"] = -0.8 * shapes["mouthShrugLower"]  # the lip lies under the tongue
     return shapes, meetings
 
 

@@ -25,14 +25,23 @@ def _turn(points: np.ndarray, angle: np.ndarray, onto: np.ndarray) -> np.ndarray
     return turned - q
 
 
-def _lids(skin: Skin, upper: np.ndarray, lower: np.ndarray, extra: list | None = None) -> Float[np.ndarray, "V 3"]:
-    """The field of a turn of the upper and lower margin [rad per margin vertex, + up]."""
+def _lids(
+    skin: Skin, upper: np.ndarray, lower: np.ndarray, extra: list | None = None, *, tangent: bool = False
+) -> Float[np.ndarray, "V 3"]:
+    """The field of a turn of the upper and lower margin [rad per margin vertex, + up].
+
+    `tangent` ends off the sphere, on its tangent: what may come on top of another turn must not cut into the ball.
+    """
     handles = []
     for name, angle, follow in (("eye_upper", upper, _UPPER_FOLLOW), ("eye_lower", lower, _LOWER_FOLLOW)):
         for row, share in enumerate(follow):
             at = skin.labels[name][row]
             onto = np.full(len(at), 0.0 if row < 5 else 0.8 * share) * np.minimum(np.abs(angle) / 0.3, 1)
-            handles.append((at, _turn(skin.v[at], share * angle, onto)))
+            moves = _turn(skin.v[at], share * angle, onto)
+            if tangent:
+                turned = skin.v[at] + moves - EYE_CENTRE
+                moves += turned * (1 / np.cos(share * angle) - 1)[:, None] * [0, 1, 1]
+            handles.append((at, moves))
     corners = skin.labels["eye_upper"][:, [0, -1]].ravel()
     handles.append((corners, np.zeros((len(corners), 3))))
     handles += extra or []
@@ -56,13 +65,15 @@ def eye_shapes(skin: Skin) -> dict[str, np.ndarray]:
     lift = np.array([0.0, 2.4, 1.0]) * hump(np.linalg.norm(skin.v[pouch] - [35, -26, 62], axis=1), 0, 7)[:, None]
     shapes = {
         "eyeBlinkLeft": _lids(skin, to_close["upper"], to_close["lower"]),
-        "eyeWideLeft": _lids(skin, degrees(12), degrees(-4)),
+        "eyeWideLeft": _lids(skin, degrees(12), degrees(-4), tangent=True),
         "eyeSquintLeft": _lids(skin, degrees(-9), degrees(14), [(pouch, lift)]),
         "eyeLookUpLeft": _lids(skin, degrees(13), degrees(4)),
-        "eyeLookDownLeft": _lids(skin, degrees(-28), degrees(-12)),
+        "eyeLookDownLeft": _lids(skin, degrees(-30), degrees(-11)),
     }
     for name, way in (("eyeLookOutLeft", 1.0), ("eyeLookInLeft", -1.0)):
-        shapes[name] = _sideways(skin, way * np.radians(5.0))
+        ahead = ramp(s if way > 0 else 1 - s, 0.25, 0.85)  # lids open where the iris goes, and settle behind it
+        raised, lowered = degrees(7.5) * ahead - degrees(2.5) * (1 - ahead), degrees(-6) * ahead
+        shapes[name] = _lids(skin, raised, lowered, tangent=True) + _sideways(skin, way * np.radians(5.0))
     return shapes
 
 

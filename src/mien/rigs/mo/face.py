@@ -148,8 +148,8 @@ def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Floa
     v, n = skin.v, skin.normals
     puff = np.zeros_like(v)
     for sign in (1.0, -1.0):
-        swell = skin.bell((sign * 41, -50, 42), 24.0) * ramp(v[:, 2], -5, 30) * ramp(v[:, 1], -92, -62)
-        puff += 10.5 * swell[:, None] * (0.75 * n + 0.25 * np.array([sign, 0, 0.4]))
+        swell = skin.bell((sign * 42, -45, 44), 23.0) * ramp(v[:, 2], -5, 30) * ramp(v[:, 1], -94, -54)
+        puff += 11.0 * swell[:, None] * (0.75 * n + 0.25 * np.array([sign, 0, 0.4]))
     puff += 2.2 * (skin.bell((0, -44, 74), 12.0) + 0.8 * skin.bell((0, -70, 70), 12.0))[:, None] * n
     for side in ("upper", "lower"):  # lips stay shut: they follow their common line
         for row in range(LINING, BORDER + 1):
@@ -158,7 +158,7 @@ def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Floa
             puff[at] = np.stack([-0.8 * u, 0 * u, 1.2 + 1.8 * u**2], axis=1) * min(1.0, (row - LINING + 2) / 3)
     apple = _patch(skin, (37, -30, 60), 11.0)
     weight = hump(np.linalg.norm(v[apple] - [37, -30, 60], axis=1), 0, 14)
-    moves = skin.slide(apple, weight[:, None] * [0.8, 7.5, 0.0]) + 4.2 * weight[:, None] * n[apple]
+    moves = skin.slide(apple, weight[:, None] * [0.8, 6.5, 0.0]) + 3.6 * weight[:, None] * n[apple]
     hold = (v[:, 1] < -54) | (v[:, 0] < 12) | (v[:, 0] > 66) | (v[:, 1] > 4)
     for name in ("eye_upper", "eye_lower"):
         hold[skin.labels[name].ravel()] = True

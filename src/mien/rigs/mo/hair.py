@@ -3,7 +3,7 @@
 import numpy as np
 
 from mien.rigs.mo.parts import paired
-from mien.rigs.mo.piece import Piece, grid
+from mien.rigs.mo.piece import Piece, Sheet, grid
 from mien.rigs.mo.sculpt import gradient, march
 
 __all__ = ["make_ears", "make_hair"]
@@ -33,6 +33,9 @@ _LOCKS: tuple[tuple[tuple[tuple[float, float, float], ...], float], ...] = (
     (((-113, 30, 8), (-115, 56, 10), (-119, 84, 7), (-125, 114, 1)), 26),
 )
 """((azimuth [deg], angle from straight up [deg], lift off the skin [mm]) from root to tip, width [mm])."""
+
+_Strand = tuple[np.ndarray, np.ndarray, np.ndarray, Sheet]
+"""(vertices, triangles, shade, how it unrolls)."""
 
 
 def make_ears() -> Piece:
@@ -69,7 +72,8 @@ def make_ears() -> Piece:
     tint[: 2 * segments] *= np.repeat([[0.45, 0.32, 0.30], [0.80, 0.68, 0.66]], segments, axis=0)  # the canal
     tint = tint[segments - 1 :]
     triangles = np.concatenate([fan, grid(index, closed=True)])[:, ::-1]
-    return paired("ears", np.concatenate(vertices), triangles, (0.96, 0.75, 0.64), tint, 0.55)
+    disc = Sheet(rows=np.concatenate([np.zeros((1, segments), int), index]), closed=True, polar=True)
+    return paired("ears", np.concatenate(vertices), triangles, (0.96, 0.75, 0.64), tint, 0.55, [disc])
 
 
 def _edge(turn: np.ndarray) -> np.ndarray:
@@ -88,16 +92,17 @@ def make_hair() -> Piece:
     It never moves, so it is its own mirror image as far as shapes are concerned.
     """
     pieces = [_cap(), *(_lock(*lock) for lock in _LOCKS)]
-    starts = np.cumsum([0, *(len(vertices) for vertices, _, _ in pieces)])
-    vertices = np.concatenate([vertices for vertices, _, _ in pieces])
+    starts = np.cumsum([0, *(len(vertices) for vertices, *_ in pieces)])
+    vertices = np.concatenate([vertices for vertices, *_ in pieces])
     return Piece(
         name="hair",
         vertices=vertices,
-        triangles=np.concatenate([t + start for (_, t, _), start in zip(pieces, starts, strict=False)]),
+        triangles=np.concatenate([t + start for (_, t, *_), start in zip(pieces, starts, strict=False)]),
         mirror=np.arange(len(vertices)),
         color=(0.47, 0.28, 0.18),
-        tint=np.concatenate([shade for _, _, shade in pieces])[:, None] * np.ones(3),
+        tint=np.concatenate([shade for _, _, shade, _ in pieces])[:, None] * np.ones(3),
         roughness=0.55,
+        sheets=[sheet.shifted(int(start), 0) for (*_, sheet), start in zip(pieces, starts, strict=False)],
     )
 
 
@@ -107,8 +112,8 @@ def _skull(azimuth: np.ndarray, polar: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return march(np.tile(_HAIR_ORIGIN, (len(ray), 1)), ray), ray
 
 
-def _cap() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What covers the skull: (vertices, triangles, shade)."""
+def _cap() -> _Strand:
+    """What covers the skull."""
     turn = (np.arange(_COLUMNS) - _COLUMNS // 2) / _COLUMNS * 2 * np.pi
     front = np.clip(np.cos(turn), 0, 1) ** 1.5
     parting = np.exp(-(((turn - _PART) / 0.16) ** 2))
@@ -128,11 +133,12 @@ def _cap() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     fan = np.stack([np.zeros(_COLUMNS, int), index[0], np.roll(index[0], -1)], axis=1)
     vertices = np.concatenate([[rows[0].mean(axis=0)], *rows[1:]])
     shade = np.concatenate([shades[0][:1], *shades[1:]])
-    return vertices, np.concatenate([fan, grid(index, closed=True)[:, ::-1]]), shade
+    disc = Sheet(rows=np.concatenate([np.zeros((1, _COLUMNS), int), index]), closed=True, polar=True)
+    return vertices, np.concatenate([fan, grid(index, closed=True)[:, ::-1]]), shade, disc
 
 
-def _lock(path: tuple[tuple[float, float, float], ...], width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A strand of hair, flat towards the head, that ends in a point: (vertices, triangles, shade)."""
+def _lock(path: tuple[tuple[float, float, float], ...], width: float) -> _Strand:
+    """A strand of hair, flat towards the head, that ends in a point."""
     from scipy.interpolate import PchipInterpolator
 
     s = np.sin(0.5 * np.pi * np.linspace(0, 1, _STATIONS + 1)) ** 1.15
@@ -152,4 +158,4 @@ def _lock(path: tuple[tuple[float, float, float], ...], width: float) -> tuple[n
     rows = middle[:, None] + half[:, None, None] * (c[:, None] * across[:, None] + tall[:, None] * normal[:, None])
     index = np.arange(rows.shape[0] * _SIDES).reshape(-1, _SIDES)
     shade = np.outer(0.86 + 0.14 * s, np.where(n > 0.8, 1.0, np.where(n > 0, 0.88, 0.62)))
-    return rows.reshape(-1, 3), grid(index, closed=True), np.clip(shade.ravel(), 0, 1)
+    return rows.reshape(-1, 3), grid(index, closed=True), np.clip(shade.ravel(), 0, 1), Sheet(rows=index, closed=True)

@@ -146,7 +146,7 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
             full = np.clip(1 - u**2, 0, 1)
             # narrow lips are round: what was the middle of a wide bow gives, what was beside it swells
             swell = way * r * (0.9 * full + 0.6 * hump(np.abs(u), 0.55, 0.3))
-            out = 8.0 * (1 - 0.5 * u**2) - 0.7 * r * full
+            out = 8.0 * (1 - 0.3 * u**2) - 0.7 * r * full
             return _vector(-9.5 * np.sin(np.pi / 2 * u), swell + _level(u, 0.85), out)
 
         return move
@@ -173,9 +173,14 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
 
     chin = _bump(skin, (0, -80, 68), 14, (0.0, 4.5, 1.6))
     philtrum = _bump(skin, (0, -42, 74), 9, (0.0, 1.5, 1.0))
+    pursed = lip_field(skin, pucker(1.0), pucker(-1.0), slide=0.0)
+    for x, y, z, rise in ((5, -44, 72, 0.8), (13, -76, 66, 2.2)):  # gathered skin is round, not a ridge
+        beside = skin.bell((x, y, z), 7.0) + skin.bell((-x, y, z), 7.0)
+        beside[np.unique(np.concatenate([skin.lips(side, row) for side in ("upper", "lower") for row in RED]))] = 0.0
+        pursed += rise * beside[:, None] * skin.normals
     return {
         "mouthFunnel": lip_field(skin, funnel(1.0), funnel(-1.0), slide=0.0),
-        "mouthPucker": lip_field(skin, pucker(1.0), pucker(-1.0), slide=0.0),
+        "mouthPucker": pursed,
         "mouthRollUpper": lip_field(skin, roll("upper"), follow(0.3), slide=0.0),
         "mouthRollLower": lip_field(skin, follow(0.3), roll("lower"), slide=0.0),
         "mouthShrugUpper": lip_field(skin, shrug(3.4, 2.6, 0.5), shrug(3.4, 0.8), extra=philtrum, slide=0.4),

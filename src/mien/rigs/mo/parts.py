@@ -4,12 +4,15 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
-from mien.rigs.mo.piece import Piece, grid, mirror_by_position
+from mien.core.transforms import GAZE_LIMITS
+from mien.rigs.mo.piece import Piece, Sheet, grid, mirror_by_position
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS, gradient, march
 
 __all__ = [
     "IRIS_ANGLE",
+    "catchlight_motion",
     "make_brows",
     "make_catchlights",
     "make_eyeballs",
@@ -20,13 +23,15 @@ __all__ = [
     "tongue_out",
 ]
 
-IRIS_ANGLE = np.radians(29.8)
-_EYE_RINGS = np.radians([4.5, 9, 12.8, 13.8, 15.4, 18.2, 21.4, 24.6, 27.6, 29.4, 31.2, 36, 44, 56, 74])
+IRIS_ANGLE = np.radians(28.0)
+_EYE_RINGS = np.radians([4.3, 8.6, 12.1, 13.1, 14.6, 17.2, 20.2, 23.2, 26.0, 27.7, 29.4, 34, 43, 57, 76, 98])
+"""The last one stays behind the lids when the eye turns as far as it goes."""
 _LIMBUS = 9
 """Ring of the iris's rim."""
 _EYE_SEGMENTS = 36
-_CATCHLIGHTS = (((-0.24, 0.30), 4.0), ((0.20, -0.24), 1.6))
+_CATCHLIGHTS = (((-0.22, 0.25), 5.0), ((0.13, -0.23), 1.8))
 """The lamp's mirror image on a cornea: x and y of its direction from the eye's centre, radius [deg]."""
+_LAMP_SHARE, _LAMP_RISE = 0.5, 1.02
 
 
 def paired(
@@ -36,6 +41,7 @@ def paired(
     color: tuple[float, float, float],
     tint: np.ndarray | None = None,
     roughness: float = 0.6,
+    sheets: list[Sheet] | None = None,
 ) -> Piece:
     """A piece of two mirrored halves from its left one."""
     count = len(vertices)
@@ -48,6 +54,7 @@ def paired(
         color=color,
         tint=np.concatenate([tint, tint]),
         roughness=roughness,
+        sheets=[sheet.shifted(*at) for at in ((0, 0), (count, len(triangles))) for sheet in sheets or []],
     )
 
 
@@ -63,21 +70,24 @@ def make_eyeballs() -> Piece:
     fan = np.stack([np.zeros(_EYE_SEGMENTS, int), rows[0], np.roll(rows[0], -1)], axis=1)
     triangles = np.concatenate([fan, grid(rows, closed=True)[:, ::-1]])
     angle = np.arccos(np.clip(d[:, 2], -1, 1))
-    piece = paired("eyeballs", d * EYE_RADIUS + EYE_CENTRE, triangles, (1.0, 1.0, 1.0), _eye_tint(angle, d), 0.12)
+    sheet = Sheet(rows=np.concatenate([np.zeros((1, _EYE_SEGMENTS), int), rows]), closed=True, polar=True)
+    piece = paired(
+        "eyeballs", d * EYE_RADIUS + EYE_CENTRE, triangles, (0.965, 0.965, 0.965), _eye_tint(angle, d), 0.35, [sheet]
+    )
     quarter = np.arange(4) * (_EYE_SEGMENTS // 4)
     piece.labels["limbus"] = rows[_LIMBUS, quarter]  # of the left eye: outer, upper, inner, lower
     return piece
 
 
 def make_catchlights() -> Piece:
-    """White caps just off the eyeballs that hang on the head: a lamp's image stays in place when the eye turns.
+    """White caps just off the eyeballs, the image of a lamp; they hang on the head, see `catchlight_motion`.
 
     Drawn, not left to the viewer's light: an eye without one looks dead. Both eyes see the same lamp, so these are
-    not mirror images; they never move and count as their own.
+    not mirror images, and count as their own.
     """
     segments = 14
     turn = np.arange(segments) / segments * 2 * np.pi
-    vertices, triangles = [], []
+    vertices, triangles, sheets = [], [], []
     for side in (1.0, -1.0):
         for (x, y), radius in _CATCHLIGHTS:
             axis = np.array([x, y, np.sqrt(1 - x * x - y * y)])
@@ -89,6 +99,7 @@ def make_catchlights() -> Piece:
             first = sum(len(v) for v in vertices)
             spokes = first + 1 + np.arange(segments)
             triangles.append(np.stack([np.full(segments, first), spokes, np.roll(spokes, -1)], axis=1))
+            sheets.append(Sheet(rows=np.stack([np.full(segments, first), spokes]), closed=True, polar=True))
             vertices.append(EYE_CENTRE * [side, 1, 1] + cap * (EYE_RADIUS + 0.2))
     all_vertices = np.concatenate(vertices)
     return Piece(
@@ -99,18 +110,37 @@ def make_catchlights() -> Piece:
         color=(1.0, 1.0, 1.0),
         tint=np.ones((len(all_vertices), 3)),
         roughness=0.3,
+        sheets=sheets,
     )
+
+
+def catchlight_motion(channel: str, catchlights: Piece) -> Float[np.ndarray, "V 3"]:
+    """Displacements [mm] at an eyeLook channel of 1: a lamp's image moves with the cornea, half as far as the eye.
+
+    The cornea bulges, so its image lies between the middle of the eye and the pupil. One that stood still would slip
+    off the iris and bite into its rim.
+    """
+    away = channel.removeprefix("eyeLook").removesuffix("Left").removesuffix("Right")
+    angle = _LAMP_SHARE * GAZE_LIMITS[away]
+    side = 1.0 if channel.endswith("Left") else -1.0
+    sideways = angle * side * {"Out": 1.0, "In": -1.0}.get(away, 0.0)
+    turn = Rotation.from_euler("xy", [angle * {"Up": -1.0, "Down": 1.0}.get(away, 0.0), sideways])
+    own = np.sign(catchlights.vertices[:, 0]) == side
+    centre = EYE_CENTRE * [side, 1, 1]
+    # a straight way is a chord: a little higher at its end, it clears the eyeball half-way
+    moved = centre + _LAMP_RISE * turn.apply(catchlights.vertices - centre)
+    return np.where(own[:, None], moved - catchlights.vertices, 0.0)
 
 
 def _eye_tint(angle: np.ndarray, d: np.ndarray) -> np.ndarray:
     degrees = np.degrees(angle)
-    stops = [0, 12.9, 13.7, 15.6, 18.4, 24.7, 27.6, 29.5, 31.3, 46, 80]
+    stops = [0, 12.2, 13.0, 14.8, 17.4, 23.3, 26.0, 27.8, 29.5, 44, 80]
     red = [0.02, 0.02, 0.26, 0.58, 0.52, 0.36, 0.20, 0.13, 0.93, 0.91, 0.80]
     green = [0.02, 0.02, 0.15, 0.38, 0.31, 0.20, 0.11, 0.08, 0.92, 0.88, 0.66]
     blue = [0.03, 0.03, 0.06, 0.16, 0.12, 0.08, 0.06, 0.06, 0.91, 0.85, 0.62]
     tint = np.stack([np.interp(degrees, stops, c) for c in (red, green, blue)], axis=1)
     around = np.arctan2(d[:, 1], d[:, 0])
-    iris = (degrees > 13.2) & (degrees < 28.6)
+    iris = (degrees > 12.5) & (degrees < 27.0)
     fibres = 1 + 0.13 * np.cos(11 * around + 0.7) + 0.09 * np.cos(19 * around + 2.1)
     low = 1.0 - 0.62 * d[:, 1] / np.sin(IRIS_ANGLE)  # light gathers low in an iris
     shadow = 1 - 0.30 * np.clip((d[:, 1] - 0.20) / 0.30, 0, 1)  # of the upper lid and its lashes
@@ -145,10 +175,10 @@ def make_teeth(front: float) -> Piece:
     tints: list[np.ndarray] = []
     gum, tooth, shade = np.array([0.80, 0.45, 0.45]), np.array([1.0, 0.985, 0.95]), np.array([0.70, 0.62, 0.55])
     for side, biting, offset in ((1.0, -59.6, 0.0), (-1.0, -58.4, -2.4)):
-        flat = _arch(u, 20.0 + 0.35 * offset, front + offset, 27.0)
+        flat = _arch(u, 22.0 + 0.35 * offset, front + offset, 27.0)
         normal = np.stack([np.sin(u * 1.36), np.cos(u * 1.36)], axis=1)
         edge = biting + side * (0.55 * (1 - out) + 1.2 * u**2)
-        tall = (7.6 if side > 0 else 6.6) - 1.5 * u**2 - 2.0 * u**8
+        tall = (7.6 if side > 0 else 6.6) - 1.0 * u**2 - 1.5 * u**8
         layout = ((14.0, -0.6, 0), (9.0, 0.5, 0), (7.8, 0.7, 0), (6.9, 0.35, 1), (3.0, 0.75, 2), (0.6, 0.35, 2))
         layout += ((0.0, -0.6, 2), (0.4, -2.0, 2), (9.0, -3.2, 1))
         for up, push, kind in layout:
@@ -176,6 +206,7 @@ def make_teeth(front: float) -> Piece:
             "crowns": index[[r for r in range(len(rows)) if 3 <= r % half < 8]].ravel(),
             "gums": index[[r for r in range(len(rows)) if r % half <= 3 or r % half == 8]].ravel(),
         },
+        sheets=[Sheet(rows=index[:half]), Sheet(rows=index[half:])],
     )
 
 
@@ -228,6 +259,7 @@ def make_tongue() -> Piece:
         tint=tint,
         roughness=0.4,
         labels={"along": along},
+        sheets=[Sheet(rows=np.concatenate([index, np.full((1, segments), tip)]), closed=True)],
     )
 
 
@@ -257,7 +289,8 @@ def make_brows() -> Piece:
         rows.append(skin + gradient(skin) * (lift * np.clip(tall / 2.2, 0.3, 1))[:, None])
     index = np.arange(5 * len(s)).reshape(5, len(s))
     shade = np.repeat([0.80, 0.88, 0.95, 1.0, 0.92], len(s)) * (0.94 + 0.06 * np.cos(np.arange(5 * len(s)) * 2.4))
-    return paired("brows", np.concatenate(rows), grid(index), (0.36, 0.225, 0.155), shade[:, None] * np.ones(3), 0.75)
+    tint = shade[:, None] * np.ones(3)
+    return paired("brows", np.concatenate(rows), grid(index), (0.36, 0.225, 0.155), tint, 0.75, [Sheet(rows=index)])
 
 
 def make_lashes(margin: Float[np.ndarray, "N 3"]) -> Piece:
@@ -273,6 +306,7 @@ def make_lashes(margin: Float[np.ndarray, "N 3"]) -> Piece:
     rows = [low, margin + 0.35 * out + [0, 0.9, 0] * np.sin(np.pi * s)[:, None], margin + sweep * length[:, None]]
     index = np.arange(3 * len(margin)).reshape(3, -1)
     ridge = np.concatenate([grid(index), grid(index[[2, 0]])])
-    return paired(
-        "lashes", np.concatenate(rows), np.concatenate([ridge, ridge[:, ::-1]]), (0.10, 0.06, 0.05), None, 0.7
-    )
+    around = index.T  # row by row along the lid: the ridge is a tube
+    sides = [Sheet(rows=around, closed=True, triangles=(k * len(ridge), (k + 1) * len(ridge))) for k in (0, 1)]
+    both = np.concatenate([ridge, ridge[:, ::-1]])
+    return paired("lashes", np.concatenate(rows), both, (0.10, 0.06, 0.05), None, 0.7, sides)

@@ -1,11 +1,30 @@
 """A separately modelled, mirror-symmetric piece of the head."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["Piece", "grid", "mirror_by_position", "ring_strip"]
+__all__ = ["Piece", "Sheet", "grid", "mirror_by_position", "ring_strip"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sheet:
+    """Rows of vertices whose triangles unroll flat: a strip, a tube, or a disc. An island of the texture."""
+
+    rows: Int[np.ndarray, "R N"]
+    """A row of one vertex repeated is a point."""
+    closed: bool = False
+    """The last column meets the first: a tube, cut open there."""
+    polar: bool = False
+    """Closed rows are circles around the first one."""
+    triangles: tuple[int, int] | None = None
+    """Run of the piece's triangles; all of them when two sides do not share their vertices."""
+
+    def shifted(self, vertices: int, triangles: int) -> "Sheet":
+        """The same sheet of a piece that comes after so many vertices and triangles."""
+        run = self.triangles and (self.triangles[0] + triangles, self.triangles[1] + triangles)
+        return replace(self, rows=self.rows + vertices, triangles=run)
 
 
 @dataclass(kw_only=True)
@@ -24,6 +43,8 @@ class Piece:
     roughness: float = 0.6
     labels: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     """Named vertex indices: the rows of structured rings, in order."""
+    sheets: list[Sheet] = field(default_factory=list[Sheet])
+    """How it unrolls for the texture; triangles on none are taken as seen from the front (skin: from within)."""
 
 
 def ring_strip(a: Int[np.ndarray, "N"], b: Int[np.ndarray, "N"], *, closed: bool = False) -> Int[np.ndarray, "F 3"]:

@@ -34,7 +34,7 @@ MOUTH_WIDTH = 22.0
 """Half width of the mouth [mm]."""
 _THROAT = 13.0
 """Depth (z) of the mouth's last row [mm]."""
-_INNER, _OUTER = -15.6, 17.4
+_INNER, _OUTER = -16.4, 18.8
 """x of the lids' corners from the eye's centre [mm]."""
 
 
@@ -74,8 +74,8 @@ def eye_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
     s = ring_parameter()
     x = _INNER + (_OUTER - _INNER) * s
     margins = (
-        _corner_line(s) + np.radians(30.0) * _skew(s, 0.47) ** 0.64,
-        _corner_line(s) - np.radians(27.0) * _skew(s, 0.54) ** 0.72,
+        _corner_line(s) + np.radians(30.5) * _skew(s, 0.47) ** 0.60,
+        _corner_line(s) - np.radians(26.0) * _skew(s, 0.54) ** 0.66,
     )
     radius = EYE_RADIUS + LID
     out: list[list[np.ndarray]] = []
@@ -152,7 +152,7 @@ def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
             push = 2.0 * share**1.1
             rows.append(_front(np.stack([x + push * corner, line + side * share * height], 1), level))
         away = _outward(x, side * (height + 2.0))
-        for offset, level in ((2.4, -0.5), (5.2, -0.5 if side < 0 else -0.2), (9.0, 0.0)):
+        for offset, level in ((2.4, 0.0), (5.2, 0.0 if side < 0 else 0.3), (9.0, 0.1)):
             at = rows[4][:, :2] + away * offset
             rows.append(_front(at, level * swell))
         both.append([*_inside(contact, side, t), *rows])

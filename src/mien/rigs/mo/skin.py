@@ -8,8 +8,8 @@ the rings and the neck are left out.
 import numpy as np
 
 from mien.rigs.mo.creases import beside_creases, crease_points
-from mien.rigs.mo.piece import Piece, grid
-from mien.rigs.mo.rings import eye_rings, mouth_rings
+from mien.rigs.mo.piece import Piece, Sheet, grid
+from mien.rigs.mo.rings import CONTACT, eye_rings, mouth_rings
 from mien.rigs.mo.sculpt import EYE_CENTRE, ORIGIN, march, settle
 
 __all__ = ["NECK_STEPS", "make_skin"]
@@ -328,4 +328,20 @@ def _mirrored(half: _Half, triangles: np.ndarray) -> Piece:
         tint=np.ones((len(vertices), 3)),
         roughness=0.55,
         labels=half.labels,
+        sheets=_sheets(half.labels, mirror),
     )
+
+
+def _sheets(labels: dict[str, np.ndarray], mirror: np.ndarray) -> list[Sheet]:
+    """What is not seen from within the head: neck, mouth cavity, throat, the insides of the lids."""
+    neck = labels["neck"]  # from the front to the back; the tube is cut at the back
+    around = np.concatenate([mirror[neck[:, ::-1]], neck[:, 1:-1]], axis=1)
+    across = {
+        s: np.concatenate([mirror[rows[:, ::-1]], rows[:, 1:]], axis=1)
+        for s in ("upper", "lower")
+        for rows in [labels[f"mouth_{s}"]]
+    }
+    inside = [Sheet(rows=rows[: CONTACT + 1]) for rows in across.values()]
+    lids = [rows[:5] for s in ("upper", "lower") for rows in (labels[f"eye_{s}"], mirror[labels[f"eye_{s}"]])]
+    throat = np.stack([across["upper"][0], across["lower"][0]])
+    return [Sheet(rows=around, closed=True), *inside, Sheet(rows=throat), *(Sheet(rows=rows) for rows in lids)]
