@@ -1,12 +1,14 @@
 """How easily renders are told from real faces in aligned crops of 128 px: lower is better, 0.5 is a coin's toss.
 
-    python -m benchmarks.realism ../shared/assets [--renders 100] [--save NOW.npz] [--before OLD.npz]
+    python -m benchmarks.realism ../shared/assets [--renders 300] [--save NOW.npz] [--before OLD.npz]
         [--json benchmarks/results/realism.json] [--sheet docs/images/synth_sheet.jpg]
 
 A logistic regression on fixed features (light, colour and detail in the cells of a grid), cross-validated so that no
 clip, portrait or performer is in both parts; each group counts alike, and so do the two classes. Videos and portraits
-are judged apart, since a studio's light is not a webcam's. Renders turned by more than 25 degrees or with a hidden
-region are left out, for the real faces look ahead. `--save` in an older tree, then `--before` here, compares the two.
+are judged apart, since a studio's light is not a webcam's, and together, once more by parts of the features alone,
+which says where renders differ. How well videos and portraits are told from each other says how much of any such figure
+is the camera's and the studio's. Renders turned by more than 25 degrees or with a hidden region are left out, for the
+real faces look ahead. `--save` in an older tree, then `--before` here, compares the two.
 The clips that capture is scored on (assets/refs) and the half of the portraits never trained on are left out.
 """
 
@@ -39,6 +41,10 @@ TURN, HIDDEN = 25.0, 0.2
 """Largest turn [degrees] and hidden share of a render that is judged."""
 SEED, SHARD = 78, 25
 _CELLS = 4
+_MIDDLE = [5, 6, 9, 10]
+"""Cells of the face, counted by rows; hair, neck and background fill the others."""
+_SHEET = 100
+"""Renders on the contact sheet."""
 _NEEDED = ("pose", "occluded", "identity")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -114,9 +120,27 @@ def features(image: UInt8[np.ndarray, "128 128 3"]) -> Float[np.ndarray, "F"]:
     )  # fmt: skip
 
 
-def told_apart(faces: Crops, renders: Crops) -> dict[str, float]:
-    """Accuracy (mean of the two classes') and area under the curve of the cross-validated classifier."""
+def _parts() -> dict[str, Int[np.ndarray, "K"]]:
+    """Parts of the features: six fields (light, its spread, two colours, two details), each over the grid's cells."""
+    at = np.arange(6 * _CELLS**2).reshape(6, -1)
+    outside = np.setdiff1d(at[0], _MIDDLE)
+    rows = {
+        "colour": at[2:4],
+        "grey": at[[0, 1, 4, 5]],
+        "detail": at[4:],
+        "middle": at[:, _MIDDLE],
+        "rim": at[:, outside],
+    }
+    return {name: part.reshape(-1) for name, part in rows.items()}
+
+
+def told_apart(faces: Crops, renders: Crops, part: Int[np.ndarray, "K"] | None = None) -> dict[str, float]:
+    """Accuracy (mean of the two classes') and area under the curve of the cross-validated classifier.
+
+    `part` limits it to some of the features.
+    """
     x = np.array([features(image) for image in (*faces.images, *renders.images)])
+    x = x if part is None else x[:, part]
     y = np.r_[np.ones(len(faces.images)), np.zeros(len(renders.images))]
     weight = np.r_[_shares(faces.groups), _shares(renders.groups)]
     fold = np.r_[_folds(faces.groups), _folds(renders.groups)]
@@ -172,6 +196,33 @@ def statistics(crops: Crops) -> dict[str, float]:
     return dict(zip(names, np.median(rows, axis=0).tolist(), strict=True))
 
 
+def _joined(first: Crops, second: Crops) -> Crops:
+    groups = np.r_[first.groups, second.groups + first.groups.max() + 1]
+    return Crops(images=np.concatenate([first.images, second.images]), groups=groups)
+
+
+def _figures(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the documents show."""
+    apart = report["told_apart"]
+    names = {"videos": "webcam and snapshot faces", "portraits": "studio portraits", "all": "both"}
+    figures = [
+        {
+            "name": f"Renders told from {label}, area under the curve",
+            "ours": apart["now"][kind]["auc"],
+            "better": "lower",
+            "baselines": {"renderer before": apart.get("before", {}).get(kind, {}).get("auc")},
+        }
+        for kind, label in names.items()
+    ]
+    bar = report["videos_from_portraits"]["auc"]
+    figures[-1]["baselines"]["the two kinds of real face from each other"] = bar
+    for part, row in report["by_part"]["now"].items():
+        before = report["by_part"].get("before", {}).get(part, {}).get("auc")
+        label = f"Told from both by {part} alone, area under the curve"
+        figures.append({"name": label, "ours": row["auc"], "better": "lower", "baselines": {"renderer before": before}})
+    return figures
+
+
 def _load(path: Path) -> Crops:
     with np.load(path, allow_pickle=False) as stored:
         return Crops(images=stored["images"], groups=stored["groups"])
@@ -188,28 +239,35 @@ def main() -> None:
     """Render, judge, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("assets", type=Path, help="folder with video/, refs/ and faces/")
-    parser.add_argument("--renders", type=int, default=100)
+    parser.add_argument("--renders", type=int, default=300)
     parser.add_argument("--stills-per-cast", type=int, default=2)
     parser.add_argument("--save", type=Path, help="write the judged renders here, for --before of a later tree")
     parser.add_argument("--before", type=Path, help="renders that an older tree saved")
     parser.add_argument("--json", type=Path, help="write every figure here")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of all renders here (.jpg)")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 100 renders here (.jpg)")
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
     every, judged = rendered(chosen.renders, stills_per_cast=chosen.stills_per_cast)
     if chosen.sheet:
-        _sheet(chosen.sheet, every)
+        _sheet(chosen.sheet, Crops(images=every.images[:_SHEET], groups=every.groups[:_SHEET]))
     renders = {"now": Crops(images=every.images[judged], groups=every.groups[judged])}
     if chosen.save:
         with write_whole(chosen.save) as temporary, temporary.open("wb") as file:
             np.savez(file, images=renders["now"].images, groups=renders["now"].groups)
     if chosen.before:
         renders = {"before": _load(chosen.before), **renders}
-    faces = dict(zip(("videos", "portraits"), real(chosen.assets), strict=True))
+    videos, portraits = real(chosen.assets)
+    faces = {"videos": videos, "portraits": portraits, "all": _joined(videos, portraits)}
     report: dict[str, Any] = {"revision": git_revision(), "machine": describe(), "seed": SEED}
     report["statistics"] = {name: {"crops": len(c.images), **statistics(c)} for name, c in {**faces, **renders}.items()}
     report["told_apart"] = {name: {k: told_apart(f, c) for k, f in faces.items()} for name, c in renders.items()}
-    for kind in ("statistics", "told_apart"):
+    report["by_part"] = {
+        name: {part: told_apart(faces["all"], c, at) for part, at in _parts().items()} for name, c in renders.items()
+    }
+    report["videos_from_portraits"] = told_apart(videos, portraits)
+    report["figures"] = _figures(report)
+    print("videos_from_portraits", json.dumps(report["videos_from_portraits"]))
+    for kind in ("statistics", "told_apart", "by_part"):
         for name, row in report[kind].items():
             print(kind, name, json.dumps(row))
     if chosen.json:

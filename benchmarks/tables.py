@@ -26,6 +26,7 @@ HOW = {
     "capture_speed": "python -m benchmarks.capture_speed ../shared/assets",
     "capture_time": "python -m benchmarks.capture_time ../shared/assets",
     "fit": "python -m benchmarks.fit ../shared/assets",
+    "realism": "python -m benchmarks.realism ../shared/assets --before OLD.npz",
     "rigs": "python -m benchmarks.rigs ../shared/assets",
     "track": "python -m benchmarks.track",
 }

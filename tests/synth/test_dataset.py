@@ -14,6 +14,7 @@ from mien.synth.dataset import (
     SAMPLE_FIELDS,
     SIDE,
     ShardSettings,
+    _out_of_sight,
     frame_times,
     make_shard,
     sample_action,
@@ -77,6 +78,16 @@ def test_crops_are_aligned(stills: dict[str, np.ndarray]) -> None:
     wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (SIDE - 2 * MARGIN) + MARGIN
     error = np.linalg.norm(np.median(eyes, axis=0) - wanted, axis=1)
     assert (error < 0.08 * SIDE).all()
+
+
+def test_what_leaves_the_crop_is_out_of_sight() -> None:
+    points = np.full((198, 2), SIDE / 2)
+    hidden = np.array([0.0, 0.2, 0.0])
+    np.testing.assert_allclose(_out_of_sight(hidden, points), hidden)
+    points[17:22, 1] = MARGIN - 1  # one brow of the two
+    np.testing.assert_allclose(_out_of_sight(hidden, points), [0, 1 - 0.8 * 0.5, 0])
+    points[36:48, 0] = SIDE - MARGIN
+    np.testing.assert_allclose(_out_of_sight(hidden, points), [1, 1 - 0.8 * 0.5, 0])
 
 
 def test_neutrals(stills: dict[str, np.ndarray]) -> None:

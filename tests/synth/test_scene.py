@@ -12,12 +12,24 @@ from mien.synth.body import body
 from mien.synth.brows import brow_anchors
 from mien.synth.cameras import View
 from mien.synth.hair import HEAD_CENTRE, grow_hair, head_radius
+from mien.synth.lights import sample_lights
 from mien.synth.looks import HAIR_KINDS, sample_look
 from mien.synth.painting import beard_mask, beard_region, paint_face
 from mien.synth.performer import BROW_POINTS, Performer
 from mien.synth.renderer import renderer
-from mien.synth.scene import Action, Cast, Scene, Shot, cast, film, set_scene
-from mien.synth.sensor import develop, sample_sensor
+from mien.synth.scene import (
+    Action,
+    Cast,
+    Scene,
+    Shot,
+    _lit,
+    _seen_balance,
+    _soften_hair,
+    cast,
+    film,
+    set_scene,
+)
+from mien.synth.sensor import _curve, develop, sample_sensor
 from mien.synth.solids import Id, join
 from mien.synth.uvmaps import face_chart
 
@@ -242,6 +254,62 @@ def test_brow_landmarks_lie_in_the_painted_hair(seed: int) -> None:
         assert hair < 0.8 * around.max(), k
     rows = np.array([row for row, _ in places]).reshape(4, 5)
     assert (rows[:2].mean(axis=1) > rows[2:].mean(axis=1)).all()  # the chart's rows run upwards
+
+
+def test_what_lies_beyond_the_pictures_edge_is_hidden() -> None:
+    who = _bare(0)
+    gl = renderer()
+    gl.wear(who.costume)
+    still = Action(
+        times=np.zeros(1), weights=np.zeros((1, 52), np.float32), angles=np.zeros((1, 3)), translation=np.zeros((1, 3))
+    )
+    scene = _scene(who)
+    (whole,) = film(np.random.default_rng(0), gl, who, scene, still)
+    brows, eyes = whole.truth.landmarks[17:27, 1].max(), whole.truth.landmarks[36:48, 1].min()
+    top = int((brows + eyes) / 2)
+    (cut,) = film(np.random.default_rng(0), gl, who, replace(scene, top=top), still)
+    assert cut.image.shape == (scene.view.size - top, scene.view.size, 3)
+    np.testing.assert_allclose(cut.truth.landmarks + np.array([0, top]), whole.truth.landmarks)
+    assert cut.truth.hidden == pytest.approx([0, 1, 0])
+    assert not cut.truth.visible[17:27].any() and cut.truth.visible[36:48].all() and cut.truth.visible[48:68].all()
+
+
+def test_hair_ends_softly_and_nothing_else_is_touched() -> None:
+    ids = np.full((60, 60), Id.SKIN, np.uint8)
+    image = np.full((60, 60, 4), 255, np.uint8)
+    image[:, :30, :3] = 90
+    bare = image.copy()
+    _soften_hair(bare, ids, 48.0)
+    np.testing.assert_array_equal(bare, image)
+    ids[:, :30] = Id.HAIR
+    soft = image.copy()
+    _soften_hair(soft, ids, 48.0)
+    across = soft[30, :, 0].astype(int)
+    assert (np.diff(across) >= 0).all() and np.diff(across).max() < 0.6 * 165
+    np.testing.assert_array_equal(soft[:, :20], image[:, :20])
+    np.testing.assert_array_equal(soft[:, 40:], image[:, 40:])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_grey_wall_stays_greyer_for_the_camera_when_the_lamps_light_it_too(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lights = sample_lights(rng, np.ones(3), kinds=("lamp", "screen"))
+    wall = np.full((8, 8, 3), 120, np.uint8)
+
+    def tinge(picture: np.ndarray) -> float:
+        seen = (picture[0, 0].astype(float) / 255) ** 2 * _seen_balance(lights)
+        return float(np.ptp(np.log(seen)))
+
+    assert tinge(_lit(rng, wall, lights)) < 0.5 * tinge(wall) + 0.03
+
+
+def test_the_tone_curve_rises_and_keeps_highlights_apart() -> None:
+    for seed in range(5):
+        sensor = replace(sample_sensor(np.random.default_rng(seed)), balance=np.ones(3), contrast=1.0, lift=0.0)
+        curve = _curve(sensor, np.ones(3))[0].astype(int)
+        assert (np.diff(curve, axis=0) >= 0).all()
+        white, brighter = curve[180], curve[250]  # linear 1.0 and 1.9
+        assert (white < brighter).all() and (brighter < 255).all()
 
 
 def test_a_codec_that_predicts_frames_freezes_what_does_not_change() -> None:

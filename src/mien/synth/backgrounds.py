@@ -33,7 +33,7 @@ def sample_background(rng: np.random.Generator, size: int) -> tuple[UInt8[np.nda
         cut = cv2.resize(cv2.GaussianBlur(small, (0, 0), blur / 4), (size, size), interpolation=cv2.INTER_LINEAR)
     elif blur > 0.5:
         cut = cv2.GaussianBlur(cut, (0, 0), blur)
-    gain = np.exp(rng.normal(0, 0.35)) * np.exp(rng.normal(0, 0.07, 3))
+    gain = np.exp(rng.normal(0.2, 0.4)) * np.exp(rng.normal(0, 0.03, 3))
     cut = np.clip(cut.astype(np.float32) * gain.astype(np.float32), 0, 255)
     mean = (cut.mean(axis=(0, 1)) / 255) ** 2 * 2
     return cut.astype(np.uint8), mean
@@ -54,9 +54,9 @@ def _paint(rng: np.random.Generator, bright: float = 0.5) -> np.ndarray:
     """A muted interior colour, linear: low saturation is what walls, wood and cloth have."""
     value = np.exp(rng.normal(np.log(bright), 0.5))
     # From warm to cool far more than from green to purple, as woods, plasters and daylight differ.
-    warm, green = rng.normal(0, 1, 2) * (1.0, 0.35)
+    warm, green = rng.normal(0, 1, 2) * (1.0, 0.22)
     hue = np.array([warm - 0.5 * green, green, -warm - 0.5 * green])
-    hue = (hue + rng.normal(0, 0.3, 3)) * rng.choice([0.06, 0.15, 0.35], p=[0.55, 0.33, 0.12])
+    hue = (hue + rng.normal(0, 0.12, 3)) * rng.choice([0.06, 0.15, 0.35], p=[0.55, 0.33, 0.12])
     return np.clip(value * np.exp(hue - hue.mean()), 0.01, 1.2)
 
 

@@ -50,8 +50,8 @@ def paint_brow(rng: np.random.Generator, brows: Brows, color: Float[np.ndarray, 
     ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
     cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
     # A texel is half as high again as it is wide; the border is a few hairs wide.
-    blur = 1.0 + 0.09 * brows.thickness
-    soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 1.5 * blur, sigmaY=blur)
+    blur = 0.6 + 0.24 * brows.thickness
+    soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.0 * blur, sigmaY=blur)
     patchy = 1 + 0.25 * fractal(rng, 0.8, 20)[window]
     under = np.maximum(1.1 * brows.body * (0.35 + 0.65 * brows.density) * patchy, brows.made_up) * soft
     hairs = hairs * (0.6 + 0.75 * brows.density)

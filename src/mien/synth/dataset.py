@@ -256,8 +256,18 @@ def _fill(
         rows["pose"][t] = np.concatenate([shot.truth.quaternion, shot.truth.translation])
         rows["gaze"][t] = shot.truth.gaze
         rows["times"][t] = action.times[t]
-        rows["occluded"][t] = shot.truth.hidden
+        rows["occluded"][t] = _out_of_sight(shot.truth.hidden, points)
         rows["five_from_onet"][t] = five is not None
+
+
+_REGIONS = (slice(36, 48), slice(17, 27), slice(48, 68))
+"""mien198's points of eyes, brows and mouth, as `annotate` counts them."""
+
+
+def _out_of_sight(hidden: Float[np.ndarray, "3"], points: Float[np.ndarray, "L 2"]) -> Float[np.ndarray, "3"]:
+    """`hidden`, counting what lies outside the crop without its margin as hidden too."""
+    inside: np.ndarray = np.all((points >= MARGIN - 0.5) & (points < MARGIN + CROP - 0.5), axis=1)
+    return 1 - (1 - hidden) * np.array([inside[region].mean() for region in _REGIONS])
 
 
 def sample_action(rng: np.random.Generator, frames: int, fps: tuple[float, float]) -> "Action":

@@ -124,7 +124,7 @@ def _strand(rng: np.random.Generator, style: HairStyle, radius: np.ndarray) -> S
     half = rng.uniform(0.7, 2.2) * (1 - 0.8 * s[:, None])
     points = np.stack([middle - across * half, middle, middle + across * half])
     return grid(
-        points, style.color * rng.uniform(0.8, 1.1), Id.HAIR, cover=np.broadcast_to(0.75 - 0.45 * s, (3, 9)),
+        points, style.color * rng.uniform(0.8, 1.1), Id.HAIR, cover=np.broadcast_to(1.0 - 0.6 * s, (3, 9)),
         streak=0.9, gloss=0.2, uv_scale=(0.12, 0.2), outward=HEAD_CENTRE,
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
         cover=cover,
         streak=0.55 if frizzy else 0.9,
         gloss=float(rng.uniform(0.1, 0.5)),
-        uv_scale=(float(rng.integers(3, 6)), 2.0 if frizzy else 0.35),
+        uv_scale=(float(rng.integers(1, 3)), 2.0 if frizzy else 0.2),
         outward=HEAD_CENTRE,
     )
 

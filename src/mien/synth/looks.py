@@ -101,10 +101,14 @@ class Look:
     melanin: float
     skin: Color
     mottling: float
+    patches: float
+    """Spread of blood from patch to patch of a few millimetres."""
     redness: float
     """Blood in cheeks, nose and ears beyond the rest of the skin."""
     shadows: float
     """Darkness under the eyes."""
+    sockets: float
+    """Darkness of the lids and round the eyes, where skin is thin."""
     freckles: float
     moles: int
     pores: float
@@ -145,7 +149,8 @@ class Look:
 def sample_look(rng: np.random.Generator) -> Look:
     """A look drawn from broad, independent ranges: variety serves learning more than census shares."""
     melanin = float(rng.uniform(0, 1) ** 1.15)
-    blood, yellow = float(rng.normal(0.28, 0.14)), float(rng.normal(-0.08, 0.12))
+    # Melanin lies above the blood and hides much of it.
+    blood, yellow = float(rng.normal(0.38, 0.14) * (1 - 0.6 * melanin)), float(rng.normal(-0.12, 0.12))
     skin = skin_color(melanin, blood, yellow)
     hair_color = _hair_color(rng, melanin)
     natural = hair_color
@@ -159,8 +164,10 @@ def sample_look(rng: np.random.Generator) -> Look:
         melanin=melanin,
         skin=skin,
         mottling=float(rng.uniform(0.01, 0.05)),
+        patches=float(rng.uniform(0.06, 0.2)),
         redness=float(rng.gamma(2.2, 0.11)),
         shadows=float(rng.uniform(0, 0.35)),
+        sockets=float(rng.uniform(0.05, 0.4)),
         freckles=float(rng.uniform(0.2, 1)) if rng.random() < 0.18 else 0.0,
         moles=int(rng.poisson(1.0)),
         pores=float(rng.uniform(0.0, 0.06)),
@@ -227,11 +234,11 @@ def _brows(rng: np.random.Generator, hair: Color, skin: Color, feminine: bool, m
     contrast = rng.uniform(0.5, 0.7) if rng.random() < 0.08 else rng.uniform(0.2, 0.5)
     color = color * min(1.0, contrast * skin.mean() / color.mean())
     # With the hairs that stand out of it the band is 5 to 8 mm high on women, 6 to 12 mm on men; some are plucked thin.
-    thickness = rng.uniform(7.5, 14) if feminine else rng.uniform(9, 20)
+    thickness = rng.uniform(7.5, 14) if feminine else rng.uniform(8, 17)
     return Brows(
         color=color,
         density=float(rng.beta(2.8, 1.0)),
-        body=float(rng.uniform(0.45, 1.0)),
+        body=float(rng.uniform(0.35, 0.9)),
         thickness=float(rng.uniform(4.5, 8) if feminine and rng.random() < 0.25 else thickness),
         taper=float(rng.uniform(0.3, 0.85)),
         arch=float(rng.normal(2.5 if feminine else 0.5, 2.5)),
@@ -270,14 +277,15 @@ def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, Any]:
     names = list(_IRIS)
     light = np.clip(1 - 1.7 * melanin, 0.02, 1)
     shares = np.array([0.6 + melanin, 0.9, 0.45 * light, 0.35 * light, 0.7 * light, 0.35 * light])
-    iris = _IRIS[names[rng.choice(len(names), p=shares / shares.sum())]] * rng.uniform(0.7, 1.35)
+    iris = _IRIS[names[rng.choice(len(names), p=shares / shares.sum())]] * rng.uniform(0.5, 1.1)
+    iris = iris + rng.uniform(0.1, 0.5) * (iris.mean() - iris)  # most irises are greyer than their names
     red = rng.uniform(0, 0.12)
     return {
         "iris": np.clip(iris, 0.008, 0.22),
         "iris_ring": np.clip(iris * rng.uniform(0.25, 0.6), 0.005, 0.4),
         "iris_radius": float(rng.normal(5.85, 0.22)),
         "pupil": float(rng.uniform(1.1, 2.9)),
-        "sclera": np.array([0.52, 0.51 - 0.8 * red, 0.49 - 0.9 * red]) * rng.uniform(0.7, 1.1),
+        "sclera": np.array([0.52, 0.51 - 0.8 * red, 0.49 - 0.9 * red]) * rng.uniform(0.6, 1.0),
         "teeth": linear(226, 218, 200)
         * rng.uniform(0.65, 1.05)
         * np.array([1, rng.uniform(0.94, 1), rng.uniform(0.82, 1)]),

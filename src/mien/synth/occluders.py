@@ -15,7 +15,9 @@ __all__ = ["Held", "clothes", "glasses", "headgear", "sample_held"]
 
 def clothes(rng: np.random.Generator, performer: Performer) -> Solid:
     """A torso with shoulders under the neck, in torso coordinates (the rig's frame at rest)."""
-    color = np.clip(np.exp(rng.normal(np.log(0.12), 0.9)) * np.exp(rng.normal(0, 0.35, 3)), 0.01, 0.8)
+    # Most clothes are near black, white, grey or navy; a few are bright.
+    strength = rng.choice([0.08, 0.4], p=[0.65, 0.35])
+    color = np.clip(np.exp(rng.normal(np.log(0.12), 1.1)) * np.exp(rng.normal(0, strength, 3)), 0.01, 0.8)
     rows = np.linspace(0, 1, 18)[None]
     angle = np.linspace(0, 2 * np.pi, 49)[:, None]
     broad, drop = rng.uniform(175, 225), rng.uniform(45, 85)
@@ -55,7 +57,7 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
     width, height = rng.uniform(21, 28), rng.uniform(15, 24)
     power = rng.uniform(2.0, 4.5)  # of the rim's superellipse: 2 round, 4 rectangular
     bridge_z = float(lm[27, 2]) + rng.uniform(1.5, 5)
-    dark = rng.random() < 0.1
+    dark = rng.random() < 0.3
     color = (
         np.array([0.015, 0.014, 0.014]) if rng.random() < 0.55 else np.clip(np.exp(rng.normal(-2.0, 0.9, 3)), 0.01, 0.7)
     )

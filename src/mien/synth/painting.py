@@ -143,9 +143,11 @@ def _regions() -> dict[str, Float[np.ndarray, "N N"]]:
     p = chart.points
     cheeks = _cheeks(chart)
     under = _blob(p[[40, 41]].mean(0) - (0, 13), (24, 10)) + _blob(p[[46, 47]].mean(0) - (0, 13), (24, 10))
+    sockets = sum(_blob(p[eye].mean(0) + np.array([0, 6]), (34, 17)) for eye in (slice(36, 42), slice(42, 48)))
     return {
         "flush": (cheeks + 0.9 * _blob(p[30], (34, 30)) + 0.7 * chart.ears).astype(np.float32),
         "under": under.astype(np.float32),
+        "sockets": np.asarray(sockets, np.float32),
         "freckled": np.clip(cheeks + _blob(p[29], 60), 0, 1).astype(np.float32),
         "oily": _oily(chart).astype(np.float32),
     }
@@ -157,8 +159,12 @@ def _tone(rng: np.random.Generator, look: Look, chart: FaceChart) -> tuple[np.nd
     blood = np.float32(look.redness) * regions["flush"]
     blood += np.float32(0.10 * (0.4 + look.redness)) * fractal(rng, 2.6, 2)
     blood += np.float32(0.25) * chart.eyes
+    # Capillaries and pigment are patchy down to millimetres, each for itself: the hue of skin varies, not only its
+    # lightness.
+    blood += np.float32(look.patches) * fractal(rng, 0.9, 24)
     melanin = np.float32(look.mottling) * fractal(rng, 1.8, 3) + np.float32(look.pores) * fractal(rng, 0.4, 60)
-    melanin -= np.float32(look.shadows) * regions["under"]
+    melanin -= np.float32(look.shadows) * regions["under"] + np.float32(look.sockets) * regions["sockets"]
+    blood += np.float32(0.8 * look.sockets) * regions["sockets"]
     return blood, melanin
 
 
@@ -272,7 +278,7 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
         dark = 1 - (1 - dark) * (1 - np.clip((0.12 + 0.2 * look.lashes + 0.35 * look.liner) * below, 0, 0.8))
         if look.crease > 0:
             fold = upper + np.array([[0, 0.45], [0, 1], [0, 1], [0, 0.5]]) * look.crease_height
-            dark = 1 - (1 - dark) * (1 - look.crease * _soft_line(part, fold, 3.0, 1.5))
+            dark = 1 - (1 - dark) * (1 - look.crease * _soft_line(part, fold, 3.0, 2.4))
         part *= ((1 - dark) * (1 - 0.25 * inner))[..., None]
         if look.eye_shadow > 0:
             x, y = np.arange(part.shape[1]), np.arange(part.shape[0])[:, None]

@@ -1,7 +1,7 @@
 """One take: a performer with a look, before a camera, in a light, doing something. All drawn from one generator."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,8 @@ __all__ = ["Action", "Cast", "Scene", "Shot", "cast", "film", "set_scene"]
 _SAMPLES = 300
 """Aim for the rendered side [px]: supersampling is this over the window's side, at least 1.15, at most 1.8. Large
 faces are reduced again by the aligned crop, small ones are not."""
+_FRINGE = 0.022
+"""How far single hairs soften the edge of hair, in eye distances (1.4 mm)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,16 +72,18 @@ class Scene:
     background: UInt8[np.ndarray, "S S 3"]
     sensor: Sensor
     held: Held | None
+    top: int = 0
+    """Rows of the window that lie above the picture's upper edge: some people sit too high in it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shot:
     """One frame as filmed, and its truth."""
 
-    image: UInt8[np.ndarray, "S S 3"]
+    image: UInt8[np.ndarray, "R S 3"]
     truth: Truth
     ids: UInt8[np.ndarray, "H W"]
-    """`solids.Id` at the rendering's own resolution."""
+    """`solids.Id` at the rendering's own resolution, of the whole window."""
     scale: float
     """Samples of `ids` per image pixel."""
     exposure: Float[np.ndarray, "3"]
@@ -127,9 +131,26 @@ def set_scene(rng: np.random.Generator, who: Cast, *, occluders: bool = True) ->
     view = sample_view(rng, performer.eye_distance, float(performer.eyes[:, 1].mean()))
     background, surround = sample_background(rng, view.size)
     held = sample_held(rng, performer, who.costume.look) if occluders and rng.random() < 0.12 else None
+    lights = sample_lights(rng, surround)
+    # The eyes lie a third of their distance above the window's middle, the brows two thirds.
+    pixels = view.camera.focal * performer.eye_distance / -float(view.translation[2])
+    top = int(max(view.size / 2 - pixels * rng.uniform(0.5, 1.5), 0)) if occluders and rng.random() < 0.05 else 0
     return Scene(
-        view=view, lights=sample_lights(rng, surround), background=background, sensor=sample_sensor(rng), held=held
+        view=view,
+        lights=lights,
+        background=_lit(rng, background, lights),
+        sensor=sample_sensor(rng),
+        held=held,
+        top=top,
     )
+
+
+def _lit(rng: np.random.Generator, background: UInt8[np.ndarray, "S S 3"], lights: Lights) -> np.ndarray:
+    """The background in the performer's light: mostly the same lamps light both, and the camera balances for them."""
+    share = rng.uniform(0.55, 1.0)
+    gains = np.sqrt(_tint(lights) ** share)  # pixels are encoded as square roots
+    curves = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(background, curves[None]))
 
 
 def film(
@@ -148,7 +169,8 @@ def film(
     reference: np.ndarray | None = None
     for t, pose in enumerate(_poses(who, scene, action, performance)):
         picture = gl.draw(pose, scene.view.camera, scene.lights, scale)
-        light = _composite(picture.color, scene.background)
+        eye_pixels = scene.view.camera.focal * who.performer.eye_distance / -float(pose.translation[2])
+        light = _composite(picture.color, scene.background, eye_pixels)
         wanted = np.asarray(auto_exposure(scene.sensor, light) * _seen_balance(scene.lights))
         if exposure is None:
             exposure = wanted
@@ -156,21 +178,45 @@ def film(
             passed = float(action.times[t] - action.times[t - 1])
             exposure = np.asarray(exposure * (wanted / exposure) ** -np.expm1(-passed / scene.sensor.adapt))
         opacity = float(who.costume.lens_tint[3])
+        picture.depth[: round(scene.top * picture.scale)] = -np.inf  # nothing is seen beyond the picture's edge
         truth = annotate(who.performer, pose, performance, t, scene.view.camera, picture, action.weights[t], opacity)
         middle = truth.landmarks[27:48].mean(axis=0)
         shift = middle - before if before is not None else rng.normal(0, 1.2, 2)
         before = middle
+        light = np.ascontiguousarray(light[scene.top :])
+        truth = replace(truth, landmarks=truth.landmarks - (0, scene.top))
         image, reference = develop(rng, scene.sensor, light, exposure, shift, reference)
         yield Shot(image=image, truth=truth, ids=picture.color[..., 3], scale=picture.scale, exposure=exposure)
 
 
-def _composite(color: np.ndarray, background: np.ndarray) -> np.ndarray:
+_HAIR = np.zeros(256, np.uint8)
+_HAIR[[Id.HAIR, Id.BEARD]] = 255
+
+
+def _soften_hair(image: UInt8[np.ndarray, "S S 4"], ids: UInt8[np.ndarray, "H W"], eye_pixels: float) -> None:
+    """Blur where hair ends, in place: single hairs are thinner than a sample, so a hair's edge has no step.
+
+    Colours are premultiplied (nothing drawn is black with alpha 0), so that the blur mixes what lies on both sides.
+    """
+    hair = cv2.LUT(ids, _HAIR)
+    if not hair.any():
+        return
+    share = cv2.resize(hair, image.shape[1::-1], interpolation=cv2.INTER_AREA)
+    sigma = _FRINGE * eye_pixels
+    share = cv2.GaussianBlur(share, (0, 0), 1.5 * sigma).astype(np.float32) / 255
+    edge = np.minimum(5 * share * (1 - share), 1)[..., None]
+    soft = cv2.GaussianBlur(image, (0, 0), sigma)
+    image[:] = cv2.add(image, ((soft.astype(np.float32) - image) * edge), dtype=cv2.CV_8U)
+
+
+def _composite(color: np.ndarray, background: np.ndarray, eye_pixels: float) -> np.ndarray:
     """Average the samples of each pixel and put the background behind what was not drawn."""
     size = (background.shape[1], background.shape[0])
     samples = color.copy()
     np.minimum(samples[..., 3], 1, out=samples[..., 3])
     samples[..., 3] *= 255
     small = cv2.resize(samples, size, interpolation=cv2.INTER_AREA)
+    _soften_hair(small, color[..., 3], eye_pixels)
     hole = cv2.cvtColor(255 - small[..., 3], cv2.COLOR_GRAY2RGB)
     return cv2.add(cv2.cvtColor(small, cv2.COLOR_RGBA2RGB), cv2.multiply(background, hole, scale=1 / 255))
 
@@ -224,7 +270,7 @@ def _shade_mouth(performer: Performer, vertices: np.ndarray, shade: np.ndarray, 
     inside = _inside_mouth(performer)
     lips_z = float(vertices[performer.body.lips.upper, 2].max())
     depth = np.maximum(lips_z - 3 - vertices[inside, 2], 0)
-    openness = float(np.clip(0.25 + gap / 22, 0, 1))
+    openness = float(np.clip(0.15 + gap / 8, 0, 1))
     shade[inside] = np.clip(openness * np.exp(-depth / (9 + 0.7 * min(gap, 35))), 0.015, 1)
 
 
@@ -302,7 +348,13 @@ def _beard_cover(performer: Performer, look: Look, mask: Float[np.ndarray, "N N"
 
 
 def _seen_balance(lights: Lights) -> Float[np.ndarray, "3"]:
-    """Gains of an automatic white balance that takes out four fifths of the light's tint."""
-    total = lights.ambient.mean(axis=0) + 0.5 * lights.colors.sum(axis=0)
-    gains = (total / total.mean()) ** -0.82
+    """Gains of an automatic white balance that takes out most of the light's tint."""
+    gains = _tint(lights) ** -0.86
     return gains / gains.mean()
+
+
+def _tint(lights: Lights) -> Float[np.ndarray, "3"]:
+    """Colour of the light on what faces the camera, of mean 1."""
+    facing = np.clip(lights.directions[:, 2:], 0.1, 1.0)
+    total = lights.ambient[4:].mean(axis=0) + (facing * lights.colors).sum(axis=0)
+    return total / total.mean()

@@ -9,6 +9,9 @@ from jaxtyping import Float, UInt8
 
 __all__ = ["Sensor", "auto_exposure", "develop", "sample_sensor"]
 
+_KNEE = 0.42
+"""Linear value from which the tone curve bends."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sensor:
@@ -33,6 +36,8 @@ class Sensor:
     sharpen: float
     quality: int
     """JPEG quality; 0 for none."""
+    subsampled: bool = True
+    """Whether the codec halves the resolution of colour."""
     predicted: bool
     """Whether frames after the first are coded as differences, as video codecs do: what hardly changes freezes."""
     adapt: float
@@ -45,24 +50,33 @@ class Sensor:
 def sample_sensor(rng: np.random.Generator) -> Sensor:
     """From a clean studio camera to a poor webcam."""
     poor = rng.random() ** 1.3
+    # Most cameras see the face larger than the crop shows it: what they add is averaged when it is made smaller.
+    near = float(rng.uniform(0.25, 0.7)) if rng.random() < 0.55 else 1.0
     return Sensor(
-        target=float(0.205 * np.exp(rng.normal(0.03, 0.24))),
-        balance=np.exp(rng.normal([0.08, -0.01, 0.04], [0.06, 0.02, 0.08])),
-        contrast=float(np.clip(rng.normal(0.92, 0.10), 0.65, 1.3)),
+        target=float(0.225 * np.exp(rng.normal(0.0, 0.22))),
+        balance=_off_balance(rng),
+        contrast=float(np.clip(rng.normal(1.04, 0.10), 0.7, 1.35)),
         lift=float(rng.uniform(0, 0.04) if rng.random() < 0.15 else 0.0),
-        saturation=float(np.clip(rng.normal(1.10, 0.15), 0.4, 1.4)),
+        saturation=float(np.clip(rng.normal(1.07, 0.14), 0.4, 1.6)),
         blur=float(rng.gamma(1.5, 0.2)),
-        noise=float(rng.uniform(0.2, 2.0) + 5 * poor * rng.random() ** 3),
+        noise=near * float(rng.uniform(0.2, 2.0) + 5 * poor * rng.random() ** 3),
         chroma_noise=float(rng.uniform(0, 1.0)),
         grain=float(rng.uniform(0, 0.9) if rng.random() < 0.6 else 0.0),
         shrink=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.12 + 0.3 * poor else 1.0,
         sharpen=float(rng.uniform(0.2, 1.1)) if rng.random() < 0.38 else 0.0,
-        quality=int(np.clip(95 - 70 * poor * rng.random(), 22, 96)) if rng.random() < 0.8 else 0,
+        quality=int(np.clip(95 - 70 * near**2 * poor * rng.random(), 22, 96)) if rng.random() < 0.8 else 0,
+        subsampled=near == 1.0,
         predicted=bool(rng.random() < 0.6),
         adapt=float(np.exp(rng.uniform(np.log(0.3), np.log(4.0)))),
         shutter=float(rng.uniform(0, 0.7)),
         grey=bool(rng.random() < 0.03),
     )
+
+
+def _off_balance(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
+    """What automatic white balance leaves: from warm to cool, as lamps differ, half as much from green to magenta."""
+    warm, green = rng.normal(0.01, 0.08), rng.normal(-0.01, 0.04)
+    return np.exp(np.array([warm - 0.5 * green, green, -warm - 0.5 * green]))
 
 
 def develop(
@@ -100,14 +114,16 @@ def _coded(sensor: Sensor, image: np.ndarray, reference: np.ndarray | None) -> n
     if not sensor.quality:
         return image
     if not sensor.predicted or reference is None:
-        return _jpeg(image, sensor.quality)
+        return _jpeg(sensor, image)
     # Differences reach from -255 to 255: half of them, round mid grey.
-    difference = _jpeg(cv2.addWeighted(image, 0.5, reference, -0.5, 128), sensor.quality)
+    difference = _jpeg(sensor, cv2.addWeighted(image, 0.5, reference, -0.5, 128))
     return np.asarray(cv2.addWeighted(difference, 2.0, reference, 1.0, -256))
 
 
-def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+def _jpeg(sensor: Sensor, image: np.ndarray) -> np.ndarray:
+    sampling = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420 if sensor.subsampled else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+    options = [cv2.IMWRITE_JPEG_QUALITY, sensor.quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    _, data = cv2.imencode(".jpg", image, options)
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
@@ -116,7 +132,7 @@ def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:
     small = cv2.resize(light, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     linear = 2 * small**2
     # Metering weighs the middle, where the face is.
-    weight = np.exp(-((np.linspace(-1.2, 1.2, 24) ** 2)[:, None] + (np.linspace(-1.2, 1.2, 24) ** 2)[None]))
+    weight = np.exp(-((np.linspace(-1.6, 1.6, 24) ** 2)[:, None] + (np.linspace(-1.6, 1.6, 24) ** 2)[None]))
     mean = float(((linear @ np.array([0.2126, 0.7152, 0.0722])) * weight).sum() / weight.sum())
     return float(np.clip(sensor.target / max(mean, 1e-3), 0.25, 6.0))
 
@@ -124,8 +140,9 @@ def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:
 def _curve(sensor: Sensor, exposure: np.ndarray) -> np.ndarray:
     """Look-up table [1, 256, 3] from encoded light to 8-bit sRGB-like values."""
     linear = 2 * (np.arange(256) / 255.0)[:, None] ** 2 * (exposure * sensor.balance)[None]
-    shoulder = linear * (1 + linear / 4.0) / (1 + linear)  # highlights roll off (Reinhard et al. 2002, eq. 4)
-    shoulder = 0.35 * shoulder * 1.35 + 0.65 * np.minimum(linear, 1.15)
+    # Straight up to a knee, from where highlights approach white, as cameras' tone curves do.
+    over = np.maximum(linear - _KNEE, 0) / (1 - _KNEE)
+    shoulder = np.minimum(linear, _KNEE) + (1 - _KNEE) * over / (1 + over)
     display = np.where(shoulder <= 0.0031308, 12.92 * shoulder, 1.055 * np.maximum(shoulder, 1e-6) ** (1 / 2.4) - 0.055)
     display = 0.45 + (display - 0.45) * sensor.contrast
     display = sensor.lift + display * (1 - sensor.lift)

@@ -24,8 +24,10 @@ void light(vec3 p, vec3 n, float ao, vec3 bleed, float power, out vec3 diffuse, 
     vec3 c = turn * n, v = turn * normalize(eye - p), m = c * c;
     diffuse = m.x * ambient[c.x < 0.0 ? 1 : 0] + m.y * ambient[c.y < 0.0 ? 3 : 2] + m.z * ambient[c.z < 0.0 ? 5 : 4];
     float facing = max(dot(c, v), 0.0), fresnel = 0.03 + 0.5 * pow(1.0 - facing, 5.0);
-    diffuse *= mix(vec3(ao), vec3(1.0), bleed * ao * 0.5);
-    gloss = fresnel * 0.6 * diffuse * ao;
+    // Hollows glow in the surface's own colour: what they lose of the sky they get from each other (Jimenez et al.
+    // 2016, "Practical realtime strategies for accurate indirect occlusion", by a power per channel).
+    diffuse *= pow(vec3(ao), vec3(1.1) - 1.6 * bleed);
+    gloss = min(fresnel, 0.1) * diffuse * ao;
     float open = mix(ao, 1.0, 0.3);
     for (int k = 0; k < 3; ++k) {
         float d = dot(c, lamp_dir[k]);
@@ -59,7 +61,7 @@ void main() {
     float dark = 1.0;
     if (with_lines > 0.0) dark -= clamp(dot((texture(lines, v_uv) - 0.25) / 0.75, line_depth), -0.2, 0.6);
     bool lips = t.a > 0.6;
-    float g = lips ? (t.a - 0.6) * 3.5 + 0.3 : t.a * 2.0;
+    float g = lips ? (t.a - 0.6) * 2.2 + 0.2 : t.a * 2.0;
     frag = store(t.rgb * t.rgb * v_diffuse * dark + v_gloss * g * 1.25, lips ? 20.0 : 10.0);
 }""",
 )
@@ -107,6 +109,7 @@ void main() {
         v_gloss += lamp_color[k] * smoothstep(-0.2, 0.5, dot(c, lamp_dir[k]))
             * (0.05 * pow(max(1.0 - a * a, 0.0), 40.0) + color * 0.9 * pow(max(1.0 - b * b, 0.0), 9.0));
     }
+    v_gloss += (0.04 + 0.5 * color) * ambient[2] * pow(max(1.0 - t.y * t.y, 0.0), 3.0);
     v_color = color * d; v_gloss *= 0.3 + 1.4 * params.z; v_uv = uv; v_params = vec2(params.x, params.w);
 }""",
     "#version 330\nin vec3 v_color; in vec3 v_gloss; in vec2 v_uv; in vec2 v_params; out vec4 frag;\n"
@@ -117,7 +120,7 @@ void main() {
     float s = texture(noise, v_uv).r;
     if (s > v_params.x * 1.25 + 0.02) discard;
     float lock = texture(noise, v_uv * vec2(0.29, 0.23) + 0.13).r;
-    frag = store(v_color * (0.4 + 1.2 * s) * (0.6 + 0.8 * lock) + v_gloss * s * (0.5 + 1.8 * s), v_params.y);
+    frag = store(v_color * (0.55 + 0.9 * s) * (0.75 + 0.5 * lock) + v_gloss * s * (0.8 + 1.2 * s), v_params.y);
 }""",
 )
 
@@ -179,8 +182,8 @@ void main() {
     vec3 v = turn * normalize(eye - v_pos);
     for (int k = 0; k < 3; ++k) {
         float h = max(dot(n, normalize(lamp_dir[k] + v)), 0.0);
-        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(3.2, 0.5, lamp_soft[k])
-            * pow(h, mix(900.0, 200.0, lamp_soft[k]));
+        c += lamp_color[k] * (0.25 + 0.75 * shade) * mix(3.2, 0.9, lamp_soft[k])
+            * pow(h, mix(700.0, 120.0, lamp_soft[k]));
     }
     c += 0.05 * v_diffuse * smoothstep(0.03, 0.0, abs(low - 0.02));             // tear line
     frag = store(c, r < radii.x ? 40.0 : 30.0);
@@ -217,7 +220,7 @@ void main() {
     + """
 void main() {
     float s = 0.5 * texture(noise, v_uv * vec2(9.0, 3.0)).r + 0.5 * texture(noise, v_uv * vec2(17.0, 7.0)).r;
-    if (s > v_cover * 1.1 - 0.05) discard;
+    if ((s - 0.5) * 2.2 + 0.5 > v_cover * 1.15 - 0.05) discard;
     frag = store(v_color * (0.4 + 1.7 * s), 80.0);
 }""",
 )
