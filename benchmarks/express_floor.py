@@ -9,21 +9,28 @@ neither tells. So other people's habits are drawn again and again for the same l
     label + face   the median over draws on the right face: the best that label and neutral allow
     pca span       the truth projected onto as many principal components as the pca decoder has
 
-No network is involved. Errors are mean vertex distances [mm] over eight frames of a take and the middle of its apex.
+    identity, pca  the decoders that ship, on the same frames
+
+Errors are mean vertex distances [mm] over every fourth frame of the takes that `mien bench express` measures on.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from mien.runtime import Bundle
 from mien.synth import expressions as ex
 from mien.synth.performer import identity_coefficients
 from mien.systems.express.config import PRESETS
+from mien.systems.express.corpus import displacement_basis, load_corpus
+from mien.systems.express.evaluate import RIVALS, bundle_predictor, held_out
+from mien.systems.express.spec import FPS
 
 SEED = 1
-FRAMES = np.arange(6, 54, 6)
+FRAMES = np.arange(0, ex.FRAMES, 4)
 
 
 def drawn(number: int, expression: str, timing: np.ndarray) -> np.ndarray:
@@ -46,41 +53,37 @@ def floors(takes: int, draws: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     train = rng.choice(ex.TRAIN_SUBJECTS, 40, replace=False).tolist()
     others = {n: ex.ExpressiveFace(identity_coefficients(SEED, n)) for n in train}
-    basis = _basis()
+    with TemporaryDirectory() as folder:
+        ex.write_expressions(Path(folder), per_expression=1, seed=SEED)
+        corpus = load_corpus(replace(PRESETS["cpu"], data=folder))
+    components = PRESETS["cpu"].components
+    basis = np.linalg.qr(displacement_basis(corpus, components, seed=PRESETS["cpu"].seed).T)[0].T
+    decoders = {"identity": Bundle.load("express"), "pca": Bundle.load(RIVALS / "pca")}
+    predictors = {name: bundle_predictor(bundle, corpus) for name, bundle in decoders.items()}
+    rows = held_out(corpus)
+    # As many of each expression, and of each person as the number allows.
+    rows = rows[np.argsort((np.arange(len(rows)) * 7) % len(rows))][:takes]
     sums: dict[str, list[float]] = {}
-    for k in range(takes):
-        number, e = ex.TRAIN_SUBJECTS + k % (ex.SUBJECTS - ex.TRAIN_SUBJECTS), k % len(ex.EMOTIONS)
-        subject, face = ex.sample_takes(SEED, number, 1), ex.ExpressiveFace(identity_coefficients(SEED, number))
-        timing, apex = subject.timing[e], float(subject.apex_mm[e])
-        middle = round(float(timing[1:3].mean()) * ex.FPS)
-        at = np.append(FRAMES, middle)
-        truth = face.displacements(subject.weights[e][at])
+    for i in rows.tolist():
+        number, timing, name = int(corpus.subject[i]), corpus.timing[i], ex.EMOTIONS[corpus.expression[i]]
+        face, middle = ex.ExpressiveFace(identity_coefficients(SEED, number)), corpus.apex(i, FPS)
+        truth = corpus.displacements(i, FRAMES)
+        apex = float(np.linalg.norm(corpus.displacements(i, np.array([middle]))[0], axis=1).mean())
         right, wrong, carried = [], [], []
         for _ in range(draws):
-            weights = drawn(int(rng.integers(10_000, 1 << 30)), ex.EMOTIONS[e], timing)
+            weights = drawn(int(rng.integers(10_000, 1 << 30)), name, timing)
             other = others[train[rng.integers(len(train))]]
-            right.append(face.displacements(scaled(face, weights, middle, apex)[at]))
-            wrong.append(other.displacements(scaled(other, weights, middle, apex)[at]))
+            right.append(face.displacements(scaled(face, weights, middle, apex)[FRAMES]))
+            wrong.append(other.displacements(scaled(other, weights, middle, apex)[FRAMES]))
             carried.append(np.einsum("vij,tvj->tvi", face.maps @ np.linalg.inv(other.maps), wrong[-1]))
         flat = truth.reshape(len(truth), -1)
         guesses = {"still": np.zeros_like(truth), "label": np.median(wrong, axis=0)}
         guesses |= {"carried": np.median(carried, axis=0), "label + face": np.median(right, axis=0)}
         guesses["pca span"] = (flat @ basis.T @ basis).reshape(truth.shape)
-        for name, guess in guesses.items():
-            sums.setdefault(name, []).append(float(np.linalg.norm(guess - truth, axis=2).mean()))
+        guesses |= {decoder: predict(i)[FRAMES] for decoder, predict in predictors.items()}
+        for guess, made in guesses.items():
+            sums.setdefault(guess, []).append(float(np.linalg.norm(made - truth, axis=2).mean()))
     return {name: float(np.mean(values)) for name, values in sums.items()}
-
-
-def _basis() -> np.ndarray:
-    """Orthonormal rows that span what the pca decoder can make."""
-    from dataclasses import replace
-
-    from mien.systems.express.corpus import displacement_basis, load_corpus
-
-    with TemporaryDirectory() as folder:
-        ex.write_expressions(Path(folder), per_expression=1, seed=SEED)
-        config = replace(PRESETS["cpu"], data=folder)
-        return np.linalg.qr(displacement_basis(load_corpus(config), config.components, seed=config.seed).T)[0].T
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from mien.synth import expressions as ex
 
 @pytest.fixture(scope="module")
 def takes(assets: Path) -> ex.Takes:
-    return ex.sample_takes(1, 3, 1)
+    return ex.sample_takes(1, 3, 1, blends=4)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_a_pulse_rises_from_0_to_1_and_falls_again(cuts: list[float], ease: floa
 
 
 def test_every_take_starts_and_ends_neutral_and_shows_its_expression(takes: ex.Takes, face: ex.ExpressiveFace) -> None:
-    assert takes.expression.tolist() == [0, 1, 2, 3, 4, 5]
+    assert takes.expression[:6].tolist() == [0, 1, 2, 3, 4, 5]
     assert takes.weights.min() >= 0 and takes.weights.max() <= 1
     assert not takes.weights[:, 0].any() and not takes.weights[:, -1].any()
     assert (np.diff(takes.timing, axis=1) > 0).all() and takes.timing.max() < ex.FRAMES / ex.FPS
@@ -42,6 +42,23 @@ def test_every_take_starts_and_ends_neutral_and_shows_its_expression(takes: ex.T
     middle = round(takes.timing[0, 1:3].mean() * ex.FPS)
     assert moved[0] == moved[-1] == 0
     assert moved[middle] == pytest.approx(takes.apex_mm[0], rel=1e-4) and moved[middle] > 0.7 * moved.max()
+
+
+def test_in_a_blend_both_expressions_are_shown_at_once_and_alone_nothing_changes(takes: ex.Takes) -> None:
+    alone = ex.sample_takes(1, 3, 1)
+    np.testing.assert_array_equal(alone.weights, takes.weights[:6])
+    assert takes.second[:6].tolist() == [-1] * 6 and not takes.second_timing[:6].any()
+    units = [{a for a, range_ in enumerate(ex.subject_style(1, 3, name).level) if range_ > 0.1} for name in ex.EMOTIONS]
+    for i in range(6, 10):
+        first, second = takes.expression[i], takes.second[i]
+        assert first != second >= 0 and takes.apex_mm[i] > 0.1 < takes.second_apex_mm[i]
+        own, other = takes.timing[i], takes.second_timing[i]
+        assert own[0] <= other[0] <= own[2] and (np.diff(other) > 0).all() and other[3] <= 1.85 + 1e-9
+        middle = takes.weights[i, round(float(max(own[1], other[0])) * ex.FPS) : round(float(own[3]) * ex.FPS)]
+        assert middle[:, sorted(units[first] - units[second])].any()
+        assert takes.weights[i][:, sorted(units[second] - units[first])].any()
+    with pytest.raises(MienError, match="blends"):
+        ex.write_expressions(Path("nowhere"), blends=-1)
 
 
 def test_faces_are_not_linear_and_differ_by_more_than_their_neutral(face: ex.ExpressiveFace) -> None:
@@ -80,7 +97,7 @@ def test_the_mean_face_carries_shapes_unchanged_where_they_are_small() -> None:
 
 
 def test_subjects_are_written_once_read_back_and_depend_on_their_number_alone(tmp_path: Path, takes: ex.Takes) -> None:
-    ex.write_expressions(tmp_path, subjects=4, per_expression=1, seed=1)
+    ex.write_expressions(tmp_path, subjects=4, per_expression=1, blends=4, seed=1)
     stamp = (tmp_path / "subject-0003.npz").stat().st_mtime_ns
     ex.write_expressions(tmp_path, subjects=4, per_expression=1, seed=1)
     assert (tmp_path / "subject-0003.npz").stat().st_mtime_ns == stamp

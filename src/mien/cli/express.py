@@ -10,7 +10,7 @@ import tyro
 from mien.core import Mesh, MienError, Topology
 
 if TYPE_CHECKING:
-    from mien.core import Clip, MeshSequence
+    from mien.core import MeshSequence
     from mien.systems.express.predict import Express
 
 __all__ = ["main", "run"]
@@ -32,14 +32,15 @@ class Options:
     unit: Literal["mm", "cm", "m"] | None = None
     """Unit of the neutral's file; by default it follows from its size (a .ply is in mm)."""
     transfer: bool = False
-    """The neutral is of another topology: give it ICT-FaceKit's shapes by deformation transfer, and play the average
-    face's weights on them."""
+    """The neutral is of another topology: lay ICT-FaceKit's head under it, and carry that person's movement over."""
     landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
     """For --transfer: where points are on the neutral, {"ibug68": {"30": vertex, ...}}; else it is found by shape."""
     clip: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write the 52 ARKit weights that explain the movement (.csv, .npz), for `mien retarget` onto any rig."""
     wrinkles: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
     """Also write how far the wrinkle normal map of each region shows in every frame."""
+    wrinkle_maps: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Also write those maps: a .png for each region, in ICT-FaceKit's uvs."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained bundle in place of the one that ships with mien."""
 
@@ -51,6 +52,7 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Generate and write; raises MienError before any work when an output cannot be written."""
+    from mien.rigs.transfer import read_landmarks
     from mien.systems.express.predict import Express
     from mien.systems.express.timeline import Timeline
 
@@ -58,16 +60,20 @@ def run(options: Options) -> None:
     timeline = Timeline.parse(options.timeline)
     neutral = _neutral(options)
     express = Express(options.bundle)
-    start = express.mean if neutral is None or options.transfer else neutral
+    foreign = None
+    if options.wrinkle_maps:
+        _write_maps(options.wrinkle_maps)
+    if options.transfer and neutral is not None:
+        foreign = express.foreign(neutral, None if options.landmarks is None else read_landmarks(options.landmarks))
+    start = express.mean if neutral is None else neutral if foreign is None else foreign.neutral
     sequence = express.generate(start, timeline, fps=options.fps)
-    clip = express.clip(sequence) if options.clip or options.transfer else None
     if options.wrinkles:
         _write_wrinkles(options.wrinkles, express, sequence)
-    if options.transfer and neutral is not None and clip is not None:
-        sequence = _transferred(neutral, clip, options.landmarks)
-    if options.clip and clip is not None:
-        clip.save(options.clip)
+    if options.clip:
+        express.clip(sequence).save(options.clip)
         print(f"wrote {options.clip}")
+    if foreign is not None:
+        sequence = foreign.sequence(sequence)
     sequence.save(options.out)
     moved = np.linalg.norm(sequence.vertices - sequence.vertices[0], axis=2)
     print(
@@ -117,20 +123,18 @@ def _neutral(options: Options) -> Mesh | None:
     return Mesh(vertices=scaled, topology=Topology(triangles=triangles))
 
 
+def _write_maps(folder: Path) -> None:
+    from mien.systems.express.wrinkle_maps import write_maps
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MienError(f"cannot make the folder {folder}: {error.strerror}; choose another place") from error
+    print(f"wrote {len(write_maps(folder))} normal maps into {folder}")
+
+
 def _write_wrinkles(path: Path, express: "Express", sequence: "MeshSequence") -> None:
     from mien.systems.express.wrinkles import write_csv
 
     write_csv(path, sequence.times, express.wrinkles(sequence))
     print(f"wrote {path}")
-
-
-def _transferred(neutral: Mesh, clip: "Clip", landmarks: Path | None) -> "MeshSequence":
-    """The clip on the neutral's own mesh."""
-    from mien import rigs
-    from mien.core import MeshSequence
-    from mien.rigs.transfer import read_landmarks, transfer
-
-    points = None if landmarks is None else read_landmarks(landmarks)
-    rig = transfer(rigs.load("ict"), neutral, name="neutral", landmarks=points)
-    vertices = np.stack([rig.perform(clip, frame) for frame in range(len(clip.times))])
-    return MeshSequence(times=clip.times, vertices=vertices.astype(np.float32), topology=rig.neutral.topology)

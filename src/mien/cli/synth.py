@@ -65,6 +65,8 @@ class Expressions:
     """People; training takes the first 153."""
     per_expression: int = 2
     """Takes of each expression by each of them."""
+    blends: int = 4
+    """Takes in which two expressions overlap, by each of them."""
     seed: int = 1
     """The same seed and settings make the same files."""
 
@@ -123,10 +125,11 @@ def expressions(options: Expressions) -> None:
             options.out,
             subjects=options.subjects,
             per_expression=options.per_expression,
+            blends=options.blends,
             seed=options.seed,
             progress=advance,
         )
-    print(f"{options.out}: {options.subjects} subjects, {6 * options.per_expression} takes each")
+    print(f"{options.out}: {options.subjects} subjects, {6 * options.per_expression + options.blends} takes each")
 
 
 def preview(options: Preview) -> None:

@@ -9,7 +9,7 @@ from mien.systems.express.baselines import linear_units, nearest_subject, still
 from mien.systems.express.classifier import Classifier, scores
 from mien.systems.express.config import PRESETS, ExpressConfig
 from mien.systems.express.corpus import displacement_basis, extremeness, load_corpus
-from mien.systems.express.evaluate import error_table, measure
+from mien.systems.express.evaluate import error_table, held_out, held_out_blends, measure
 from mien.systems.express.identity import IdentityCode
 
 
@@ -23,7 +23,7 @@ def test_the_nearest_subject_of_a_training_subject_is_itself(smoke: ExpressConfi
 def test_still_errs_by_the_displacement_and_the_truth_by_nothing(smoke: ExpressConfig) -> None:
     corpus = load_corpus(smoke)
     rows = np.flatnonzero(~corpus.train)
-    truth = lambda i: corpus.displacements(i, np.arange(corpus.length[i]))  # noqa: E731
+    truth = lambda i: corpus.displacements(i, np.arange(int(corpus.length[i])))  # noqa: E731
     table = error_table(
         corpus, {n: measure(corpus, p, rows) for n, p in (("still", still(corpus)), ("truth", truth))}, rows
     )
@@ -35,7 +35,7 @@ def test_still_errs_by_the_displacement_and_the_truth_by_nothing(smoke: ExpressC
 
 
 def test_linear_units_find_their_gain_on_faces_that_are_linear(smoke: ExpressConfig, tmp_path: Path) -> None:
-    write_expressions(tmp_path, subjects=4, per_expression=1)
+    write_expressions(tmp_path, subjects=4, per_expression=1, blends=0)
     corpus = load_corpus(replace(PRESETS["smoke"], data=str(tmp_path), train_subjects=3))
     rng = np.random.default_rng(0)
     shapes = rng.normal(size=(52, 30, 3)).astype(np.float32)
@@ -50,6 +50,19 @@ def test_linear_units_find_their_gain_on_faces_that_are_linear(smoke: ExpressCon
     fitted = linear_units(made, shapes)
     for i in (0, 8, 20):  # the last is held out
         np.testing.assert_allclose(fitted(i), linear(i, np.arange(60)), rtol=2e-2, atol=1e-3)
+
+
+def test_a_blend_has_both_signals_and_is_measured_apart(assets: Path, tmp_path: Path) -> None:
+    write_expressions(tmp_path, subjects=4, per_expression=1, blends=2)
+    corpus = load_corpus(replace(PRESETS["smoke"], data=str(tmp_path), train_subjects=3))
+    assert len(corpus.second) == 32 and held_out_blends(corpus).tolist() == [30, 31]
+    assert held_out(corpus).tolist() == list(range(24, 30))
+    shown = corpus.signal.max(axis=1)
+    for i in np.flatnonzero(corpus.second >= 0).tolist():
+        assert set(np.flatnonzero(shown[i]).tolist()) == {corpus.expression[i], corpus.second[i]}
+        assert shown[i, corpus.expression[i]] == pytest.approx(corpus.extremeness[i], rel=0.2)
+    alone = np.flatnonzero(corpus.second < 0)
+    assert ((shown[alone] > 0).sum(axis=1) == 1).all()
 
 
 def test_extremeness_is_relative_to_the_training_mean_plus_two_deviations() -> None:

@@ -91,10 +91,17 @@ def test_a_foreign_mesh_is_refused_with_the_way_out_and_taken_by_transfer(bundle
     words = [str(tmp_path / "skin.obj"), "--unit", "mm", "--out", str(tmp_path / "x.npz"), "--timeline", TEXT]
     with pytest.raises(MienError, match="--transfer"):
         main([*words, "--bundle", str(bundle.path)])
-    main([*words, "--bundle", str(bundle.path), "--transfer"])
+    more = ["--clip", str(tmp_path / "x.csv"), "--wrinkle-maps", str(tmp_path / "maps")]
+    main([*words, "--bundle", str(bundle.path), "--transfer", *more])
     sequence = MeshSequence.load(tmp_path / "x.npz")
     np.testing.assert_allclose(sequence.vertices[0], skin.vertices[:11248], atol=1e-2)
-    assert np.isfinite(sequence.vertices).all() and len(sequence.times) == 16
+    assert len(sequence.times) == len(Clip.load(tmp_path / "x.csv").times) == 16
+    # The mean head is the mean person: the face moves as it does on its own topology.
+    own = Express(bundle).generate(skin.vertices[:FACE], TEXT).vertices
+    apart = np.linalg.norm(sequence.vertices[:, :FACE] - own, axis=2).mean(axis=1)
+    assert apart.max() < 0.2 * np.linalg.norm(own - own[0], axis=2).mean(axis=1).max()
+    maps = sorted(path.stem for path in (tmp_path / "maps").iterdir())
+    assert maps == sorted(REGIONS)
 
 
 def test_speed_is_a_number(bundle: Bundle) -> None:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:Deprecation
 def learnt(smoke: ExpressConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An identity-aware run of 160 steps on the scans."""
     out = tmp_path_factory.mktemp("learnt")
-    config = replace(smoke, out=str(out), model="identity", epochs=80, decay=0.99, pairs=4, save_every=100)
+    config = replace(smoke, out=str(out), model="identity", epochs=80, decay=0.99, fall=0.0, pairs=4, save_every=100)
     return train(config)
 
 
@@ -45,6 +45,19 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(
         torch.testing.assert_close(value, resumed["net"][name], rtol=0, atol=0, msg=name)
     with pytest.raises(MienError, match="seed"):
         train(replace(killed, seed=2))
+
+
+def test_a_run_starts_from_anothers_weights(smoke: ExpressConfig, learnt: Path, tmp_path: Path) -> None:
+    first = load_checkpoint(learnt)
+    config = replace(smoke, model="identity", out=str(tmp_path / "more"), start=str(learnt), learning_rate=1e-12)
+    more = load_checkpoint(train(config))
+    assert first is not None and more is not None and more["step"] == 4
+    for name, value in first["net"].items():
+        torch.testing.assert_close(value, more["net"][name], rtol=0, atol=1e-6, msg=name)
+    assert more["seen"] == first["seen"] + 4 * 4 * 2 * 2  # steps, sequences, pairs, frames
+    for start, model in ((tmp_path / "none.pt", "identity"), (learnt, "plain")):
+        with pytest.raises(MienError, match="to start from"):
+            train(replace(smoke, model=model, out=str(tmp_path / model), start=str(start)))
 
 
 def test_batches_are_a_function_of_seed_and_step_and_an_epoch_sees_everything_once(smoke: ExpressConfig) -> None:

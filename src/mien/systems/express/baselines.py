@@ -28,13 +28,14 @@ def still(corpus: Corpus) -> Predictor:
 def nearest_subject(corpus: Corpus) -> Predictor:
     """The take of the training subject whose neutral is nearest, time-warped by the four points of timing, scaled by
     extremeness; of several takes the one of the most similar extremeness."""
-    subjects = np.unique(corpus.subject[corpus.train])
+    alone = corpus.second < 0
+    subjects = np.unique(corpus.subject[corpus.train & alone])
     neutrals = np.stack([corpus.neutral(int(s)) for s in subjects])
 
     def predict(i: int) -> np.ndarray:
         far = np.linalg.norm(neutrals - corpus.neutral(int(corpus.subject[i])), axis=2).mean(axis=1)
         for s in subjects[np.argsort(far)]:
-            takes = np.flatnonzero((corpus.subject == s) & (corpus.expression == corpus.expression[i]))
+            takes = np.flatnonzero((corpus.subject == s) & (corpus.expression == corpus.expression[i]) & alone)
             if len(takes):
                 break
         else:
@@ -56,7 +57,7 @@ def linear_units(corpus: Corpus, shapes: Float[np.ndarray, "52 V 3"]) -> Predict
     patterns = np.stack([_prototype(name, shapes) for name in corpus.expressions])
     gains = np.ones(len(patterns), np.float32)
     for e, pattern in enumerate(patterns):
-        rows = np.flatnonzero(corpus.train & (corpus.expression == e))[:60]
+        rows = np.flatnonzero(corpus.train & (corpus.second < 0) & (corpus.expression == e))[:60]
         over, under = 0.0, 1e-9
         for i in rows:
             apex = corpus.displacements(int(i), np.array([corpus.apex(int(i), FPS)]))[0]

@@ -17,7 +17,17 @@ from mien.io.atomic import write_whole
 from mien.synth.expressions import write_expressions
 from mien.systems.express.config import PRESETS, ExpressConfig
 from mien.systems.express.corpus import load_corpus
-from mien.systems.express.evaluate import OURS, RIVALS, Measured, bundle_predictor, error_table, held_out, measure
+from mien.systems.express.evaluate import (
+    OURS,
+    RIVALS,
+    Measured,
+    blend_error,
+    bundle_predictor,
+    error_table,
+    held_out,
+    held_out_blends,
+    measure,
+)
 from mien.systems.express.export import export
 from mien.systems.express.train import train
 
@@ -28,22 +38,28 @@ MODELS = ("identity", "pca", "plain")
 
 
 def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
-    """Train, export and measure; `config.model` and `config.out` are set here.
+    """Train, export and measure; `config.model` and `config.out` are set here, and `config.start` is an earlier `out`.
 
     Raises MienError as `train` does, and when no subject is held out to measure on.
     """
     corpus = load_corpus(config)
-    rows = held_out(corpus)
+    rows, blends = held_out(corpus), held_out_blends(corpus)
     if not len(rows):
         raise MienError(f"{config.data}: all its subjects train, none is left to measure on; lower train_subjects")
     measured: dict[str, Measured] = {}
+    blended: dict[str, float] = {}
     for model in MODELS:
-        own = replace(config, model=model, out=str(out / model))
+        start = str(Path(config.start) / model / "checkpoint.pt") if config.start else ""
+        own = replace(config, model=model, out=str(out / model), start=start)
         bundle = export(train(own), out / model / "bundle", command=f"mien train express --model {model}")
-        measured[model] = measure(corpus, bundle_predictor(bundle, corpus), rows)
+        predictor = bundle_predictor(bundle, corpus)
+        measured[model] = measure(corpus, predictor, rows)
+        if len(blends):
+            blended[model] = blend_error(corpus, predictor, blends)
         print(f"{model}: trained, exported and measured", flush=True)
     figures: dict[str, dict[str, Any]] = {
         "errors": error_table(corpus, measured, rows),
+        "blends": blended,
         "samples": {"sequences": len(rows), "subjects": len(set(corpus.subject[rows].tolist()))},
     }
     with write_whole(out / "figures.json") as temporary:
@@ -53,11 +69,13 @@ def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
 
 def ship(out: Path) -> None:
     """Export what OUT holds into the package, with the held-out figures in the manifests."""
-    errors = json.loads((out / "figures.json").read_text(encoding="utf-8"))["errors"]
+    measured = json.loads((out / "figures.json").read_text(encoding="utf-8"))
     RIVALS.mkdir(exist_ok=True)
     for model in MODELS:
         place = RIVALS.parent / "weights" if model == OURS else RIVALS / model
-        figures = {f"vertex_mm_{key}": round(value, 4) for key, value in errors[model].items() if key != "course"}
+        errors = {k: v for k, v in measured["errors"][model].items() if k != "course"}
+        errors |= {"blends": measured["blends"][model]} if model in measured["blends"] else {}
+        figures = {f"vertex_mm_{key}": round(value, 4) for key, value in errors.items()}
         command = f"mien train express --model {model}"
         checkpoint = out / model / "checkpoint.pt"
         export(checkpoint, place, metrics=figures, command=command, constants=model == OURS)
@@ -70,11 +88,15 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu")
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--start", type=Path, help="an earlier OUT whose nets to go on from")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--ship", action="store_true")
     chosen = parser.parse_args()
     config = replace(PRESETS[chosen.preset], threads=chosen.threads, workers=0)
-    config = replace(config, data=str(chosen.data or chosen.out / "data"))
+    config = replace(config, data=str(chosen.data or chosen.out / "data"), start=str(chosen.start or ""))
+    config = replace(config, epochs=chosen.epochs or config.epochs, learning_rate=chosen.rate or config.learning_rate)
     chosen.out.mkdir(parents=True, exist_ok=True)
     if chosen.data is None:
         write_expressions(Path(config.data))  # leaves the subjects that are there, and makes those that a kill left out

@@ -36,6 +36,8 @@ class Corpus:
     """Onset, apex, end of the apex, end [s]."""
     extremeness: Float[np.ndarray, "N"]
     """In [0, 1]; see `extremeness`."""
+    second: Int[np.ndarray, "N"]
+    """The expression that joins the first in a blend, -1 for none."""
     train: Bool[np.ndarray, "N"]
     """Whether the sequence's subject trains."""
     neutral: Callable[[int], Float[np.ndarray, "V 3"]]
@@ -71,8 +73,8 @@ def load_corpus(config: ExpressConfig) -> Corpus:
 def extremeness(
     apex_mm: Float[np.ndarray, "N"], expression: Int[np.ndarray, "N"], train: Bool[np.ndarray, "N"]
 ) -> Float[np.ndarray, "N"]:
-    """How strongly each sequence shows its expression: mean displacement at the apex over the training sequences' mean
-    plus two deviations for that expression, cut at 1.
+    """How strongly each sequence shows its expression: mean displacement at the apex over the mean plus two deviations
+    of the sequences `train` for that expression, cut at 1.
 
     Potamias et al. 2020, eq. 6, normalise the mean displacement by the expression's mean and deviation likewise; this
     affine form is 0 for no movement, so that it doubles as the user's intensity.
@@ -88,19 +90,25 @@ def extremeness(
 def _signals(
     times: list[np.ndarray], timing: np.ndarray, expression: np.ndarray, strength: np.ndarray, rows: int
 ) -> np.ndarray:
+    """[N, T, rows]; nothing for the expression -1."""
     out = np.zeros((len(times), max(len(t) for t in times), rows), np.float32)
-    for i, own in enumerate(times):
-        out[i, : len(own), expression[i]] = strength[i] * ramp(own, timing[i])
+    for i in np.flatnonzero(expression >= 0).tolist():
+        out[i, : len(times[i]), expression[i]] = strength[i] * ramp(times[i], timing[i])
     return out
 
 
 def _from_takes(everybody: list[Takes], train_subjects: int) -> Corpus:
+    def joined(field: str) -> np.ndarray:
+        return np.concatenate([getattr(t, field) for t in everybody])
+
     owner = np.concatenate([np.full(len(t.expression), k) for k, t in enumerate(everybody)])
     row = np.concatenate([np.arange(len(t.expression)) for t in everybody])
-    expression = np.concatenate([t.expression for t in everybody])
-    timing = np.concatenate([t.timing for t in everybody])
+    expression, timing, second = joined("expression"), joined("timing"), joined("second")
     train = np.array([t.subject < train_subjects for t in everybody])[owner]
-    strength = extremeness(np.concatenate([t.apex_mm for t in everybody]), expression, train)
+    # Parts of a blend are measured against the same expression shown alone.
+    alone = np.concatenate([train & (second < 0), np.zeros(len(second), bool)])
+    apexes = np.concatenate([joined("apex_mm"), joined("second_apex_mm")])
+    strength, joins = np.split(extremeness(apexes, np.concatenate([expression, second]), alone), 2)
     faces: dict[int, ExpressiveFace] = {}
 
     def face(k: int) -> ExpressiveFace:
@@ -112,15 +120,17 @@ def _from_takes(everybody: list[Takes], train_subjects: int) -> Corpus:
         return face(int(owner[i])).displacements(everybody[owner[i]].weights[row[i]][frames])
 
     times = [everybody[k].times for k in owner]
+    signal = _signals(times, timing, expression, strength, len(EMOTIONS))
     return Corpus(
         expressions=EMOTIONS,
         triangles=face(0).triangles,
         subject=owner,
         expression=expression,
-        signal=_signals(times, timing, expression, strength, len(EMOTIONS)),
+        signal=signal + _signals(times, joined("second_timing"), second, joins, len(EMOTIONS)),
         length=np.array([len(t) for t in times]),
         timing=timing,
         extremeness=strength,
+        second=second,
         train=train,
         neutral=lambda k: face(k).neutral,
         displacements=displacements,
@@ -151,6 +161,7 @@ def _from_recordings(recordings: list[Recording], triangles: np.ndarray, train_s
         length=np.array([len(t) for t in times]),
         timing=timing,
         extremeness=strength,
+        second=np.full(len(subject), -1),
         train=train,
         neutral=lambda k: first[k],
         displacements=displacements,

@@ -29,11 +29,13 @@ __all__ = [
     "Measured",
     "baselines",
     "bench",
+    "blend_error",
     "bundle_predictor",
     "error_table",
     "f1_table",
     "frames_per_second",
     "held_out",
+    "held_out_blends",
     "ict_shapes",
     "measure",
     "neutral_drift",
@@ -50,20 +52,27 @@ _GRID = 41
 """Points of figure 5: the take from onset to end, resampled, so that takes of different timing share an axis."""
 
 
-def bundle_predictor(bundle: Bundle, corpus: Corpus) -> Predictor:
-    """A bundle through its runtime; what it is told of a neutral is kept for the last subject asked for."""
+def bundle_predictor(bundle: Bundle, corpus: Corpus, *, apart: bool = False) -> Predictor:
+    """A bundle through its runtime; what it is told of a neutral is kept for the last subject asked for.
+
+    `apart`: the expressions of a blend are shown one by one and their displacements added, as layers of an animation.
+    """
     session = open_session(bundle)
     express = Express(bundle) if bundle.arrays else None  # those that look at the neutral
     told: dict[int, dict[str, np.ndarray]] = {}
+
+    def shown(rows: np.ndarray, person: dict[str, np.ndarray]) -> np.ndarray:
+        stream = Stream(session)
+        return np.stack([stream.step({"label": row[None], **person})["displacements"][0] for row in rows])
 
     def predict(i: int) -> np.ndarray:
         subject = int(corpus.subject[i])
         if subject not in told:
             told.clear()
             told[subject] = {} if express is None else express.person(corpus.neutral(subject))
-        stream = Stream(session)
         rows = corpus.signal[i, : corpus.length[i]]
-        return np.stack([stream.step({"label": row[None], **told[subject]})["displacements"][0] for row in rows])
+        parts = [rows * one for one in np.eye(rows.shape[1], dtype=np.float32)[rows.any(axis=0)]] if apart else [rows]
+        return np.sum([shown(part, told[subject]) for part in parts], axis=0)
 
     return predict
 
@@ -87,10 +96,16 @@ class Measured:
 
 
 def held_out(corpus: Corpus) -> Int[np.ndarray, "N"]:
-    """One sequence of each expression by each subject that does not train."""
-    rows = np.flatnonzero(~corpus.train)
+    """One sequence of each expression, alone, by each subject that does not train."""
+    rows = np.flatnonzero(~corpus.train & (corpus.second < 0))
     _, first = np.unique(corpus.subject[rows] * len(corpus.expressions) + corpus.expression[rows], return_index=True)
     return rows[first]
+
+
+def held_out_blends(corpus: Corpus) -> Int[np.ndarray, "N"]:
+    """Two sequences of two expressions that overlap by each subject that does not train."""
+    rows = np.flatnonzero(~corpus.train & (corpus.second >= 0))
+    return np.concatenate([rows[corpus.subject[rows] == s][:2] for s in np.unique(corpus.subject[rows])] or [rows])
 
 
 def measure(corpus: Corpus, predictor: Predictor, rows: Int[np.ndarray, "N"]) -> Measured:
@@ -134,7 +149,7 @@ def f1_table(corpus: Corpus, measured: Mapping[str, Measured], rows: np.ndarray)
     def true(own: np.ndarray) -> np.ndarray:
         return np.stack([corpus.displacements(i, np.array([corpus.apex(i, FPS)]))[0] for i in own.tolist()])
 
-    train = np.flatnonzero(corpus.train)
+    train = np.flatnonzero(corpus.train & (corpus.second < 0))
     classifier = Classifier.fit(true(train), corpus.expression[train], classes)
     shown = {"ground truth": true(rows), **{name: own.apexes for name, own in measured.items()}}
     return {n: asdict(scores(classifier(x), corpus.expression[rows], classes)) for n, x in shown.items()}
@@ -147,19 +162,48 @@ def bench(*, quick: bool) -> dict[str, Any]:
         config = replace(PRESETS["cpu"], data=folder)
         write_expressions(Path(folder), subjects=SUBJECTS, per_expression=1)
         corpus = load_corpus(config)
-    rows = held_out(corpus)[:: 5 if quick else 1]
+    every = 5 if quick else 1
+    rows, blends = held_out(corpus)[::every], held_out_blends(corpus)[::every]
     predictors = {OURS: bundle_predictor(bundle, corpus)}
     for name in sorted(p.name for p in RIVALS.iterdir()) if RIVALS.is_dir() else ():
         predictors[name] = bundle_predictor(Bundle.load(RIVALS / name), corpus)
     predictors |= baselines(corpus)
     measured = {name: measure(corpus, predictor, rows) for name, predictor in predictors.items()}
     errors, classes = error_table(corpus, measured, rows), f1_table(corpus, measured, rows)
+    del predictors["nearest subject"]  # it has no takes of two expressions
+    predictors["the two added"] = bundle_predictor(bundle, corpus, apart=True)
+    blended = {name: blend_error(corpus, predictor, blends) for name, predictor in predictors.items()}
     keys = [key for key in (*corpus.expressions, "total") if key in errors[OURS]]
     return {
-        "figures": [*(_error_figure(errors, key) for key in keys), *_other_figures(bundle, corpus, rows, classes)],
+        "figures": [
+            *(_error_figure(errors, key) for key in keys),
+            _blend_figure(blended),
+            *_other_figures(bundle, corpus, rows, classes),
+        ],
         "errors": errors,
+        "blends": blended,
         "classifier": classes,
-        "samples": {"sequences": len(rows), "subjects": len(set(corpus.subject[rows].tolist()))},
+        "samples": {
+            "sequences": len(rows),
+            "blends": len(blends),
+            "subjects": len(set(corpus.subject[rows].tolist())),
+        },
+    }
+
+
+def blend_error(corpus: Corpus, predictor: Predictor, rows: Int[np.ndarray, "N"]) -> float:
+    """Mean per-vertex error [mm] over the sequences `rows`."""
+    return float(np.mean([own.mean() for own in measure(corpus, predictor, rows).errors]))
+
+
+def _blend_figure(blended: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "name": "Generated blends of two expressions, vertex error",
+        "ours": blended[OURS],
+        "unit": "mm",
+        "better": "lower",
+        "target": blended.get("pca"),
+        "baselines": {name: value for name, value in blended.items() if name != OURS},
     }
 
 

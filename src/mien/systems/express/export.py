@@ -36,7 +36,7 @@ WEAKNESSES = """
 
 - Habits that neither the label nor the neutral tell come out as the average person's.
 - Trained on synthetic people on ICT-FaceKit's topology; other topologies need `mien express --transfer`.
-- Expressions that overlap in time were never shown together in training.
+- Where two expressions overlap, the training data let each muscle follow the stronger of them; people may do otherwise.
 """
 
 STATES = {
@@ -137,7 +137,9 @@ def _manifest(state: dict[str, Any], step: ExpressStep, metrics: Mapping[str, An
         meaning = "deformation of the neutral from the mean around each vertex"
         inputs.append(TensorSpec(name="shape", shape=(1, vertices, spec.LOCAL), meaning=meaning))
     synthetic = expressions == spec.EXPRESSIONS
-    frames = 2 * config["pairs"] * config["batch"] * state["step"]
+    if config["start"]:
+        command += f", and from there --start CHECKPOINT --epochs {config['epochs']} --learning-rate "
+        command += f"{config['learning_rate']:g}"
     return Manifest(
         name="express",
         version="1",
@@ -151,7 +153,7 @@ def _manifest(state: dict[str, Any], step: ExpressStep, metrics: Mapping[str, An
             TrainingData(
                 name="performers of mien.synth.expressions on ICT-FaceKit" if synthetic else str(config["data"]),
                 licence="MIT" if synthetic else "as the data's",
-                samples=frames,
+                samples=state["seen"],
                 source="USC ICT" if synthetic else "",
             ),
         ),

@@ -44,8 +44,9 @@ class LocalShape:
     is stretched and turned), three how far it stands out along the mean's normal, smoothed more and more [3 mm].
     """
 
-    ROUNDS = (2, 8, 32)
-    """Rings of smoothing; 32 are about a cheek on ICT's face. The gradient gets the first."""
+    ROUNDS = (2, 10, 32)
+    """Rings of smoothing; 32 are about a cheek on ICT's face. The gradient gets the second: displacements carried by
+    it alone then err by 0.072 mm instead of 0.103 with the first (0.157 uncarried; six people's apexes)."""
 
     def __init__(self, mean: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> None:
         from scipy.sparse import csr_matrix, identity
@@ -73,10 +74,11 @@ class LocalShape:
         near = self._spread @ gradient.reshape(-1, 9)
         out = ((neutral - self.mean) * self.normals).sum(axis=1) / 3.0
         columns, done = [], 0
+        for _ in range(self.ROUNDS[1]):
+            near = self._ring @ near
         for rounds in self.ROUNDS:
             for _ in range(rounds - done):
                 out = self._ring @ out
-                near = self._ring @ near if done == 0 else near
             columns, done = [*columns, out], rounds
         return np.clip(np.column_stack([near, *columns]), -3.0, 3.0).astype(np.float32)
 

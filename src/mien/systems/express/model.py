@@ -62,21 +62,21 @@ class LocalMaps(nn.Module):
             self.maps.bias.zero_()
             for i in range(3):
                 for j in range(3):
-                    self.maps.weight[i * spec.FIELDS + j] = 0.0
-                    self.maps.weight[i * spec.FIELDS + j, 3 * i + j] = 1.0
+                    self.maps.weight[3 * j + i] = 0.0
+                    self.maps.weight[3 * j + i, 3 * i + j] = 1.0
 
-    def map(self, shape_BVG: Tensor) -> Tensor:
-        """[B, V, 3, fields]; of the mean face's own shape the identity on the first three fields."""
-        maps = self.maps(torch.cat([shape_BVG, torch.tanh(self.hidden(shape_BVG))], dim=2))
-        return maps.unflatten(2, (3, spec.FIELDS)) + torch.eye(3, spec.FIELDS, device=maps.device)
+    def map(self, shape_G: Tensor) -> Tensor:
+        """[..., fields, 3]; of the mean face's own shape the identity on the first three fields."""
+        maps = self.maps(torch.cat([shape_G, torch.tanh(self.hidden(shape_G))], dim=-1))
+        return maps.unflatten(-1, (spec.FIELDS, 3)) + torch.eye(spec.FIELDS, 3, device=maps.device)
 
     def forward(self, y_VBFC: Tensor, shape_BVG: Tensor) -> Tensor:
         """[V, B, F, 3]."""
-        return y_VBFC @ self.map(shape_BVG).permute(1, 0, 3, 2)
+        return y_VBFC @ self.map(shape_BVG.transpose(0, 1).contiguous())
 
     def step(self, y_1VC: Tensor, shape_1VG: Tensor) -> Tensor:
         """One frame: [1, V, 3]."""
-        return (self.map(shape_1VG) * y_1VC[:, :, None]).sum(3)
+        return (self.map(shape_1VG) * y_1VC[..., None]).sum(2)
 
 
 class ExpressNet(nn.Module):

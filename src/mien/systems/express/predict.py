@@ -10,6 +10,7 @@ from jaxtyping import Float
 from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Rig, Topology
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
+from mien.systems.express.foreign import ForeignFace
 from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.timeline import Timeline
 from mien.systems.express.units import UnitSolver
@@ -105,9 +106,21 @@ class Express:
         count = len(self.mean)
         if count != _FACE_ICT:
             raise MienError("this network was not trained on ICT-FaceKit's face: there are no regions to measure in")
-        shapes = {name: self._shapes[ARKIT.index(name), :count] for names in REGIONS.values() for name in names}
+        shapes = {
+            name: self._shapes[ARKIT.index(name), :count] for region in REGIONS.values() for name in region.shapes
+        }
         face = sequence.vertices[:, :count]
         return Wrinkles(face[0], self.topology.triangles, shapes)(face)
+
+    def foreign(self, mesh: Mesh, landmarks: dict[int, int] | None = None) -> ForeignFace:
+        """A face of another topology, for which its `neutral` can be animated and the result `carried` back onto it.
+
+        `landmarks` are number of an iBUG 68 point -> vertex; by default the face is found by shape. Raises MienError
+        when ICT-FaceKit's head does not fit it, or the network's topology is not ICT-FaceKit's.
+        """
+        if len(self.mean) != _FACE_ICT:
+            raise MienError("this network was not trained on ICT-FaceKit's face: no head can be laid under another's")
+        return ForeignFace(self._rig, _FACE_ICT, mesh, landmarks)
 
     def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
         """What the network is told of a face, by input: its code and local shape, or nothing if it does not look."""

@@ -49,9 +49,7 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
     net = build_net(config, hierarchy, len(corpus.expressions))
     path = Path(config.out) / "checkpoint.pt"
     state = load_checkpoint(path, fabric.device)
-    blendshapes = [part for part in net.modules() if isinstance(part, PcaDecoder)]
-    if state is None and blendshapes:
-        blendshapes[0].load(torch.from_numpy(displacement_basis(corpus, config.components, seed=config.seed)))
+    seen = _begin(config, corpus, net) if state is None else int(state["seen"])
     optimiser = torch.optim.Adam(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     net, optimiser = fabric.setup(net, optimiser)
     start = 0 if state is None else _resume(path, state, config, net.module, optimiser)
@@ -61,7 +59,8 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
     log = TrainingLog(Path(config.out) / "log.jsonl", steps)
     constants = _constants(corpus, mean, code)
     for step, batch in enumerate(batches(source, start, end, config.workers), start):
-        rate = config.learning_rate * config.decay ** (step // source.steps_per_epoch)
+        left = (1.0 - step / steps) ** config.fall
+        rate = config.learning_rate * config.decay ** (step // source.steps_per_epoch) * left
         for group in optimiser.param_groups:
             group["lr"] = rate
         parts = batch_losses(net, batch.to(fabric.device), config)
@@ -69,9 +68,10 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
         optimiser.step()
         optimiser.zero_grad()
         log.write(step, rate, parts)
+        seen += batch.frames.numel()
         if (step + 1) % config.save_every == 0 or step + 1 == end:
             state = {"net": net.module.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
-            save_checkpoint(path, {**state, "config": asdict(config), "constants": constants})
+            save_checkpoint(path, {**state, "seen": seen, "config": asdict(config), "constants": constants})
     return path
 
 
@@ -110,6 +110,20 @@ def _constants(corpus: Corpus, mean: np.ndarray, code: IdentityCode) -> dict[str
     arrays |= {"code_mean": code.mean, "code_basis": code.basis}
     known = {name: torch.from_numpy(value) for name, value in arrays.items()}
     return {**known, "expressions": list(corpus.expressions)}
+
+
+def _begin(config: ExpressConfig, corpus: Corpus, net: ExpressNet) -> int:
+    """Give a new net its blendshapes, or the weights of the checkpoint it starts from; frames that it has seen."""
+    if not config.start:
+        for part in net.modules():
+            if isinstance(part, PcaDecoder):
+                part.load(torch.from_numpy(displacement_basis(corpus, config.components, seed=config.seed)))
+        return 0
+    state = load_checkpoint(Path(config.start))
+    if state is None or state["config"]["model"] != config.model:
+        raise MienError(f"{config.start}: no checkpoint of a {config.model} net to start from")
+    net.load_state_dict(state["net"])
+    return int(state["seen"])
 
 
 def _resume(path: Path, state: dict, config: ExpressConfig, net: ExpressNet, optimiser: torch.optim.Optimizer) -> int:

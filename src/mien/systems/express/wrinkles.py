@@ -8,31 +8,42 @@ strain across the fold, which also sees what blendshape weights do not, such as 
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from mien.io.atomic import write_whole
 
-__all__ = ["REGIONS", "Wrinkles", "write_csv"]
+__all__ = ["REGIONS", "Region", "Wrinkles", "write_csv"]
 
-REGIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+
+class Region(NamedTuple):
+    """Where a wrinkle map lies and when it shows."""
+
+    shapes: tuple[str, ...]
+    """Where all of these move the skin."""
+    across: tuple[float, float, float]
+    """The way across its folds in the frame of the face: raised brows fold the forehead across, and leave the furrow
+    that knit brows make alone."""
+    full: float
+    """Compression at which it shows fully: about what the strongest of the six expressions reaches on the mean face."""
+
+
+_UP, _ASIDE = (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)
+
+REGIONS: Mapping[str, Region] = MappingProxyType(
     {
-        "forehead": ("browInnerUp",),
-        "glabella": ("browDownLeft", "browDownRight"),
-        "noseBridge": ("noseSneerLeft", "noseSneerRight"),
-        "crowsFeetLeft": ("eyeSquintLeft", "cheekSquintLeft"),
-        "crowsFeetRight": ("eyeSquintRight", "cheekSquintRight"),
-        "nasolabialLeft": ("mouthSmileLeft", "cheekSquintLeft"),
-        "nasolabialRight": ("mouthSmileRight", "cheekSquintRight"),
-        "chin": ("mouthShrugLower",),
+        "forehead": Region(("browInnerUp",), _UP, 0.10),
+        "glabella": Region(("browDownLeft", "browDownRight"), _ASIDE, 0.09),
+        "noseBridge": Region(("noseSneerLeft", "noseSneerRight"), _UP, 0.10),
+        "crowsFeetLeft": Region(("eyeSquintLeft", "cheekSquintLeft"), _UP, 0.15),
+        "crowsFeetRight": Region(("eyeSquintRight", "cheekSquintRight"), _UP, 0.15),
+        "nasolabialLeft": Region(("mouthSmileLeft", "cheekSquintLeft"), _ASIDE, 0.07),
+        "nasolabialRight": Region(("mouthSmileRight", "cheekSquintRight"), _ASIDE, 0.07),
+        "chin": Region(("mouthShrugLower",), _UP, 0.06),
     }
 )
-"""Region -> the shapes that together say where it is: where all of them move the skin."""
-
-FULL = 0.3
-"""Compression at which a wrinkle shows fully: skin that has lost 30 % of its length across the fold. Raised brows of
-ICT's mean face reach 0.2 to 0.4 there."""
 
 
 class Wrinkles:
@@ -46,37 +57,50 @@ class Wrinkles:
     ) -> None:
         """`shapes` holds those that `REGIONS` names. Raises KeyError when one is missing."""
         self._triangles = triangles
-        self._rest, area = _metric(np.asarray(neutral, np.float64)[triangles])
+        edges = _edges(neutral, triangles)
+        self._rest, area = _metric(edges)
         corners = triangles.reshape(-1)
         self._total = np.maximum(np.bincount(corners, area.repeat(3), minlength=len(neutral)), 1e-12)
         self._area = area
-        masks = []
-        for names in REGIONS.values():
-            size = [np.linalg.norm(shapes[name], axis=1) for name in names]
-            mask = np.prod([s / max(float(s.max()), 1e-9) for s in size], axis=0) ** (1.0 / len(names))
+        masks, ways = [], []
+        for region in REGIONS.values():
+            mask = np.prod([_size(shapes[name]) for name in region.shapes], axis=0) ** (1.0 / len(region.shapes))
             masks.append(np.where(mask > 0.3 * mask.max(), mask, 0.0))
+            # `across` in each triangle's plane, in terms of its edges.
+            ways.append(np.linalg.solve(self._rest, (edges @ np.asarray(region.across))[..., None])[..., 0])
         self._masks = np.stack([m / max(float(m.sum()), 1e-9) for m in masks])
+        self._ways = np.stack(ways)
 
-    def compression(self, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V"]:
-        """Per vertex, the share of its length that skin has lost along the direction that lost most; 0 where none."""
-        now, _ = _metric(np.asarray(vertices, np.float64)[self._triangles])
-        # Squared stretches are the eigenvalues of rest^-1 now, a 2 x 2 matrix with real ones.
-        stretch = np.linalg.solve(self._rest, now)
-        half = 0.5 * (stretch[:, 0, 0] + stretch[:, 1, 1])
-        determinant = stretch[:, 0, 0] * stretch[:, 1, 1] - stretch[:, 0, 1] * stretch[:, 1, 0]
-        least = half - np.sqrt(np.maximum(half**2 - determinant, 0.0))
-        lost = np.clip(1.0 - np.sqrt(np.maximum(least, 0.0)), 0.0, 1.0) * self._area
-        return np.bincount(self._triangles.reshape(-1), lost.repeat(3), minlength=len(self._total)) / self._total
+    def compression(self, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "R V"]:
+        """Per region and vertex, the share of its length that skin has lost across the region's folds; 0 where none."""
+        now, _ = _metric(_edges(vertices, self._triangles))
+        length, before = (np.einsum("rfi,fij,rfj->rf", self._ways, form, self._ways) for form in (now, self._rest))
+        stretch = np.sqrt(np.maximum(length, 0.0) / np.maximum(before, 1e-12))
+        lost = np.where(before > 1e-6, np.clip(1.0 - stretch, 0.0, 1.0), 0.0) * self._area
+        corners = self._triangles.reshape(-1)
+        summed = [np.bincount(corners, row.repeat(3), minlength=len(self._total)) for row in lost]
+        return np.stack(summed) / self._total
 
     def __call__(self, vertices: Float[np.ndarray, "T V 3"]) -> Float[np.ndarray, "T R"]:
         """How much of each region's wrinkle map shows, in [0, 1], in the order of `REGIONS`."""
-        lost = np.stack([self.compression(frame) for frame in vertices])
-        return np.clip(lost @ self._masks.T / FULL, 0.0, 1.0)
+        lost = np.stack([(self.compression(frame) * self._masks).sum(axis=1) for frame in vertices])
+        return np.clip(lost / [region.full for region in REGIONS.values()], 0.0, 1.0)
 
 
-def _metric(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _size(shape: np.ndarray) -> np.ndarray:
+    """How far each vertex moves, as a share of the one that moves most."""
+    size = np.linalg.norm(shape, axis=1)
+    return size / max(float(size.max()), 1e-9)
+
+
+def _edges(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Two edges [F, 2, 3] of each triangle."""
+    corners = np.asarray(vertices, np.float64)[triangles]
+    return corners[:, 1:] - corners[:, :1]
+
+
+def _metric(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First fundamental forms [F, 2, 2] of triangles and their areas; forms of flat ones are made harmless."""
-    edges = corners[:, 1:] - corners[:, :1]
     form = edges @ edges.transpose(0, 2, 1)
     area = 0.5 * np.sqrt(np.maximum(np.linalg.det(form), 0.0))
     flat = area <= 1e-9 * max(float(area.max(initial=0.0)), 1e-30)
