@@ -59,6 +59,21 @@ def test_the_movement_is_read_as_weights_and_wrinkles(express: Express) -> None:
     assert signal.shape == (len(sequence.times), len(REGIONS)) and signal[0].max() < 1e-6
 
 
+def test_raised_brows_fold_the_forehead_and_knit_ones_the_glabella(express: Express) -> None:
+    from mien.rigs.ict import load_ict
+
+    rig = load_ict()
+    raised, knit = (
+        express.mean + sum(rig.shape(name)[:FACE] for name in names)
+        for names in (("browInnerUp", "browOuterUpLeft", "browOuterUpRight"), ("browDownLeft", "browDownRight"))
+    )
+    frames = np.stack([express.mean, raised, knit]).astype(np.float32)
+    signal = express.wrinkles(MeshSequence(times=np.arange(3.0), vertices=frames, topology=express.topology))
+    shown = {name: signal[1:, column] for column, name in enumerate(REGIONS)}
+    assert shown["forehead"][0] > 0.6 and shown["forehead"][1] < 0.15
+    assert shown["glabella"][1] > 0.6 and shown["glabella"][0] < 0.15
+
+
 def test_the_command_writes_what_it_is_asked_for(bundle: Bundle, assets: Path, tmp_path: Path) -> None:
     from mien.cli.express import main
 

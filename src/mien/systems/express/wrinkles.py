@@ -28,13 +28,15 @@ class Region(NamedTuple):
     that knit brows make alone."""
     full: float
     """Compression at which it shows fully: about what the strongest of the six expressions reaches on the mean face."""
+    above: bool = False
+    """Only above where the first shape moves the skin most: foreheads fold over raised brows, not under drawn ones."""
 
 
 _UP, _ASIDE = (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)
 
 REGIONS: Mapping[str, Region] = MappingProxyType(
     {
-        "forehead": Region(("browInnerUp",), _UP, 0.10),
+        "forehead": Region(("browInnerUp",), _UP, 0.10, above=True),
         "glabella": Region(("browDownLeft", "browDownRight"), _ASIDE, 0.09),
         "noseBridge": Region(("noseSneerLeft", "noseSneerRight"), _UP, 0.10),
         "crowsFeetLeft": Region(("eyeSquintLeft", "cheekSquintLeft"), _UP, 0.15),
@@ -65,7 +67,11 @@ class Wrinkles:
         masks, ways = [], []
         for region in REGIONS.values():
             mask = np.prod([_size(shapes[name]) for name in region.shapes], axis=0) ** (1.0 / len(region.shapes))
-            masks.append(np.where(mask > 0.3 * mask.max(), mask, 0.0))
+            mask = np.where(mask > 0.3 * mask.max(), mask, 0.0)
+            if region.above:
+                most = int(_size(shapes[region.shapes[0]]).argmax())
+                mask = np.where(neutral[:, 1] > neutral[most, 1], mask, 0.0)
+            masks.append(mask)
             # `across` in each triangle's plane, in terms of its edges.
             ways.append(np.linalg.solve(self._rest, (edges @ np.asarray(region.across))[..., None])[..., 0])
         self._masks = np.stack([m / max(float(m.sum()), 1e-9) for m in masks])
