@@ -26,6 +26,7 @@ HOW = {
     "capture_speed": "python -m benchmarks.capture_speed ../shared/assets",
     "capture_time": "python -m benchmarks.capture_time ../shared/assets",
     "fit": "python -m benchmarks.fit ../shared/assets",
+    "layers": "python -m benchmarks.layers",
     "realism": "python -m benchmarks.realism ../shared/assets --before OLD.npz",
     "rigs": "python -m benchmarks.rigs ../shared/assets",
     "track": "python -m benchmarks.track",
@@ -84,6 +85,7 @@ def figures_of(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
         "capture_real": _real,
         "capture_speed": _speed,
         "capture_time": _time,
+        "layers": _layers,
         "track": _track,
     }
     return own[name](result) if name in own else result["figures"]
@@ -117,6 +119,24 @@ def _speed(result: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for size, backends in result["whole_frame"].items()
         for backend, values in backends.items()
+    ]
+
+
+def _layers(result: dict[str, Any]) -> list[dict[str, Any]]:
+    ours, *others = result["encoders"]
+    return [
+        {
+            "name": f"Encoder {ours.partition(': ')[0]}, {label}",
+            "unit": unit,
+            "better": "lower",
+            "ours": result["encoders"][ours][key],
+            "baselines": {name: result["encoders"][name][key] for name in others},
+        }
+        for key, label, unit in (
+            ("million_macs", "multiply-accumulates", "million"),
+            ("onnx_ms", RUNTIMES["onnx"], "ms"),
+            ("ncnn_ms", RUNTIMES["ncnn"], "ms"),
+        )
     ]
 
 
