@@ -35,7 +35,7 @@ WEAKNESSES = """
 - A single frame cannot tell a raised brow from one that sits high, nor a narrow eye from a squint: expect an offset per
   person on brow, squint and wide channels. `mien capture --neutral` removes what a take shows of it.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them.
-- `tongueOut` is always 0; `jawForward` and `mouthShrugUpper` move little in a frontal view.
+- `jawForward` and `mouthShrugUpper` move little in a frontal view.
 - Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
   from rendered things before faces, and from nothing real.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
