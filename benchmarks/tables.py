@@ -22,6 +22,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- figures: ([\w ]+)(, headline)? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 HOW = {
+    "ablation": "python -m benchmarks.ablation runs/ablation ...",
     "capture_real": "python -m benchmarks.capture_real ../shared/assets",
     "capture_speed": "python -m benchmarks.capture_speed ../shared/assets",
     "capture_time": "python -m benchmarks.capture_time ../shared/assets",
@@ -82,6 +83,7 @@ def markdown(names: list[str], results: Path = RESULTS, *, headline: bool = Fals
 def figures_of(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
     """The figures of a result file: name, ours, unit, better, target, baselines, headline."""
     own: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
+        "ablation": _ablation,
         "capture_real": _real,
         "capture_speed": _speed,
         "capture_time": _time,
@@ -119,6 +121,29 @@ def _speed(result: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for size, backends in result["whole_frame"].items()
         for backend, values in backends.items()
+    ]
+
+
+def _ablation(result: dict[str, Any]) -> list[dict[str, Any]]:
+    ours, *others = result["runs"]
+    return [
+        {
+            "name": f"{label}, {result['samples']:,} images",
+            "better": better,
+            "ours": result["runs"][ours][key],
+            "baselines": {name: result["runs"][name][key] for name in others},
+        }
+        for key, label, better in (
+            ("nme", "Landmark NME", "lower"),
+            ("pearson", "Pearson, stills", "higher"),
+            ("pearson_at_rest_known", "Pearson, stills beside the face at rest", "higher"),
+            ("error_mm", "Vertex error, stills [mm]", "lower"),
+            ("pearson_windows", "Pearson, windows", "higher"),
+            ("velocity_error", "Velocity error, windows", "lower"),
+            ("portrait_nme", "Landmark NME, real portraits", "lower"),
+            ("portrait_bias_worst", "Neutral bias, real portraits, worst channel", "lower"),
+            ("portrait_inconsistency", "Spread of one portrait's answers from view to view", "lower"),
+        )
     ]
 
 
