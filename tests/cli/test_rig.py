@@ -7,6 +7,7 @@ from PIL import Image
 from mien.core import Clip
 from mien.io.usd.rig import write_rig
 from mien.rigs import load
+from mien.rigs.mo import STORED
 
 from .conftest import Run
 
@@ -58,3 +59,13 @@ def test_usd_in_and_out(run: Run, tmp_path: Path, assets: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     made, take = Clip.load(tmp_path / "made.usda"), Clip.load(tmp_path / "take.csv")
     np.testing.assert_allclose(made.curve("jawOpen"), take.curve("jawOpen"), atol=1e-6)
+
+
+def test_mo_is_what_its_code_models(run: Run, tmp_path: Path) -> None:
+    done = run("rig", "build", "mo", "--out", "made.npz")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "made.npz").read_bytes() == STORED.read_bytes()
+
+
+def test_what_is_built_has_a_format(refused) -> None:
+    assert "mo.fbx" in refused("rig", "build", "mo", "--out", "mo.fbx")

@@ -1,4 +1,4 @@
-"""`mien rig`: look into a rig, check it, draw it, give its shapes to another face."""
+"""`mien rig`: look into a rig, check it, draw it, give its shapes to another face, model mo."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,14 +7,14 @@ import tyro
 
 from mien.core import ARKIT, MienError
 
-__all__ = ["check", "info", "main", "sheet", "transfer"]
+__all__ = ["build", "check", "info", "main", "sheet", "transfer"]
 
 _Rig = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
 
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and run one of the commands."""
-    commands = {"info": info, "check": check, "sheet": sheet, "transfer": transfer}
+    commands = {"info": info, "check": check, "sheet": sheet, "transfer": transfer, "build": build}
     tyro.extras.subcommand_cli_from_dict(commands, prog="mien rig", args=arguments)
 
 
@@ -161,6 +161,27 @@ def sheet(
     if turntable is not None:
         write_gif(turntable, draw.turntable(loaded))
         print(f"wrote {turntable}")
+
+
+def build(rig: tyro.conf.Positional[Literal["mo"]], /, *, out: Path | None = None) -> None:
+    """Model mien's own head again, from nothing but its code.
+
+    Args:
+        rig: mo, the one that is modelled by code
+        out: a .npz, .glb or .usd, or a folder of .obj; the copy that mien loads when none is named
+    """
+    from mien.cli.outputs import check_rig_format, check_writable, write_rig
+    from mien.rigs import mo
+    from mien.rigs.mo.store import write
+
+    path = mo.STORED if out is None else out
+    stored = path.suffix.lower() == ".npz"
+    if not stored:
+        check_rig_format(path)
+    check_writable(path if path.suffix else path.parent / f"{path.name}.obj")
+    made = mo.build()
+    (write if stored else write_rig)(made, path)
+    print(f"wrote {path}: {len(made.neutral.vertices):,} vertices, {len(made.shape_names)} shapes")
 
 
 def _size(size: tuple[float, float, float]) -> str:

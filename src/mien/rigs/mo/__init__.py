@@ -1,6 +1,6 @@
 """Mo, the head that comes with mien: modelled by this package's code, stored with it.
 
-`load_mo()` reads the stored head; `build()` models it again (`python -m mien.rigs.mo` stores it).
+`load_mo()` reads the stored head; `build()` models it again (`mien rig build mo` stores it).
 """
 
 from functools import cache
