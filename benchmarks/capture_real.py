@@ -15,6 +15,7 @@ Mind that half of the reference curves come from MediaPipe's own landmarks.
 
 import argparse
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,37 +29,58 @@ from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import read_image
+from mien.systems.capture import spec
 from mien.systems.capture.finish import finish
 from mien.systems.capture.peer import open_mediapipe
 from mien.systems.capture.portraits import landmarks_from_template, read_template, split
-from mien.systems.capture.predict import Capture
+from mien.systems.capture.predict import Capture, CapturedFrame
+from mien.track.align import align_matrix
 
 _OUTER_EYES = (36, 45)
 
 
 def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
-    """Landmark NME over points that both layouts define alike, and every channel's mean answer on a neutral face."""
-    errors: list[float] = []
-    weights: list[np.ndarray] = []
-    for path in split(folder, held_out=True):
-        capture.reset()
-        frame = capture.frame(read_image(path), 0.0)
-        if frame is None:
-            continue
-        truth, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
-        known = np.flatnonzero(trust == 1.0)
-        known = known[known < capture.layout.count]
-        far = np.linalg.norm(frame.landmarks[known] - truth[known], axis=1).mean()
-        errors.append(float(far / np.linalg.norm(truth[_OUTER_EYES[0]] - truth[_OUTER_EYES[1]])))
+    """Landmark NME over points that both layouts define alike, and every channel's mean answer on a neutral face.
+
+    The baseline of the landmarks is the mean of the portraits that were trained on, laid over the same five points.
+    """
+    mean = np.mean(
+        [_in_crop(frame, truth) for frame, truth, _ in _known_faces(capture, folder, held_out=False)], axis=0
+    )
+    errors, baseline, weights = [], [], []
+    for frame, truth, known in _known_faces(capture, folder, held_out=True):
+        matrix = align_matrix(frame.face.five_points, spec.CROP)
+        laid = (mean - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        apart = np.linalg.norm(truth[_OUTER_EYES[0]] - truth[_OUTER_EYES[1]])
+        for row, points in ((errors, frame.landmarks), (baseline, laid)):
+            row.append(float(np.linalg.norm(points[known] - truth[known], axis=1).mean() / apart))
         weights.append(frame.weights)
     bias, spread = metrics.neutral_bias(np.stack(weights), np.arange(len(weights)))
     return {
         "portraits": len(errors),
         "nme": float(np.mean(errors)),
+        "nme_of_mean_face": float(np.mean(baseline)),
         "neutral_bias_worst": float(bias.max()),
         "neutral_bias": {name: round(float(b), 4) for name, b in zip(ARKIT, bias, strict=True)},
         "neutral_spread_mean": float(spread.mean()),
     }
+
+
+def _known_faces(
+    capture: Capture, folder: Path, *, held_out: bool
+) -> Iterator[tuple[CapturedFrame, np.ndarray, np.ndarray]]:
+    """(capture, true landmarks [L, 2] px, which are defined alike [K]) of every portrait in which a face is found."""
+    for path in split(folder, held_out=held_out):
+        capture.reset()
+        frame = capture.frame(read_image(path), 0.0)
+        if frame is not None:
+            truth, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
+            yield frame, truth[: capture.layout.count], np.flatnonzero(trust[: capture.layout.count] == 1.0)
+
+
+def _in_crop(frame: CapturedFrame, points: np.ndarray) -> np.ndarray:
+    matrix = align_matrix(frame.face.five_points, spec.CROP)
+    return points @ matrix[:, :2].T + matrix[:, 2]
 
 
 def peer_clips(source: Path, videos: dict[str, Path]) -> dict[str, Clip]:
@@ -113,7 +135,8 @@ def measure(chosen: argparse.Namespace) -> None:
     faces = portraits(capture, chosen.assets / "faces" / "webmorph_canada")
     print("\nPearson against the references; in brackets, how far the two trackers agree with each other.")
     worst = sorted(faces["neutral_bias"].items(), key=lambda item: -item[1])[:5]
-    print(f"\n{faces['portraits']} portraits: NME {faces['nme']:.4f}, strongest neutral biases {worst}")
+    print(f"\n{faces['portraits']} portraits: NME {faces['nme']:.4f}, a mean face {faces['nme_of_mean_face']:.4f}")
+    print(f"Strongest neutral biases: {worst}")
     if chosen.json:
         report = {
             "revision": git_revision(),

@@ -95,7 +95,7 @@ def figures_of(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _real(result: dict[str, Any]) -> list[dict[str, Any]]:
     videos = result["scores"]
-    return [
+    medians = [
         {
             "name": f"Real video, {label}: median{'' if 'events' in label else ' Pearson'} over {len(videos)} videos",
             "ours": result["medians"].get(key),
@@ -103,10 +103,30 @@ def _real(result: dict[str, Any]) -> list[dict[str, Any]]:
             "baselines": {name: row.get(key) for name, row in result.get("medians_beside", {}).items()},
         }
         for key, label in REAL.items()
-    ] + [
+    ]
+    single = [
         {"name": f"{label}, {video}", "ours": scores.get(key), "headline": False}
         for key, label in REAL.items()
         for video, scores in videos.items()
+    ]
+    return medians + _portraits(result["portraits"]) + single
+
+
+def _portraits(result: dict[str, Any]) -> list[dict[str, Any]]:
+    strongest = max(result["neutral_bias"], key=result["neutral_bias"].get)
+    return [
+        {
+            "name": f"Landmark NME, {result['portraits']} real portraits never trained on",
+            "better": "lower",
+            "ours": result["nme"],
+            "baselines": {"mean portrait on the same five points": result["nme_of_mean_face"]},
+        },
+        {
+            "name": f"Neutral bias, the same portraits, worst channel ({strongest})",
+            "better": "lower",
+            "ours": result["neutral_bias_worst"],
+            "target": 0.05,
+        },
     ]
 
 

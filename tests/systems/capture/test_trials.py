@@ -125,6 +125,7 @@ def perfect(seed: int, takes: int, each: int) -> Trial:
         times=np.tile(np.arange(each) / 30, takes),
         angles=rng.normal(0, 0.1, (count, 1, 3)).repeat(2, axis=1),
         landmarks=landmarks,
+        visible=rng.random((count, 1, len(spec.REGIONS))).repeat(2, axis=1),
     )
 
 
@@ -157,12 +158,10 @@ def test_shapes_that_answer_for_themselves_are_selective() -> None:
 
 def test_bias_of_neutral_faces_is_what_is_answered_from_in_front() -> None:
     trial = perfect(2, 12, 1)
-    angles = np.zeros_like(trial.angles)
-    angles[3::6, 0, 0] = 0.4
     answers = np.full_like(trial.truth, 0.1)
-    answers[3::6] = 0.3
+    answers[np.arange(12) % 6 > 1] = 0.3
     neutral = evaluate.neutral_figures(
-        Trial(**{**vars(trial), "angles": angles, "answers": {"ours": answers}, "identity": np.arange(12) // 6})
+        Trial(**{**vars(trial), "answers": {"ours": answers}, "identity": np.arange(12) // 6})
     )["ours"]
     assert neutral["bias_mean"] == pytest.approx(0.1) and neutral["bias_worst"] == pytest.approx(0.1)
     assert neutral["pose_leakage_mean"] == pytest.approx(0.2) and neutral["spread_mean"] == pytest.approx(0)
@@ -175,17 +174,28 @@ def test_the_table_has_every_figure_beside_its_baselines() -> None:
     posed = {"selectivity": evaluate.selectivity_figures(trial), "neutral": _neutral(trial)}
     stills = evaluate.still_figures(trial, baselines)
     result = {"held_out": stills, "windows": stills | {k: v | {"velocity_error": 1.0} for k, v in stills.items()}}
-    result |= {**posed, "strangers": {"mo": {"stills": stills, **posed}}}
+    posed["head_degrees"] = evaluate.head_figures(trial)
+    result |= {**posed, "sight": evaluate.sight_figures(trial), "strangers": {"mo": {"stills": stills, **posed}}}
     rows = evaluate.rows_of(result)
     names = [row["name"] for row in rows]
-    assert len(set(names)) == len(names) == 6 + 3 + 5 + 4 + 4
-    assert all("MediaPipe" in row["baselines"] for row in rows if "NME" not in row["name"])
+    assert len(set(names)) == len(names) == 6 + 3 + (3 + 3) + 5 + (4 + 3 + 4)
+    poseless = [row for row in rows if not any(word in row["name"] for word in ("NME", "Head", "Hidden"))]
+    assert all("MediaPipe" in row["baselines"] for row in poseless)
 
 
 def _neutral(trial: Trial) -> dict[str, dict[str, float]]:
-    angles = 0 * trial.angles
-    angles[1::2, 0, 0] = 0.4
-    return evaluate.neutral_figures(Trial(**{**vars(trial), "angles": angles, "identity": np.arange(86) // 2}))
+    return evaluate.neutral_figures(Trial(**{**vars(trial), "identity": np.arange(86) // 6}))
+
+
+def test_head_and_sight_are_scored_against_guesses() -> None:
+    trial = perfect(4, 200, 1)
+    assert set(evaluate.sight_figures(trial).values()) == {1.0}
+    blind = np.stack([trial.visible[:, 0], np.ones_like(trial.visible[:, 0])], axis=1)
+    assert set(evaluate.sight_figures(Trial(**{**vars(trial), "visible": blind})).values()) == {0.5}
+    off = trial.angles + np.array([[[0.0] * 3, [0.01, 0.02, -0.03]]])
+    head = evaluate.head_figures(Trial(**{**vars(trial), "angles": off}))
+    assert np.allclose(list(head["ours"].values()), np.degrees([0.01, 0.02, 0.03]))
+    assert head["always straight"]["yaw"] == pytest.approx(np.degrees(np.median(np.abs(trial.angles[:, 0, 0]))))
 
 
 class Category:

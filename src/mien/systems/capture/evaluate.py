@@ -17,9 +17,10 @@ from mien.core.smoothing import smooth, smooth_ahead
 from mien.engine import metrics
 from mien.engine.metrics_time import pearson_over_time, velocity_error
 from mien.systems.capture import spec, trials
+from mien.systems.capture.hold import HIDDEN, TRUSTED
 from mien.systems.capture.landmark_rig import face_shapes
 from mien.systems.capture.predict import Capture
-from mien.systems.capture.trials import HELD_OUT, SHOWN, Trial, Watcher, performed, watch
+from mien.systems.capture.trials import HELD_OUT, SHOWN, TURNS, Trial, Watcher, performed, watch
 
 if TYPE_CHECKING:
     from mien.synth.foreign import Foreign
@@ -193,9 +194,9 @@ def _strongest(row: np.ndarray) -> dict[str, float]:
 
 
 def neutral_figures(trial: Trial) -> dict[str, dict[str, Any]]:
-    """Row -> bias, spread and pose leakage of neutral faces shown in `trials.neutral_views`."""
+    """Row -> bias, spread and pose leakage of neutral faces; takes show `trials.TURNS` in order, again and again."""
     seen = trial.where(trial.found)
-    frontal = np.abs(seen.angles[:, 0]).max(axis=1) == 0
+    frontal = np.array([turn == (0, 0) for turn in TURNS])[seen.take % len(TURNS)]
     known = np.isin(seen.identity, seen.identity[frontal])
     out: dict[str, dict[str, Any]] = {}
     for name, row in seen.answers.items():
@@ -211,6 +212,34 @@ def neutral_figures(trial: Trial) -> dict[str, dict[str, Any]]:
     return out
 
 
+def head_figures(trial: Trial) -> dict[str, dict[str, float]]:
+    """Row -> median error of head yaw, pitch and roll in the camera [degrees]; the other row never turns its head."""
+    seen = trial.where(trial.found)
+    truth, answered = seen.angles[:, 0], seen.angles[:, 1]
+    return {
+        name: dict(zip(_TURNED, np.degrees(np.median(np.abs(error), axis=0)).tolist(), strict=True))
+        for name, error in (("ours", answered - truth), ("always straight", truth))
+    }
+
+
+_TURNED = ("yaw", "pitch", "roll")
+
+
+def sight_figures(trial: Trial) -> dict[str, float]:
+    """How well hidden regions are told from regions in sight: the mean of both shares that are told right, per region.
+
+    A region counts as hidden with less than `HIDDEN` of it in sight and as in sight with more than `TRUSTED`, which is
+    where capture holds and trusts; between the two nothing is asked. Guessing gives one half.
+    """
+    seen = trial.where(trial.found)
+    out: dict[str, float] = {}
+    for region, truth, answer in zip(spec.REGIONS, seen.visible[:, 0].T, seen.visible[:, 1].T, strict=True):
+        middle = (HIDDEN + TRUSTED) / 2
+        hidden, open_ = answer[truth < HIDDEN] < middle, answer[truth > TRUSTED] > middle
+        out[region] = float((hidden.mean() + open_.mean()) / 2) if len(hidden) and len(open_) else float("nan")
+    return out
+
+
 def stranger_figures(
     capture: Capture, strangers: "Sequence[Foreign]", baselines: Baselines, beside: Mapping[str, Watcher], size: Size
 ) -> dict[str, Any]:
@@ -221,12 +250,11 @@ def stranger_figures(
     alone = watch(capture, films(106, strangers[:3], trials.single_shapes), beside)
     neutral = watch(capture, films(107, list(strangers) * views, trials.neutral_views), beside)
     seen = drawn.where(drawn.found)
-    turned = np.degrees(np.abs(seen.angles[:, 1] - seen.angles[:, 0]))
     return {
         "stills": still_figures(drawn, baselines),
         "found": float(drawn.found.mean()),
         "frames": len(drawn.truth),
-        "head_degrees": dict(zip(("yaw", "pitch", "roll"), np.median(turned, axis=0).tolist(), strict=True)),
+        "head_degrees": head_figures(drawn),
         "selectivity": selectivity_figures(alone),
         "neutral": neutral_figures(neutral),
         "channels": channel_table(baselines.rows(seen), seen.truth),
@@ -261,6 +289,8 @@ def bench(
     result: dict[str, Any] = {
         "held_out": still_figures(test, baselines),
         "windows": window_figures(moving, baselines),
+        "head_degrees": head_figures(test),
+        "sight": sight_figures(test),
         "selectivity": selectivity_figures(alone),
         "neutral": neutral_figures(neutral),
         "strangers": {
@@ -288,7 +318,7 @@ def _beside(mediapipe: Path | None) -> dict[str, Watcher]:
 
 
 _STILLS = {
-    "pearson": ("Mean Pearson of 51 channels", "", "higher"),
+    "pearson": ("Mean Pearson of 52 channels", "", "higher"),
     "concordance": ("Mean concordance", "", "higher"),
     "vertex_mm": ("Vertex error", "mm", "lower"),
     "active_mae": ("Active MAE (truth > 0.05)", "", "lower"),
@@ -306,10 +336,21 @@ def rows_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The table: every figure with its baselines."""
     rows = _rows(_STILLS, result["held_out"], "held-out renders", {"nme": _NME_TARGET})
     rows += _rows(_WINDOWS, result["windows"], "held-out windows")
+    rows += _head_rows(result, "held-out renders")
+    rows += [
+        {
+            "name": f"Hidden {region} told from {region} in sight: balanced accuracy, held-out renders",
+            "ours": share,
+            "better": "higher",
+            "baselines": {"guessing": 0.5},
+        }
+        for region, share in result["sight"].items()
+    ]
     rows += _posed_rows(result)
     for name, stranger in result["strangers"].items():
         kept = {k: v for k, v in _STILLS.items() if k in ("pearson", "active_mae", "false_activation", "nme")}
         rows += _rows(kept, stranger["stills"], f"stranger {name}")
+        rows += _head_rows(stranger, f"stranger {name}")
         rows += [row | {"name": f"{row['name']}, stranger {name}"} for row in _posed_rows(stranger)[:-1]]
     return rows
 
@@ -332,6 +373,11 @@ def _rows(
         for key, (name, unit, better) in described.items()
         if key in rows["ours"]
     ]
+
+
+def _head_rows(result: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    described = {angle: (f"Head {angle}, median error", "degrees", "lower") for angle in _TURNED}
+    return _rows(described, result["head_degrees"], where)
 
 
 def _posed_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -33,15 +33,16 @@ _EYE_CORNERS = [36, 39, 42, 45]
 def _pose_trust(layout: LandmarkLayout) -> np.ndarray:
     """How far each landmark speaks for the skull: fully at the nose and the eye corners, a tenth where skin slides.
 
-    Against the sample's truth the mean pitch error falls from 0.99 to 0.88 degrees; on real video the median Pearson of
-    pitch rises from 0.83 to 0.85 and of roll from 0.88 to 0.90.
+    What the denser layout adds lies between the points of the smaller one and counts 0.3. On renders of 60 held-out
+    people, each turning their head through 16 frames, pitch within a take then errs by 0.87 degrees, as with 0.05 to
+    0.1 (0.88); on four real videos its median Pearson is 0.85, against 0.77 with the smaller layout alone.
     """
-    trust = np.zeros(layout.count)
-    trust[: MIEN70.count] = 0.1  # what a denser layout adds lies between these
+    trust = np.full(layout.count, 0.3)
+    trust[: MIEN70.count] = 0.1
     for group, value in _RIGID.items():
         trust[[point for point in layout.groups[group] if point < MIEN70.count]] = value
     trust[_EYE_CORNERS] = 1.0
-    trust[[*layout.groups["iris_right"], *layout.groups["iris_left"]]] = 0.0
+    trust[[point for group, points in layout.groups.items() if group.startswith("iris") for point in points]] = 0.0
     return trust
 
 

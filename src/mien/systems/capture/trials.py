@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HELD_OUT",
     "SHOWN",
+    "TURNS",
     "Shown",
     "Take",
     "Trial",
@@ -46,7 +47,7 @@ _LEVEL = 0.9
 """How far a single shape is on: extreme, and still within what people do."""
 _JAW = {"mouthClose": _LEVEL, "tongueOut": 0.4}
 """How far the jaw is open under a channel that corrects an open one, or needs one."""
-_TURNS = ((0, 0), (0, 0), (-25, 0), (25, 0), (0, -15), (0, 15))
+TURNS = ((0, 0), (0, 0), (-25, 0), (25, 0), (0, -15), (0, 15))
 """Views of a neutral face (yaw, pitch) [degrees]: two frontal ones for reference, four turned."""
 _RATE = 30.0
 """Frames a second of the windows."""
@@ -73,9 +74,11 @@ class Shown:
     time: float
     weights: Float[np.ndarray, "52"]
     angles: Float[np.ndarray, "3"]
-    """Head yaw, pitch, roll [rad]."""
+    """Head yaw, pitch, roll in the camera [rad]."""
     landmarks: Float[np.ndarray, "L 2"] | None
     """The rig's densest layout [px], which begins with the smaller ones; None where it has none."""
+    visible: Float[np.ndarray, "R"] | None = None
+    """Share of each of `spec.REGIONS` in sight; None where nothing is ever before the face."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,6 +103,8 @@ class Trial:
     """Head angles performed and answered [rad]."""
     landmarks: Float[np.ndarray, "N 2 L 2"]
     """Performed and answered, in pixels of the aligned crop."""
+    visible: Float[np.ndarray, "N 2 R"]
+    """Share of each of `spec.REGIONS` in sight, true and answered; NaN where it is not known."""
 
     @property
     def found(self) -> Bool[np.ndarray, "N"]:
@@ -116,6 +121,7 @@ class Trial:
             times=self.times[frames],
             angles=self.angles[frames],
             landmarks=self.landmarks[frames],
+            visible=self.visible[frames],
         )
 
 
@@ -130,7 +136,7 @@ def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher]
         for shown in take.frames:
             others = [_seen(watcher.weights(shown.image, shown.time)) for watcher in beside.values()]
             rows.append((*_watched(capture, shown), np.array([take.identity, number, shown.time]), *others))
-    truth, ours, angles, landmarks, about, *others = (np.stack(column) for column in zip(*rows, strict=True))
+    truth, ours, angles, landmarks, visible, about, *others = (np.stack(column) for column in zip(*rows, strict=True))
     return Trial(
         truth=truth,
         answers={"ours": ours, **dict(zip(beside, others, strict=True))},
@@ -139,24 +145,30 @@ def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher]
         times=about[:, 2],
         angles=angles,
         landmarks=landmarks,
+        visible=visible,
     )
 
 
 def _watched(capture: Capture, shown: Shown) -> tuple[np.ndarray, ...]:
-    """(truth [A], answer [A], angles [2, 3], landmarks [2, L, 2]) of one frame."""
+    """(truth [A], answer [A], angles [2, 3], landmarks [2, L, 2], visible [2, R]) of one frame."""
     frame = capture.frame(shown.image, shown.time)
     truth = shown.weights[_COLUMNS].astype(np.float64)
     count = capture.layout.count
     angles, landmarks = np.full((2, 3), np.nan), np.full((2, count, 2), np.nan)
+    visible = np.full((2, len(spec.REGIONS)), np.nan)
     angles[0] = shown.angles
+    if shown.visible is not None:
+        visible[0] = shown.visible
     if frame is None:
-        return truth, np.full(len(truth), np.nan), angles, landmarks
+        return truth, np.full(len(truth), np.nan), angles, landmarks, visible
     angles[1] = angles_from_quaternion(frame.rotation)
     matrix = align_matrix(frame.face.five_points, spec.CROP)
     for row, points in enumerate((shown.landmarks, frame.landmarks)):
         if points is not None and len(points) >= count:
             landmarks[row] = points[:count] @ matrix[:, :2].T + matrix[:, 2]
-    return truth, frame.weights[_COLUMNS].astype(np.float64), angles, landmarks
+    if frame.visibility is not None:
+        visible[1] = frame.visibility
+    return truth, frame.weights[_COLUMNS].astype(np.float64), angles, landmarks, visible
 
 
 def _seen(weights: np.ndarray | None) -> np.ndarray:
@@ -195,10 +207,11 @@ def performed(
                         image=shot.image,
                         time=float(time),
                         weights=shot.truth.weights,
-                        angles=angles,
+                        angles=angles_from_quaternion(shot.truth.quaternion),
                         landmarks=shot.truth.landmarks,
+                        visible=1.0 - shot.truth.hidden,
                     )
-                    for shot, time, angles in zip(shots, action.times, action.angles, strict=True)
+                    for shot, time in zip(shots, action.times, strict=True)
                 ),
             )
 
@@ -261,9 +274,9 @@ def single_shapes(rng: np.random.Generator) -> "list[Action]":
 
 
 def neutral_views(rng: np.random.Generator) -> "list[Action]":
-    """A neutral face from in front, twice, and turned."""
-    angles = np.radians([(yaw, pitch, 0) for yaw, pitch in _TURNS])
-    return _frames(np.zeros((len(_TURNS), len(ARKIT)), np.float32), angles)
+    """A neutral face from in front, twice, and turned (`TURNS`)."""
+    angles = np.radians([(yaw, pitch, 0) for yaw, pitch in TURNS])
+    return _frames(np.zeros((len(TURNS), len(ARKIT)), np.float32), angles)
 
 
 def _frames(weights: np.ndarray, angles: np.ndarray) -> "list[Action]":
