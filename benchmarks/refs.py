@@ -16,10 +16,12 @@ Lids are MediaPipe's alone, because OpenSeeFace's lids are rigid.
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from mien import rigs
 from mien.core import ARKIT, Clip, MienError
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights
 from mien.engine.metrics import events, match_events, pearson
@@ -37,8 +39,8 @@ TARGETS = {
 BLINK_TOLERANCE = 1
 """Frames: the references' ends were set by eye."""
 
-_SHOWN = ("mouth_open", "mouth_width", "blink", "corner_up", "brow", "gaze_x", "gaze_y", "yaw", "pitch", "roll",
-          "blink_precision", "blink_recall")  # fmt: skip
+_SHOWN = ("mouth_open", "mouth_width", "mouth_width_shown", "blink", "corner_up", "brow", "gaze_x", "gaze_y",
+          "yaw", "pitch", "roll", "blink_precision", "blink_recall")  # fmt: skip
 
 
 def load_refs(path: Path) -> dict[str, np.ndarray]:
@@ -61,6 +63,8 @@ def measured(clip: Clip) -> dict[str, np.ndarray]:
     arkit = clip.with_channels(ARKIT)
     curve = arkit.curve
     curves = {"mouth_open": curve("jawOpen"), "mouth_width": -curve("mouthPucker")}
+    rest, moved = _corners()
+    curves["mouth_width_shown"] = np.linalg.norm(rest + arkit.weights @ moved, axis=1)
     for short, side in SIDES.items():
         curves[f"ear_{short}"] = -curve("eyeBlink" + side)
         curves[f"corner_up_{short}"] = curve("mouthSmile" + side) - curve("mouthFrown" + side)
@@ -74,6 +78,16 @@ def measured(clip: Clip) -> dict[str, np.ndarray]:
         angles = np.degrees(angles_from_quaternion(clip.head_rotation))
         curves |= {name: angles[:, i] for i, name in enumerate(("yaw", "pitch", "roll"))}
     return curves
+
+
+@cache
+def _corners() -> tuple[np.ndarray, np.ndarray]:
+    """Mo's mouth corners apart at rest [3] and how each channel moves them apart [52, 3], in mm."""
+    mo = rigs.load("mo")
+    shapes = [mo.shape(name) if name in mo.shape_names else np.zeros_like(mo.neutral.vertices) for name in ARKIT]
+    corners = np.stack([mo.landmarks["mien70"].positions(x)[[48, 54]] for x in (mo.neutral.vertices, *shapes)])
+    apart = corners[:, 1] - corners[:, 0]
+    return apart[0], apart[1:]
 
 
 def _correlate(curve: np.ndarray, reference: np.ndarray, frames: np.ndarray) -> float:
@@ -100,7 +114,8 @@ def _compared(name: str) -> tuple[str, ...]:
 def score(clip: Clip, refs: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Every figure of one video; frames correspond by index.
 
-    Names: mouth_open (jawOpen), mouth_width (mouthPucker negated), blink (mean eyeBlink against the mean eye aspect
+    Names: mouth_open (jawOpen), mouth_width (mouthPucker negated), mouth_width_shown (mo's mouth under all weights:
+    smiles widen a mouth as well), blink (mean eyeBlink against the mean eye aspect
     ratio negated; blink_L, blink_R by side), corner_up (smile - frown), brow (inner + outer - down), gaze_x, gaze_y,
     yaw, pitch, roll, blink_precision, blink_recall. Sides are the subject's; without a side, the mean over sides.
     Gaze is compared outside closures, where there is an iris to see. NaN where a curve never moved in the reference.
@@ -117,7 +132,7 @@ def score(clip: Clip, refs: Mapping[str, np.ndarray]) -> dict[str, float]:
         used = looking if name.startswith("gaze") else seen
         for tracker in _compared(name):
             source, _, kind = tracker.partition("_")
-            reference = refs[f"{source}_{name}" + (f"_{kind}" if kind else "")]
+            reference = refs[f"{source}_{name.removesuffix('_shown')}" + (f"_{kind}" if kind else "")]
             figures[f"{label}/{tracker}"] = _correlate(curve, reference, used)
         figures[label] = float(np.median([figures[f"{label}/{t}"] for t in _compared(name) if not t.endswith("_fr")]))
     for label in ("corner_up", "brow", "gaze_x", "gaze_y"):

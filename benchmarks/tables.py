@@ -37,6 +37,7 @@ HOW = {
 REAL = {
     "mouth_open": "jaw and mouth opening",
     "mouth_width": "mouth width (pucker)",
+    "mouth_width_shown": "mouth width (all weights, on mo)",
     "blink": "blinks",
     "blink_precision": "blink events, precision",
     "blink_recall": "blink events, recall",

@@ -104,6 +104,21 @@ def test_a_mirrored_capture_is_found_out(assets, refs_module) -> None:
     assert wrong["gaze_x"] < -0.5 < 0.9 < right["gaze_x"]
 
 
+def test_a_mouth_is_as_wide_as_all_weights_make_it(assets, refs_module) -> None:
+    """Smiles that follow the reference's width count there, and not where puckers alone are asked."""
+    refs = refs_module.load_refs(assets / "refs" / "liveportrait_d18.npz")
+    weights = np.zeros((len(refs["valid"]), 52))
+    wide = unit(refs["mediapipe_mouth_width"].astype(float))
+    weights[:, [AT["mouthSmileLeft"], AT["mouthSmileRight"]]] = wide[:, None]
+    clip = replace(perfect_clip(refs), weights=weights)
+    figures = refs_module.score(clip, refs)
+    assert figures["mouth_width_shown/mediapipe"] > 0.98 and figures["mouth_width"] == 0.0
+    weights[:, [AT["mouthSmileLeft"], AT["mouthSmileRight"]]] = 0
+    weights[:, AT["mouthPucker"]] = 1 - wide
+    figures = refs_module.score(replace(clip, weights=weights), refs)
+    assert figures["mouth_width_shown/mediapipe"] > 0.98
+
+
 def test_lost_frames_are_left_out(assets, refs_module) -> None:
     refs = refs_module.load_refs(assets / "refs" / "liveportrait_d9.npz")
     clip = perfect_clip(refs)
