@@ -44,9 +44,15 @@ def dark_glasses(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def cap(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A cap whose edge runs between brows and lids."""
-    edge = (points[17:27].mean(axis=0) + np.concatenate([points[37:39], points[43:45]]).mean(axis=0)) / 2
-    return _band(image, points, edge, upwards=True, color=_FELT)
+    """A cap whose edge runs between brows and lids, as wide as the face."""
+    out, size = image.copy(), _eye_distance(points)
+    edge = (points[17:27].mean(axis=0) + points[[37, 38, 43, 44]].mean(axis=0)) / 2
+    along = (points[45] - points[36]) / size
+    up = np.array([along[1], -along[0]])
+    low = [edge - size * along, edge + size * along]
+    high = [corner + 1.2 * size * up for corner in reversed(low)]
+    cv2.fillPoly(out, [np.round(low + high).astype(np.int32)], _FELT, cv2.LINE_AA)
+    return out
 
 
 def mask(image: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -106,20 +112,6 @@ def _tilt(points: np.ndarray) -> float:
 
 def _at(point: np.ndarray) -> tuple[int, int]:
     return round(float(point[0])), round(float(point[1]))
-
-
-def _band(
-    image: np.ndarray, points: np.ndarray, edge: np.ndarray, *, upwards: bool, color: tuple[int, int, int]
-) -> np.ndarray:
-    """Everything on one side of a line along the eyes, as wide as the face."""
-    size = _eye_distance(points)
-    along = (points[45] - points[36]) / size
-    away = np.array([along[1], -along[0]]) * (1 if upwards else -1)
-    corners = [edge - size * along, edge + size * along]
-    corners += [corner + 1.2 * size * away for corner in reversed(corners)]
-    out = image.copy()
-    cv2.fillPoly(out, [np.round(corners).astype(np.int32)], color, cv2.LINE_AA)
-    return out
 
 
 def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, np.ndarray]]]:
