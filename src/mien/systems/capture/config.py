@@ -59,15 +59,15 @@ class CaptureConfig:
     """Weight of the weights of resting real faces being zero, gaze left out."""
 
     head_samples: int = 60_000
-    """Augmented images whose codes the FACS head is fitted on, when it joins and at the end (`head`)."""
+    """Augmented images whose codes the FACS head is fitted on when it joins (`head`)."""
     head_steps: int = 3_000
-    """Steps of each of those fits."""
+    """Steps of that fit."""
     head_rate: float = 1e-3
-    """Their peak learning rate."""
+    """Its peak learning rate."""
     head_decay: float = 0.05
-    """Their weight decay."""
+    """Its weight decay."""
     head_consistency: float = 3.0
-    """Their weight of the invariance of weights on real images: 0, 0.3 and 3 were equally accurate on held-out renders,
+    """Its weight of the invariance of weights on real images: 0, 0.3 and 3 were equally accurate on held-out renders,
     with 0.026, 0.008 and 0.004 of inconsistency between views of a portrait."""
 
     landmark_weight: float = 1.0
@@ -138,4 +138,4 @@ PRESETS = MappingProxyType(
         ),
     }
 )
-"""`cpu` fits an hour or two on two cores, `full` one data-centre GPU, `smoke` a test."""
+"""`cpu` takes five hours on one core, `full` one data-centre GPU, `smoke` a test."""

@@ -1,8 +1,8 @@
-"""Fitting the FACS head on the codes of a held encoder: minutes of work that hours of joint training do not replace.
+"""Fitting the FACS head on the codes of a held encoder, when it joins.
 
 While the encoder learns, the head follows features that move; measured after 2,300 joint steps, a ridge regression on
 the net's own codes reached a mean Pearson of 0.53 on held-out renders where the head was at 0.43. So the head is fitted
-alone when it first joins, and once more when the encoder is finished.
+alone when it first joins. Not once more at the end: after 3 M images that took it from 0.727 to 0.725.
 """
 
 from dataclasses import dataclass

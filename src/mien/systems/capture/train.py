@@ -1,5 +1,4 @@
-"""Training of the capture net: landmarks first, then landmarks, FACS weights, their motion and consistency together,
-and last the FACS head alone.
+"""Training of the capture net: landmarks first, then landmarks, FACS weights, their motion and consistency together.
 
 `python -m mien train capture --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
 """
@@ -59,12 +58,12 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     net.mark_forward_method("weigh")
     average = WeightAverage(net.module, config.average)
     path = Path(config.out) / "checkpoint.pt"
-    start, finished = _resume(path, net.module, optimisers, average, fabric.device)
+    start = _resume(path, net.module, optimisers, average, fabric.device)
 
-    def save(step: int, *, finished: bool = False) -> None:
+    def save(step: int) -> None:
         state = {"net": net.module.state_dict(), "average": average.state}
         state["optimisers"] = [optimiser.state_dict() for optimiser in optimisers]
-        save_checkpoint(path, {**state, "step": step, "finished": finished, "config": asdict(config)})
+        save_checkpoint(path, {**state, "step": step, "config": asdict(config)})
 
     end = steps if stop_after is None else min(steps, start + stop_after)
     log = TrainingLog(Path(config.out) / "log.jsonl", steps)
@@ -99,11 +98,6 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
         log.write(step, share * config.learning_rate, parts)
         if (step + 1) % config.save_every == 0 or step + 1 == end:
             save(step + 1)
-    if end == steps and not finished:
-        average.copy_to(net.module)
-        fit_head(net.module, collect_codes(net.module, source, config), scale(), gram, config)
-        average = WeightAverage(net.module, config.average)
-        save(steps, finished=True)
     return path
 
 
@@ -134,13 +128,13 @@ def _resume(
     optimisers: Sequence[torch.optim.Optimizer],
     average: WeightAverage,
     device: torch.device,
-) -> tuple[int, bool]:
-    """The step to go on from, and whether the run is finished."""
+) -> int:
+    """The step to go on from."""
     state = load_checkpoint(path, device)
     if state is None:
-        return 0, False
+        return 0
     net.load_state_dict(state["net"])
     for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
         optimiser.load_state_dict(saved)
     average.state = state["average"]
-    return int(state["step"]), bool(state["finished"])
+    return int(state["step"])
