@@ -62,12 +62,21 @@ def test_the_filter_is_on_by_default_and_is_the_offline_one(frames: list[Frame],
     assert np.nanmax(np.abs(clip.weights - offline.clip.weights)) > 1e-3
 
 
-def test_calibration_is_the_live_one_and_reset_forgets_it(frames: list[Frame], offline: CaptureResult) -> None:
-    live, calibration = LiveCapture(smooth=False, rest=0.8, hold=False), LiveCalibration(seconds=0.8)
-    clip, _ = run(live, frames)
-    for row, frame in enumerate(frames):
-        if clip.seen[row]:
-            np.testing.assert_array_equal(clip.weights[row], calibration.step(frame.time, offline.raw[row]))
+def test_first_the_network_meets_the_rest_then_it_is_calibrated_and_reset_forgets_both(
+    frames: list[Frame], offline: CaptureResult
+) -> None:
+    live, calibration = LiveCapture(smooth=False, rest=0.8, hold=False), LiveCalibration(seconds=0.4)
+    clip, seen = run(live, frames)
+    met = next(t for t, frame in enumerate(frames) if frame.time >= 0.4)
+    for t, frame in enumerate(seen):
+        if frame is None:
+            continue
+        if t <= met:
+            np.testing.assert_array_equal(frame.captured.raw, offline.raw[t])
+            np.testing.assert_array_equal(clip.weights[t], offline.clip.weights[t])
+        else:
+            assert not np.array_equal(frame.captured.raw, offline.raw[t])
+            np.testing.assert_array_equal(clip.weights[t], calibration.step(frame.time, frame.captured.raw))
     live.reset()
     again, _ = run(live, frames)
     np.testing.assert_array_equal(again.weights, clip.weights)
