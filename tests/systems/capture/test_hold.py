@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mien.core import ARKIT, Clip
@@ -10,12 +12,14 @@ from mien.systems.capture import spec
 from mien.systems.capture.hold import HOLD, RELAX, Holder, hold, region_of
 
 MOUTH = [c for c, name in enumerate(ARKIT) if region_of(name) == "mouth"]
+CLOSE, JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
 EYES = [c for c, name in enumerate(ARKIT) if region_of(name) == "eyes"]
 
 
 def take(hidden: slice | None = None, region: str = "mouth", rate: float = 30.0) -> Clip:
     times = np.arange(0, 8, 1 / rate)
     weights = 0.5 + 0.3 * np.sin(times[:, None] + np.arange(52))
+    weights[:, CLOSE] = np.minimum(weights[:, CLOSE], weights[:, JAW])
     visibility = np.ones((len(times), 3))
     if hidden is not None:
         visibility[hidden, spec.REGIONS.index(region)] = 0.1
@@ -90,3 +94,15 @@ def test_frame_by_frame_is_the_same_and_reset_forgets() -> None:
         rows = [holder.step(float(t), w, v) for t, w, v in zip(clip.times, clip.weights, clip.visibility, strict=True)]
         assert_array_equal(np.array(rows), hold(clip).weights)
         holder.reset()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_weights_stay_weights_however_regions_come_and_go(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clip = take()
+    weights = np.clip(np.cumsum(rng.normal(0, 0.3, clip.weights.shape), axis=0) + 0.5, 0, 1)
+    weights[:, CLOSE] = np.minimum(weights[:, CLOSE], weights[:, JAW])
+    visibility = np.repeat(rng.random((len(clip.times) // 8, 3)), 8, axis=0)
+    out = hold(replace(clip, weights=weights, visibility=visibility)).weights
+    assert out.min() >= 0 and out.max() <= 1
+    assert (out[:, CLOSE] <= out[:, JAW]).all()

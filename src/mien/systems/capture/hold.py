@@ -72,6 +72,9 @@ class Holder:
         out = weights.copy()
         for region, seen in zip(self._regions, visibility, strict=True):
             out[region.columns] = self._held(region, time, weights[region.columns].astype(np.float64), float(seen))
+        if {"mouthClose", "jawOpen"} <= set(self._channels):  # each fades by itself, but one corrects the other
+            close, jaw = (self._channels.index(name) for name in ("mouthClose", "jawOpen"))
+            out[close] = min(out[close], out[jaw])
         return out
 
     def _held(self, region: _Region, time: float, value: np.ndarray, seen: float) -> np.ndarray:
@@ -83,7 +86,8 @@ class Holder:
             region.hidden, region.since = True, time
         if region.hidden:
             return self._relaxed(region, time, rest)
-        region.trusted = value + region.excess * np.exp(-(time - region.since) / RETURN)
+        # Within [0, 1]: a value that falls while what it lacked on coming back fades would else be undershot.
+        region.trusted = np.clip(value + region.excess * np.exp(-(time - region.since) / RETURN), 0.0, 1.0)
         return region.trusted
 
     @staticmethod
