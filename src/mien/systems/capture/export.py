@@ -35,9 +35,9 @@ WEAKNESSES = """
 - A single frame cannot tell a raised brow from one that sits high, nor a narrow eye from a squint: expect an offset per
   person on brow, squint and wide channels. `mien capture --neutral` removes what a take shows of it.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them.
-- `jawForward` and `mouthShrugUpper` move little in a frontal view.
+- `jawForward` and `mouthShrugUpper` move little in a frontal view. `tongueOut` was in the last quarter of the data alone.
 - Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
-  from rendered things before faces, and from nothing real.
+  from rendered things before faces, and from nothing real: a cap over the brows mostly goes unnoticed.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
 """
 
