@@ -3,7 +3,7 @@
 Needs the renderer (mien[synth]) and the ICT rig, not torch: what is measured is `Capture`, as users run it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -334,8 +334,8 @@ _WINDOWS = {
 
 def rows_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The table: every figure with its baselines."""
-    rows = _rows(_STILLS, result["held_out"], "held-out renders", {"nme": _NME_TARGET})
-    rows += _rows(_WINDOWS, result["windows"], "held-out windows")
+    rows = _rows(_STILLS, result["held_out"], "held-out renders", ("pearson", "vertex_mm", "nme"), {"nme": _NME_TARGET})
+    rows += _rows(_WINDOWS, result["windows"], "held-out windows", ("pearson",))
     rows += _head_rows(result, "held-out renders")
     rows += [
         {
@@ -349,9 +349,11 @@ def rows_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows += _posed_rows(result)
     for name, stranger in result["strangers"].items():
         kept = {k: v for k, v in _STILLS.items() if k in ("pearson", "active_mae", "false_activation", "nme")}
-        rows += _rows(kept, stranger["stills"], f"stranger {name}")
-        rows += _head_rows(stranger, f"stranger {name}")
-        rows += [row | {"name": f"{row['name']}, stranger {name}"} for row in _posed_rows(stranger)[:-1]]
+        rows += _rows(kept, stranger["stills"], f"stranger {name}", ("pearson",))
+        more = _head_rows(stranger, "stranger") + [
+            row | {"name": f"{row['name']}, stranger"} for row in _posed_rows(stranger)[:-1]
+        ]
+        rows += [row | {"name": f"{row['name']} {name}", "headline": False} for row in more]
     return rows
 
 
@@ -359,8 +361,10 @@ def _rows(
     described: Mapping[str, tuple[str, str, str]],
     rows: Mapping[str, Mapping[str, float]],
     where: str,
+    headlines: Collection[str],
     targets: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
+    """A row for each figure described; `headlines` are those that the short table shows too."""
     return [
         {
             "name": f"{name}, {where}",
@@ -368,6 +372,7 @@ def _rows(
             "unit": unit,
             "better": better,
             "target": (targets or {}).get(key),
+            "headline": key in headlines,
             "baselines": {row: values[key] for row, values in rows.items() if row != "ours" and key in values},
         }
         for key, (name, unit, better) in described.items()
@@ -377,7 +382,7 @@ def _rows(
 
 def _head_rows(result: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     described = {angle: (f"Head {angle}, median error", "degrees", "lower") for angle in _TURNED}
-    return _rows(described, result["head_degrees"], where)
+    return _rows(described, result["head_degrees"], where, _TURNED)
 
 
 def _posed_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ WEAKNESSES = """
 - A single frame cannot tell a raised brow from one that sits high, nor a narrow eye from a squint: expect an offset per
   person on brow, squint and wide channels. `mien capture --neutral` removes what a take shows of it.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them.
-- `jawForward` and `mouthShrugUpper` move little in a frontal view. `tongueOut` was in the last quarter of the data alone.
+- `jawForward` and `mouthShrugUpper` move little in a frontal view; `tongueOut` was in the last quarter of training.
 - Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
   from rendered things before faces, and from nothing real: a cap over the brows mostly goes unnoticed.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
