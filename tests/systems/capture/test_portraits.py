@@ -57,6 +57,17 @@ def test_aligned_portraits_have_their_eyes_where_the_template_puts_them(folder: 
     assert portraits[0].crop.shape == (160, 160, 3)
 
 
+def test_points_that_templates_lack_are_where_a_face_has_them(folder: Path) -> None:
+    """Brows above the lids, a jaw line as wide as the cheeks and low enough, the chin in line with it."""
+    for portrait in load_portraits(folder, held_out=True):
+        x, y = portrait.landmarks.T
+        eyes = np.linalg.norm(portrait.landmarks[45] - portrait.landmarks[36])
+        assert (y[37] - y[17:22] > 0.12 * eyes).all() and (y[44] - y[22:27] > 0.12 * eyes).all()
+        assert x[16] - x[0] > 1.3 * eyes and y[4:13].min() > y[33]
+        assert np.abs(portrait.landmarks[8] - (portrait.landmarks[7] + portrait.landmarks[9]) / 2).max() < 0.12 * eyes
+        assert (portrait.trust > 0).all() and (portrait.trust == 1).sum() == 33
+
+
 @pytest.mark.parametrize("text", ["", "3\n1 2\n", "189\nx y\n", "189\n" + "1 2\n" * 100])
 def test_a_foreign_template_is_one_clear_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.tem"

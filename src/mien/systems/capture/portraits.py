@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.core.errors import MienError
+from mien.core import ARKIT, Camera, MienError, Rig
+from mien.rigs.fit import fit_identity
 from mien.systems.capture import spec
 
 __all__ = ["WEBMORPH_TO_MIEN70", "Portrait", "landmarks_from_template", "load_portraits", "read_template", "split"]
@@ -50,6 +51,12 @@ from mien70's: mean over the 20 training portraits against ICT-FaceKit's mean fa
 exceeds 1 mm and the portraits agree on it (deviation at most 1 mm). Both sets number these points evenly along lids and
 lips, but not at the same places; ICT-FaceKit's resting eyes are turned outwards by 5.7 degrees."""
 
+_INFERRED = 0.25
+"""Trust in a point that the template lacks and a fitted head has (`_inferred`). Without, asked for nothing but to agree
+in two views, such points were learnt too near the middle: brows on the upper lids."""
+_LENS = 4.0
+"""Focal length of the portraits in picture widths: a studio's, far enough off for faces without perspective."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Portrait:
@@ -61,7 +68,7 @@ class Portrait:
     landmarks: Float[np.ndarray, "L 2"]
     """Pixels of that crop."""
     trust: Float[np.ndarray, "L"]
-    """Weight per point; 0 where the template has no such point."""
+    """Weight per point: 1 where the template has it, less where it is like it or inferred."""
 
 
 def read_template(path: Path) -> Float[np.ndarray, "P 2"]:
@@ -98,12 +105,16 @@ def split(folder: Path, *, held_out: bool) -> list[Path]:
 
 
 def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
-    """Find, align and crop one half of the set, exactly as capture does at run time; faceless pictures are left out."""
+    """Find, align and crop one half of the set, exactly as capture does at run time; faceless pictures are left out.
+
+    Points that the templates lack are those of a head fitted to the points they have. Needs ICT-FaceKit.
+    """
     from mien.io.video import read_image
+    from mien.rigs.ict import load_ict
     from mien.track import align
     from mien.track.cascade import Cascade
 
-    cascade = Cascade.load()
+    cascade, rig = Cascade.load(), load_ict()
     portraits: list[Portrait] = []
     for path in split(folder, held_out=held_out):
         image = read_image(path)
@@ -112,8 +123,21 @@ def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
             continue
         matrix = align.align_matrix(found[0].five_points, spec.CROP, margin=spec.MARGIN)
         crop = align.warp(image, matrix, spec.CROP + 2 * spec.MARGIN)
-        landmarks, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
+        known, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
+        landmarks = np.where(trust[:, None] > 0, known, _inferred(known, trust, rig, image.shape[1], image.shape[0]))
+        trust = np.where(trust > 0, trust, _INFERRED)
         portraits.append(
             Portrait(name=path.stem, crop=crop, landmarks=landmarks @ matrix[:, :2].T + matrix[:, 2], trust=trust)
         )
     return portraits
+
+
+def _inferred(
+    landmarks: Float[np.ndarray, "L 2"], trust: Float[np.ndarray, "L"], rig: Rig, width: int, height: int
+) -> Float[np.ndarray, "L 2"]:
+    """Every landmark [px] of a resting head of the rig's identity space, fitted to those that are known."""
+    camera = Camera(width=width, height=height, focal=_LENS * width, centre=((width - 1) / 2, (height - 1) / 2))
+    at_rest = np.zeros((1, len(ARKIT)))
+    return fit_identity(
+        landmarks[None], [camera], rig, spec.LAYOUT.name, trust=trust[None], expected=at_rest
+    ).reprojected[0]
