@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, MienError
-from mien.systems.capture import evaluate, spec, trials
+from mien.systems.capture import evaluate, report, spec, trials
 from mien.systems.capture.peer import arkit, open_mediapipe
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.strangers import open_strangers, pictures_of
@@ -176,7 +176,7 @@ def test_the_table_has_every_figure_beside_its_baselines() -> None:
     result = {"held_out": stills, "windows": stills | {k: v | {"velocity_error": 1.0} for k, v in stills.items()}}
     posed["head_degrees"] = evaluate.head_figures(trial)
     result |= {**posed, "sight": evaluate.sight_figures(trial), "strangers": {"mo": {"stills": stills, **posed}}}
-    rows = evaluate.rows_of(result)
+    rows = report.rows_of(result)
     names = [row["name"] for row in rows]
     assert len(set(names)) == len(names) == 6 + 3 + (3 + 3) + 5 + (4 + 3 + 4)
     poseless = [row for row in rows if not any(word in row["name"] for word in ("NME", "Head", "Hidden"))]

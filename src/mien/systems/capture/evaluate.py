@@ -3,7 +3,7 @@
 Needs the renderer (mien[synth]) and the ICT rig, not torch: what is measured is `Capture`, as users run it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from mien.systems.capture import spec, trials
 from mien.systems.capture.hold import HIDDEN, TRUSTED
 from mien.systems.capture.landmark_rig import face_shapes
 from mien.systems.capture.predict import Capture
+from mien.systems.capture.report import ANGLES, rows_of
 from mien.systems.capture.trials import HELD_OUT, SHOWN, TURNS, Trial, Watcher, performed, watch
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ __all__ = ["HELD_OUT", "Baselines", "bench", "still_figures", "stranger_figures"
 
 _TRAINED = (0, 100_000)
 _EYES = (36, 45)
-_NME_TARGET = 0.015
 _PREDICTED, _TRUE = "ridge on predicted landmarks", "ridge on true landmarks"
 _SEED = 101
 
@@ -217,12 +217,9 @@ def head_figures(trial: Trial) -> dict[str, dict[str, float]]:
     seen = trial.where(trial.found)
     truth, answered = seen.angles[:, 0], seen.angles[:, 1]
     return {
-        name: dict(zip(_TURNED, np.degrees(np.median(np.abs(error), axis=0)).tolist(), strict=True))
+        name: dict(zip(ANGLES, np.degrees(np.median(np.abs(error), axis=0)).tolist(), strict=True))
         for name, error in (("ours", answered - truth), ("always straight", truth))
     }
-
-
-_TURNED = ("yaw", "pitch", "roll")
 
 
 def sight_figures(trial: Trial) -> dict[str, float]:
@@ -315,91 +312,3 @@ def _beside(mediapipe: Path | None) -> dict[str, Watcher]:
     from mien.systems.capture.peer import open_mediapipe
 
     return {"MediaPipe": open_mediapipe(mediapipe)}
-
-
-_STILLS = {
-    "pearson": ("Mean Pearson of 52 channels", "", "higher"),
-    "concordance": ("Mean concordance", "", "higher"),
-    "vertex_mm": ("Vertex error", "mm", "lower"),
-    "active_mae": ("Active MAE (truth > 0.05)", "", "lower"),
-    "false_activation": ("False activation (truth = 0)", "", "lower"),
-    "nme": ("Landmark NME", "", "lower"),
-}
-_WINDOWS = {
-    "pearson": ("Mean Pearson over time, within a take", "", "higher"),
-    "concordance": ("Mean concordance", "", "higher"),
-    "velocity_error": ("Velocity error, share of the true motion", "", "lower"),
-}
-
-
-def rows_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The table: every figure with its baselines."""
-    rows = _rows(_STILLS, result["held_out"], "held-out renders", ("pearson", "vertex_mm", "nme"), {"nme": _NME_TARGET})
-    rows += _rows(_WINDOWS, result["windows"], "held-out windows", ("pearson",))
-    rows += _head_rows(result, "held-out renders")
-    rows += [
-        {
-            "name": f"Hidden {region} told from {region} in sight: balanced accuracy, held-out renders",
-            "ours": share,
-            "better": "higher",
-            "baselines": {"guessing": 0.5},
-        }
-        for region, share in result["sight"].items()
-    ]
-    rows += _posed_rows(result)
-    for name, stranger in result["strangers"].items():
-        kept = {k: v for k, v in _STILLS.items() if k in ("pearson", "active_mae", "false_activation", "nme")}
-        rows += _rows(kept, stranger["stills"], f"stranger {name}", ("pearson",))
-        more = _head_rows(stranger, "stranger") + [
-            row | {"name": f"{row['name']}, stranger"} for row in _posed_rows(stranger)[:-1]
-        ]
-        rows += [row | {"name": f"{row['name']} {name}", "headline": False} for row in more]
-    return rows
-
-
-def _rows(
-    described: Mapping[str, tuple[str, str, str]],
-    rows: Mapping[str, Mapping[str, float]],
-    where: str,
-    headlines: Collection[str],
-    targets: Mapping[str, float] | None = None,
-) -> list[dict[str, Any]]:
-    """A row for each figure described; `headlines` are those that the short table shows too."""
-    return [
-        {
-            "name": f"{name}, {where}",
-            "ours": rows["ours"][key],
-            "unit": unit,
-            "better": better,
-            "target": (targets or {}).get(key),
-            "headline": key in headlines,
-            "baselines": {row: values[key] for row, values in rows.items() if row != "ours" and key in values},
-        }
-        for key, (name, unit, better) in described.items()
-        if key in rows["ours"]
-    ]
-
-
-def _head_rows(result: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
-    described = {angle: (f"Head {angle}, median error", "degrees", "lower") for angle in _TURNED}
-    return _rows(described, result["head_degrees"], where, _TURNED)
-
-
-def _posed_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Single shapes and neutral faces; the last one is about turned ones."""
-    described = (
-        ("selectivity", "accuracy", "Selectivity: strongest answer is the shape shown", "higher"),
-        ("selectivity", "mean_leakage", "Leakage into other channels, mean", "lower"),
-        ("neutral", "bias_mean", "Neutral bias, mean over channels", "lower"),
-        ("neutral", "bias_worst", "Neutral bias, worst channel", "lower"),
-        ("neutral", "pose_leakage_mean", "Pose leakage of a neutral face, mean", "lower"),
-    )
-    return [
-        {
-            "name": name,
-            "ours": result[kind]["ours"][key],
-            "better": better,
-            "baselines": {row: values[key] for row, values in result[kind].items() if row != "ours"},
-        }
-        for kind, key, name, better in described
-    ]
