@@ -76,12 +76,6 @@ class WeightAverage:
         for name, value in _floats(module).items():
             self.state[name].lerp_(value.detach().float(), 1 - decay)
 
-    @torch.no_grad()
-    def copy_to(self, module: nn.Module) -> None:
-        """Put the averages into `module`."""
-        for name, value in _floats(module).items():
-            value.copy_(self.state[name])
-
 
 def _floats(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value for name, value in module.state_dict().items() if value.is_floating_point()}
