@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from mien.core import landmarks
@@ -102,7 +103,7 @@ class Manifest:
                 return value
         raise MienError(f"bundle '{self.name}' uses the unknown landmark layout '{self.landmarks}'; upgrade mien")
 
-    @property
+    @cached_property
     def feeds(self) -> tuple[TensorSpec, ...]:
         """Everything the graph takes: inputs, then states. The order is NCNN's `in0..`."""
         return (
@@ -110,7 +111,7 @@ class Manifest:
             *(TensorSpec(name=s.input, shape=s.shape, ncnn_shape=s.ncnn_shape) for s in self.states),
         )
 
-    @property
+    @cached_property
     def fetches(self) -> tuple[TensorSpec, ...]:
         """Everything the graph returns: outputs, then states. The order is NCNN's `out0..`."""
         return (*self.outputs, *(TensorSpec(name=s.output, shape=s.shape) for s in self.states))

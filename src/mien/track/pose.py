@@ -8,6 +8,7 @@ by the captured expression first, so that an open jaw is not read as pitch.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -95,12 +96,26 @@ class PoseSolver:
         return Pose(quaternion=quaternion, translation=self._shift.copy(), residual=residual)
 
 
+class _View(NamedTuple):
+    """The model as one pose shows it."""
+
+    turned: Float[np.ndarray, "3 L"]
+    """The model rotated, not yet shifted [mm]."""
+    scale: Float[np.ndarray, "L"]
+    """Pixels per mm at each point's depth."""
+    projected: Float[np.ndarray, "2 L"]
+    error: Float[np.ndarray, "2 L"]
+    """Image minus projection [px]."""
+    length: Float[np.ndarray, "L"]
+    """Of `error` [px]."""
+
+
 class _Problem:
     """The points of one frame, less the camera's centre, y upwards, so that the projection is x/d, y/d times focal."""
 
     def __init__(self, points: np.ndarray, model: np.ndarray, trust: np.ndarray, camera: Camera) -> None:
-        self.image = (points - camera.centre) * (1.0, -1.0)
-        self.model = model
+        self.image = np.ascontiguousarray(((points - camera.centre) * (1.0, -1.0)).T)
+        self.model = np.ascontiguousarray(model.T)
         self.trust = trust / trust.sum()
         self.focal = camera.focal
         self.size = float(np.ptp(points, axis=0).max())
@@ -111,8 +126,8 @@ class _Problem:
         weight = self.trust
         for _ in range(4):
             weight = weight / weight.sum()
-            mean_model, mean_image = weight @ self.model, weight @ self.image
-            model, image = self.model - mean_model, self.image - mean_image
+            mean_model, mean_image = self.model @ weight, self.image @ weight
+            model, image = self.model.T - mean_model, self.image.T - mean_image
             scaled = (model * weight[:, None]).T
             # The ridge keeps a flat set of points solvable; 1e-6 of the spread moves a real face by nothing.
             gram = scaled @ model
@@ -131,77 +146,72 @@ class _Problem:
     def minimise(self, matrix: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Rotation, translation and median residual [px] at the minimum near a start."""
         damping, newton = 1e-6, True
-        turned = self.model @ matrix.T
-        error, length = self._errors(turned + shift)
-        sigma = self._sigma(length)
+        view = self._view(matrix, shift)
+        sigma = self._sigma(view.length)
         for count in range(_MOST_STEPS):
-            weight = self.trust * _huber(length, sigma)
-            jacobian = self._jacobian(turned, turned + shift)
-            scaled = jacobian * weight
-            normal = scaled.reshape(6, -1) @ jacobian.reshape(6, -1).T
+            weight = self.trust * _huber(view.length, sigma)
+            jacobian = self._jacobian(view)
+            scaled = (jacobian * weight).reshape(6, -1)
+            normal = scaled @ jacobian.reshape(6, -1).T
             if newton:
-                normal -= self._curvature(jacobian, turned, shift, error, weight, length > _HUBER * sigma)
-            normal[np.diag_indices(6)] *= 1.0 + damping
-            step = np.linalg.solve(normal, scaled.reshape(6, -1) @ error.ravel())
+                normal -= self._curvature(jacobian, view, weight, view.length > _HUBER * sigma)
+            normal.flat[::7] *= 1.0 + damping
+            step = np.linalg.solve(normal, scaled @ view.error.ravel())
             new_matrix, new_shift = _turn(step[:3]) @ matrix, shift + step[3:]
-            new_turned = self.model @ new_matrix.T
-            new_error, new_length = self._errors(new_turned + new_shift)
-            if self._cost(new_length, sigma) > self._cost(length, sigma) * (1 + 1e-12):
+            new_view = self._view(new_matrix, new_shift)
+            if self._cost(new_view.length, sigma) > self._cost(view.length, sigma) * (1 + 1e-12):
                 if not newton:
                     damping *= 100.0
                 newton = False
                 if damping > 1e6:
                     break
                 continue
-            matrix, shift, turned, error, length = new_matrix, new_shift, new_turned, new_error, new_length
+            matrix, shift, view = new_matrix, new_shift, new_view
             damping = max(damping * 0.1, 1e-9)
             if np.abs(step[:3]).max() < _DONE and np.abs(step[3:]).max() < _DONE * abs(shift[2]):
                 break
             if count < _SCALE_STEPS:
-                sigma = self._sigma(length)
-        return _orthonormal(matrix), shift, _median(length)
+                sigma = self._sigma(view.length)
+        return _orthonormal(matrix), shift, _median(view.length)
 
-    def _errors(self, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Image minus projection [2,L] and its length [L], for camera-frame points."""
+    def _view(self, matrix: np.ndarray, shift: np.ndarray) -> _View:
+        turned = matrix @ self.model
         # Points behind the camera are projected from just before it: their huge error turns the step back.
-        scale = self.focal / np.maximum(-seen[:, 2], 1.0)
-        error = self.image.T - seen[:, :2].T * scale
-        return error, np.sqrt(error[0] * error[0] + error[1] * error[1])
+        scale = self.focal / np.maximum(-(turned[2] + shift[2]), 1.0)
+        projected = (turned[:2] + shift[:2, None]) * scale
+        error = self.image - projected
+        length = np.sqrt(error[0] * error[0] + error[1] * error[1])
+        return _View(turned=turned, scale=scale, projected=projected, error=error, length=length)
 
-    def _jacobian(self, turned: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    def _jacobian(self, view: _View) -> np.ndarray:
         """Derivative [6,2,L] of the projection by a rotation after the present one (3) and by the translation (3)."""
-        scale = self.focal / np.maximum(-seen[:, 2], 1.0)
-        x, y = seen[:, :2].T * (scale * scale / self.focal)  # by z: the image grows as the point comes nearer
-        a, b, c = turned.T
         # A turn w moves the point by w x turned = (wy c - wz b, wz a - wx c, wx b - wy a).
+        a, b, c = view.turned * view.scale
+        bearing = view.projected / self.focal  # by depth: the image grows as the point comes nearer
         jacobian = np.zeros((6, 2, len(a)))
-        jacobian[0] = b * x, b * y - c * scale
-        jacobian[1] = c * scale - a * x, -a * y
-        jacobian[2] = -b * scale, a * scale
-        jacobian[3, 0] = jacobian[4, 1] = scale
-        jacobian[5] = x, y
+        np.multiply(b, bearing, out=jacobian[0])
+        jacobian[0, 1] -= c
+        np.multiply(-a, bearing, out=jacobian[1])
+        jacobian[1, 0] += c
+        np.negative(b, out=jacobian[2, 0])
+        jacobian[2, 1] = a
+        jacobian[3, 0] = jacobian[4, 1] = view.scale
+        np.multiply(view.scale, bearing, out=jacobian[5])
         return jacobian
 
-    def _curvature(
-        self,
-        jacobian: np.ndarray,
-        turned: np.ndarray,
-        shift: np.ndarray,
-        error: np.ndarray,
-        weight: np.ndarray,
-        outlier: np.ndarray,
-    ) -> np.ndarray:
+    def _curvature(self, jacobian: np.ndarray, view: _View, weight: np.ndarray, outlier: np.ndarray) -> np.ndarray:
         """What Gauss-Newton with reweighting leaves of the cost's second derivative [6, 6], to be taken off.
 
         Along an outlier's residual Huber's cost is a cone, without curvature; and where a face is not the model's, the
         residuals are large, so that how a turn bends the points' paths counts. With it 4 steps a frame suffice on a
         real video, where 14 were needed.
         """
-        along = (jacobian * (error / np.maximum(np.hypot(*error), 1e-12))).sum(axis=1)
-        taken = (along * np.where(outlier, weight, 0.0)) @ along.T
+        along = (jacobian[:, :, outlier] * (view.error[:, outlier] / view.length[outlier])).sum(axis=1)
+        taken = (along * weight[outlier]) @ along.T
         bent = np.zeros((3, 3))
-        bent[:2] = (error * weight * (self.focal / np.maximum(-(turned + shift)[:, 2], 1.0))) @ turned
-        taken[:3, :3] += (bent + bent.T) / 2 - np.trace(bent) * np.eye(3)
+        bent[:2] = (view.error * (weight * view.scale)) @ view.turned.T
+        taken[:3, :3] += (bent + bent.T) / 2
+        taken.flat[[0, 7, 14]] -= bent[0, 0] + bent[1, 1]
         return taken
 
     def _sigma(self, length: np.ndarray) -> float:

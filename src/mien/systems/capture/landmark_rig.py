@@ -27,7 +27,7 @@ class LandmarkRig:
 
     def points(self, weights: Float[np.ndarray, "A"]) -> Float[np.ndarray, "L 3"]:
         """Landmarks [mm] of the mean face at these weights."""
-        return self.neutral + np.tensordot(weights, self.shapes, axes=1)
+        return self.neutral + (weights @ self.shapes.reshape(len(weights), -1)).reshape(self.neutral.shape)
 
 
 def landmark_rig(layout: LandmarkLayout = spec.LAYOUT) -> dict[str, np.ndarray]:

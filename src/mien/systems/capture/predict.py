@@ -248,13 +248,13 @@ def network_inputs(
     """
     shapes = {given.name: given.shape for given in manifest.inputs}
     values: dict[str, np.ndarray | float] = {
-        "crop": np.ascontiguousarray(crop.transpose(2, 0, 1)),
+        "crop": crop.transpose(2, 0, 1),
         "fresh": float(step is None),
         "step": spec.USUAL_STEP if step is None else step,
         "rest": 0.0 if rest is None else rest,
         "known": float(rest is not None),
     }
-    return {name: np.array(np.broadcast_to(values[name], shape), np.float32) for name, shape in shapes.items()}
+    return {name: np.full(shape, values[name], np.float32) for name, shape in shapes.items()}
 
 
 def last_code(stream: Stream) -> Float[np.ndarray, "E"]:
