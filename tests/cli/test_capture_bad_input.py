@@ -100,6 +100,7 @@ def test_no_input(refused: Refused) -> None:
 
 def test_a_negative_face(refused: Refused, assets: Path) -> None:
     assert "--face" in refused("capture", assets / "video" / "single_face.mp4", "--face", "-1")
+    assert "--focal" in refused("capture", assets / "video" / "single_face.mp4", "--focal", "0")
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 """`mien capture`: videos and pictures into clips."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import tyro
 
-from mien.core import Clip, MienError, Rig
+from mien.core import Camera, Clip, MienError, Rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,8 @@ class Options:
     """A trained bundle in place of the one that ships with mien."""
     identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
     """The performer's face, from `mien fit`, for head pose and distance in millimetres; without, a mean face."""
+    focal: float | None = None
+    """Focal length of the camera [px of the video], for head pose and distance; without, a usual webcam's."""
     neutral: Annotated[str, tyro.conf.arg(metavar="auto|off|FRAME")] = "auto"
     """The face at rest, which reads as zero: found in the take, not calibrated, or a frame counted from 0."""
     smooth: Literal["auto", "off", "live", "ahead"] = "auto"
@@ -69,6 +72,7 @@ def run(options: Options) -> None:
         raise MienError("no video given; usage: mien capture VIDEO --out take.csv")
     if options.face < 0:
         raise MienError(f"--face counts from 0, the largest; {options.face} is none")
+    Camera.guess(1, 1, options.focal)  # raises when it is no length
     neutral = _neutral(options.neutral)
     _check_live(options, neutral)
     outs = options.out or ("{name}.csv",)
@@ -153,7 +157,9 @@ def _open(options: Options) -> "Capture":
 
     bundle = Bundle.load(options.bundle or "capture")
     person = _person(options.identity, bundle.manifest.layout)
-    return Capture(bundle, backend=options.backend, face=options.face, person=person)
+    capture = Capture(bundle, backend=options.backend, face=options.face, person=person)
+    capture.camera = partial(Camera.guess, focal=options.focal)
+    return capture
 
 
 def _person(path: Path | None, layout: "LandmarkLayout") -> np.ndarray | None:

@@ -1,7 +1,8 @@
 """`mien fit`: whose face is in these pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,6 +76,7 @@ def run(options: Options) -> None:
     _check(options, outs)
     rig = load_ict()
     capture = Capture(None if options.bundle is None else Bundle.load(options.bundle), face=options.face)
+    capture.camera = partial(Camera.guess, focal=options.focal)
     views = [gather(capture, source, options.frames, options.focal) for source in options.inputs]
     readout = Readout.from_arrays(capture.bundle.arrays)
     fit = fit_identity(
@@ -101,8 +103,7 @@ def _check(options: Options, outs: Sequence[Path]) -> None:
         raise MienError(f"--face counts from 0, the largest; {options.face} is none")
     if options.frames < 1:
         raise MienError(f"--frames is how many frames to use, at least 1; not {options.frames}")
-    if options.focal is not None and not (np.isfinite(options.focal) and options.focal > 0):
-        raise MienError(f"--focal is a positive number of pixels, not {options.focal}")
+    Camera.guess(1, 1, options.focal)  # raises when it is no length
     for path in outs:
         if not path.suffix:
             raise MienError(f"{path}: name it .obj (the neutral), .glb or .usd (a rig), or .npz (the identity)")
@@ -138,10 +139,9 @@ def views_of(
     if clip.head_rotation is None or clip.confidence is None or landmarks is None:
         raise ValueError("a capture has poses, confidence and landmarks")
     rows = choose_frames(clip.head_rotation, clip.weights, clip.confidence, count)
-    camera = Camera.guess(width, height)
     return Views(
         source=source,
-        camera=camera if focal is None else replace(camera, focal=focal),
+        camera=Camera.guess(width, height, focal),
         landmarks=landmarks[rows],
         weights=clip.weights[rows],
         codes=result.codes[rows],

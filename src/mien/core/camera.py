@@ -1,9 +1,12 @@
 """A pinhole camera without distortion."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+
+from mien.core.errors import MienError
 
 __all__ = ["Camera"]
 
@@ -22,14 +25,17 @@ class Camera:
     """Principal point [px]; pixel (0, 0) is the top-left pixel's centre, y grows downwards."""
 
     @classmethod
-    def guess(cls, width: int, height: int) -> "Camera":
-        """A camera for footage of unknown lens: focal length 1.2 x the longer side (about 45 degrees across), centred.
+    def guess(cls, width: int, height: int, focal: float | None = None) -> "Camera":
+        """A camera for footage of which no more is known than, perhaps, its focal length [px]: centred.
 
-        Webcams measure 55-70 degrees and phones 60-70 diagonally; the pose of a face depends on it weakly.
+        Of an unknown lens the focal length is taken as 1.2 x the longer side (about 45 degrees across). Webcams measure
+        55-70 degrees and phones 60-70 diagonally; a face in the middle depends on it weakly. Raises MienError when
+        `focal` is not a positive number.
         """
-        return cls(
-            width=width, height=height, focal=1.2 * max(width, height), centre=((width - 1) / 2, (height - 1) / 2)
-        )
+        focal = 1.2 * max(width, height) if focal is None else focal
+        if not (math.isfinite(focal) and focal > 0):
+            raise MienError(f"the focal length (--focal) is a positive number of pixels, not {focal}")
+        return cls(width=width, height=height, focal=focal, centre=((width - 1) / 2, (height - 1) / 2))
 
     def project(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:
         """Pixels of camera-frame points [mm]."""

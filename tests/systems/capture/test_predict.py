@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.core import ARKIT, MienError
+from mien.core import ARKIT, Camera, MienError
+from mien.core.transforms import angles_from_quaternion
 from mien.io.video import VideoWriter, open_video, read_image
 from mien.runtime import Bundle, open_session
 from mien.systems.capture import spec
@@ -53,8 +54,6 @@ def test_landmarks_lie_on_the_face_that_other_trackers_see(take: CaptureResult, 
 def test_pose_puts_the_mean_face_where_the_landmarks_are(take: CaptureResult, assets: Path) -> None:
     from scipy.spatial.transform import Rotation
 
-    from mien.core import Camera
-
     with open_video(assets / "video" / "liveportrait_d18.mp4") as video:
         camera = Camera.guess(video.width, video.height)
     bundle = Bundle.load("capture")
@@ -67,6 +66,29 @@ def test_pose_puts_the_mean_face_where_the_landmarks_are(take: CaptureResult, as
         seen = camera.project(Rotation.from_quat(clip.head_rotation[t]).apply(points) + clip.head_translation[t])
         eyes = np.linalg.norm(landmarks[t, 36:42].mean(axis=0) - landmarks[t, 42:48].mean(axis=0))
         assert np.median(np.linalg.norm(seen - landmarks[t], axis=1)) < 0.08 * eyes
+
+
+def test_a_window_of_a_frame_shows_the_same_pose_when_its_camera_is_known(assets: Path) -> None:
+    whole = read_image(assets / "faces" / "webmorph_canada" / "003f.jpg")
+    height, width = whole.shape[:2]
+    camera = Camera.guess(width, height, focal=1.7 * width)
+    cut = width // 5 // 16 * 16  # on the grid of blocks that crops are averaged over
+    x, y = camera.centre
+    window = replace(camera, width=width - cut, centre=(x - cut, y))
+    capture = Capture()
+
+    def turn(image: np.ndarray, known: Camera | None) -> np.ndarray:
+        capture.reset()
+        capture.camera = Camera.guess if known is None else lambda *_: known
+        face = capture.frame(image, 0.0)
+        assert face is not None
+        return np.append(np.degrees(angles_from_quaternion(face.rotation)), face.translation[2] / 100)
+
+    right = np.ascontiguousarray(whole[:, cut:])
+    np.testing.assert_allclose(turn(right, window), turn(whole, camera), atol=0.3)
+    assert abs(turn(right, None) - turn(whole, camera)).max() > 2
+    with pytest.raises(MienError, match="focal"):
+        Camera.guess(640, 480, focal=-1.0)
 
 
 def test_both_runtimes_agree_over_200_fed_back_frames_of_the_shipped_weights() -> None:

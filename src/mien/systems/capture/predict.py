@@ -61,7 +61,7 @@ class CapturedFrame:
     rotation: Float[np.ndarray, "4"]
     """`camera_from_head`, xyzw."""
     translation: Float[np.ndarray, "3"]
-    """Head joint in the camera frame [mm], for a face of mean size and a lens as `Camera.guess` has it."""
+    """Head joint in the camera frame [mm], for a face of mean size (or `person`) and the lens of `Capture.camera`."""
     raw: Float[np.ndarray, "52"]
     """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
     code: Float[np.ndarray, "E"]
@@ -115,6 +115,8 @@ class Capture:
         self.layout = manifest.layout
         self.rest: np.ndarray | None = None
         """The performer's `CapturedFrame.code` at rest, or the mean of several; None where it is not known."""
+        self.camera: Callable[[int, int], Camera] = Camera.guess
+        """What filmed images of a width and height [px]; asked at the first frame of each video."""
         self._columns = [ARKIT.index(name) for name in manifest.channels]
         self._trust = _pose_trust(self.layout)
         self._stream = Stream(open_session(self.bundle, backend, threads))
@@ -157,7 +159,7 @@ class Capture:
         points = outputs["landmarks"][0].reshape(-1, 2).astype(np.float64)
         landmarks = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
         if self._pose is None:
-            self._pose = PoseSolver(Camera.guess(image.shape[1], image.shape[0]))
+            self._pose = PoseSolver(self.camera(image.shape[1], image.shape[0]))
         if self._fresh:
             self._pose.reset()
         self._fresh = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from mien.core import ARKIT
+from mien.core import ARKIT, Camera
 from mien.core.transforms import angles_from_quaternion
 from mien.systems.capture import spec
 from mien.systems.capture.predict import Capture
@@ -87,6 +87,8 @@ class Take:
 
     identity: int
     frames: Iterator[Shown]
+    camera: Camera | None = None
+    """What filmed it. Renders show a window of a larger frame, whose lens and centre their pixels do not tell."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,11 +133,13 @@ def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher]
     rows: list[tuple[np.ndarray, ...]] = []
     for number, take in enumerate(takes):
         capture.reset()
+        capture.camera = Camera.guess if take.camera is None else lambda *_, known=take.camera: known
         for watcher in beside.values():
             watcher.reset()
         for shown in take.frames:
             others = [_seen(watcher.weights(shown.image, shown.time)) for watcher in beside.values()]
             rows.append((*_watched(capture, shown), np.array([take.identity, number, shown.time]), *others))
+    capture.camera = Camera.guess
     truth, ours, angles, landmarks, visible, about, *others = (np.stack(column) for column in zip(*rows, strict=True))
     return Trial(
         truth=truth,
@@ -202,6 +206,7 @@ def performed(
             shots = film(rng, gl, who, scene, action)
             yield Take(
                 identity=identity,
+                camera=scene.view.camera,
                 frames=(
                     Shown(
                         image=shot.image,
@@ -223,9 +228,11 @@ def performed_by_strangers(seed: int, strangers: "Sequence[Foreign]", script: Sc
     for identity, who in enumerate(strangers):
         rng = np.random.default_rng([seed, identity])
         for action in script(rng):
-            shots = film_foreign(rng, who, set_foreign_scene(rng, who), action)
+            scene = set_foreign_scene(rng, who)
+            shots = film_foreign(rng, who, scene, action)
             yield Take(
                 identity=identity,
+                camera=scene.view.camera,
                 frames=(
                     Shown(
                         image=shot.image,
