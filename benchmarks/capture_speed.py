@@ -1,8 +1,10 @@
 """Milliseconds of a whole captured frame (track, network, pose) on one thread, ONNX Runtime and NCNN, paired.
 
+A webcam's faces are read once, a file's with their mirror image; both are measured.
+
     python -m benchmarks.capture_speed ../shared/assets [--json benchmarks/results/capture_speed.json]
 
-Real video is scaled to each size first; decoding is left out. Backends alternate frame by frame: both see one machine.
+Real video is scaled to each size first; decoding is left out. All four alternate frame by frame: they see one machine.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from mien.systems.capture.predict import Capture
 
 SIZES = ((640, 480), (1280, 720))
 BACKENDS = ("onnx", "ncnn")
+LOOKS = {"once": False, "with mirror": True}
 WARM_UP = 20
 
 
@@ -43,11 +46,15 @@ def frames(path: Path, size: tuple[int, int], count: int) -> list[tuple[np.ndarr
 
 
 def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> dict[str, dict[str, float]]:
-    """Median, mean and 99th percentile [ms] per backend over frames with a tracked face."""
-    captures = {name: Capture(bundle, backend=name) for name in BACKENDS}
-    times: dict[str, list[float]] = {name: [] for name in BACKENDS}
+    """Median, mean and 99th percentile [ms] per backend and way of looking over frames with a tracked face."""
+    captures = {
+        f"{backend} {look}": Capture(bundle, backend=backend, mirror=mirror)
+        for backend in BACKENDS
+        for look, mirror in LOOKS.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in captures}
     for i, (image, time) in enumerate(pictures):
-        for name in BACKENDS if i % 2 else reversed(BACKENDS):
+        for name in captures if i % 2 else reversed(captures):
             start = perf_counter()
             seen = captures[name].frame(image, time) is not None
             if i >= WARM_UP and seen:

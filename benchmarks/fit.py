@@ -82,7 +82,7 @@ def film_person(number: int, capture: Capture) -> Person:
         seen = capture.frame(shot.image, 0.0)
         truths.append(shot.truth)
         points.append(np.full((layout.count, 2), np.nan) if seen is None else seen.landmarks)
-        codes.append(np.full(length, np.nan) if seen is None else seen.code)
+        codes.append(np.full(length, np.nan) if seen is None else seen.code[0])
         said.append(np.zeros(52) if seen is None else seen.weights)
     return Person(
         coefficients=identity_coefficients(0, number),
@@ -286,7 +286,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="a capture bundle in place of the shipped one")
     parser.add_argument("--json", type=Path, help="write every figure here")
     chosen = parser.parse_args()
-    rig, capture = load_ict(), Capture(chosen.bundle)
+    rig, capture = load_ict(), Capture(chosen.bundle, mirror=True)
     readout = Readout.from_arrays(capture.bundle.arrays)
     people = [film_person(HELD_OUT[0] + n, capture) for n in range(chosen.people)]
     shape, pose = shape_rows(rig, people, readout), pose_rows(rig, people, readout)

@@ -54,6 +54,8 @@ class Options:
     smooth: Literal["auto", "off", "live", "ahead"] = "auto"
     """Less tremble: the one-euro filter as live use has it, or a pass that looks ahead and has no delay.
     auto is live for a webcam and off for files."""
+    fast: bool = False
+    """Look at each face once, as with a webcam, and not at its mirror image too: half a millisecond a frame less."""
     seconds: float | None = None
     """Ends a webcam's recording after so long; Ctrl-C ends it at any time."""
 
@@ -152,12 +154,14 @@ def _load_rig(name: str) -> Rig:
 
 
 def _open(options: Options) -> "Capture":
+    from mien.cli.live import webcam_of
     from mien.runtime import Bundle
     from mien.systems.capture.predict import Capture
 
     bundle = Bundle.load(options.bundle or "capture")
     person = _person(options.identity, bundle.manifest.layout)
-    capture = Capture(bundle, backend=options.backend, face=options.face, person=person)
+    mirror = not options.fast and all(webcam_of(source) is None for source in options.inputs)
+    capture = Capture(bundle, backend=options.backend, face=options.face, person=person, mirror=mirror)
     capture.camera = partial(Camera.guess, focal=options.focal)
     return capture
 

@@ -47,7 +47,7 @@ def run(options: Options) -> None:
     for path in paths:
         check_writable(path)
     rig = rigs.load("mo")
-    result = command.capture_one(Capture(), video)
+    result = command.capture_one(Capture(mirror=True), video)
     for path in paths[:2]:
         save_clip(result.clip, path, rig)
     command.preview(video, result, paths[2], rig)

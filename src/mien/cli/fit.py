@@ -75,7 +75,8 @@ def run(options: Options) -> None:
     outs = options.out or (Path("neutral.obj"),)
     _check(options, outs)
     rig = load_ict()
-    capture = Capture(None if options.bundle is None else Bundle.load(options.bundle), face=options.face)
+    bundle = None if options.bundle is None else Bundle.load(options.bundle)
+    capture = Capture(bundle, face=options.face, mirror=True)
     capture.camera = partial(Camera.guess, focal=options.focal)
     views = [gather(capture, source, options.frames, options.focal) for source in options.inputs]
     readout = Readout.from_arrays(capture.bundle.arrays)
@@ -144,7 +145,7 @@ def views_of(
         camera=Camera.guess(width, height, focal),
         landmarks=landmarks[rows],
         weights=clip.weights[rows],
-        codes=result.codes[rows],
+        codes=result.codes[rows, 0],  # the readout knows faces, not their mirror images
         times=clip.times[rows],
     )
 

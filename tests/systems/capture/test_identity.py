@@ -86,5 +86,5 @@ def test_the_shipped_readout_fits_the_shipped_network_and_tells_people_apart(ass
     assert readout.mean.shape == (state.shape[1] // spec.PAST,)
     folder = assets / "faces" / "webmorph_canada"
     capture = Capture()
-    one, other = (readout.guess(capture.video(path).codes).mean for path in sorted(folder.glob("*.jpg"))[:2])
+    one, other = (readout.guess(capture.video(path).codes[:, 0]).mean for path in sorted(folder.glob("*.jpg"))[:2])
     assert np.linalg.norm(one - other) > 0.3

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from mien.core import Clip
 from mien.core.smoothing import smooth, smooth_ahead
@@ -157,7 +157,7 @@ def channel_table(rows: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str
     return _by_channel(columns)
 
 
-_POINTLESS = ("ours", "zeros")
+_POINTLESS = ("ours", "ours, one look", "zeros")
 
 
 @lru_cache(maxsize=1)
@@ -269,8 +269,8 @@ def bench(
     from mien.systems.capture.strangers import open_strangers
 
     size = _QUICK if quick else _FULL
-    beside = _beside(mediapipe)
-    capture = Capture(bundle)
+    beside = _beside(bundle, mediapipe)
+    capture = Capture(bundle, mirror=True)
     strangers = open_strangers(rigs, looks=size.stranger[0])
     trained = np.random.default_rng(_SEED).permutation(np.arange(*_TRAINED))
     people, each = size.train
@@ -306,9 +306,24 @@ def bench(
     return {"figures": rows_of(result), **result}
 
 
-def _beside(mediapipe: Path | None) -> dict[str, Watcher]:
-    if mediapipe is None:
-        return {}
-    from mien.systems.capture.peer import open_mediapipe
+class _OneLook:
+    """Capture as a webcam has it: no mirror image."""
 
-    return {"MediaPipe": open_mediapipe(mediapipe)}
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+
+    def reset(self) -> None:
+        self._capture.reset()
+
+    def weights(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Float[np.ndarray, "52"] | None:
+        frame = self._capture.frame(image, time)
+        return None if frame is None else frame.weights
+
+
+def _beside(bundle: Path | None, mediapipe: Path | None) -> dict[str, Watcher]:
+    beside: dict[str, Watcher] = {"ours, one look": _OneLook(Capture(bundle))}
+    if mediapipe is not None:
+        from mien.systems.capture.peer import open_mediapipe
+
+        beside["MediaPipe"] = open_mediapipe(mediapipe)
+    return beside

@@ -21,10 +21,10 @@ from jaxtyping import Float, Int
 
 from mien.core import MienError
 from mien.rigs.fit import Guess
-from mien.runtime import Bundle, Stream, open_session
+from mien.runtime import Bundle
 from mien.runtime.card import model_card
 from mien.systems.capture import spec
-from mien.systems.capture.predict import last_code, network_inputs
+from mien.systems.capture.network import Network
 
 __all__ = ["Readout", "add_readout", "learn", "with_readout"]
 
@@ -132,7 +132,7 @@ def _read(bundle: Bundle, datasets: Sequence[Path], samples: int) -> tuple[np.nd
     """(codes [N, E], who [N], coefficients [P, M]) of every person that is shown at least twice."""
     from mien.synth.performer import identity_coefficients
 
-    stream = Stream(open_session(bundle))
+    network = Network(bundle)
     inner = slice(spec.MARGIN, spec.MARGIN + spec.CROP)
     codes: list[np.ndarray] = []
     who: list[tuple[int, int]] = []
@@ -144,8 +144,7 @@ def _read(bundle: Bundle, datasets: Sequence[Path], samples: int) -> tuple[np.nd
         seed = int(json.loads((shard / "shard.json").read_text())["seed"])
         crops, numbers = np.load(shard / "crops.npy", mmap_mode="r"), np.load(shard / "identity.npy")
         for window, number in zip(crops[:each], numbers[:each], strict=True):
-            stream.step(network_inputs(bundle.manifest, window[0, inner, inner]))
-            codes.append(last_code(stream))
+            codes.append(network.step(window[0, inner, inner]).code[0])
             who.append((seed, int(number)))
     known, people, counts = np.unique(np.array(who), axis=0, return_inverse=True, return_counts=True)
     often = counts >= 2

@@ -16,15 +16,16 @@ from jaxtyping import Float, UInt8
 from mien.core import ARKIT, MIEN70, Camera, Clip, FaceTrack, LandmarkLayout, MienError
 from mien.core.transforms import gaze_from_weights
 from mien.io.video import Frame, is_image, open_video, read_image
-from mien.runtime import Bundle, Manifest, Stream, open_session
+from mien.runtime import Bundle
 from mien.systems.capture import spec
 from mien.systems.capture.calibrate import Neutral, rest_frames
 from mien.systems.capture.landmark_rig import LandmarkRig
+from mien.systems.capture.network import Network
 from mien.track import FaceTracker, TrackedFace
 from mien.track.align import align_matrix, warp
 from mien.track.pose import PoseSolver
 
-__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights", "last_code", "network_inputs"]
+__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights"]
 
 _RIGID = {"nose_bridge": 1.0, "nose_base": 1.0, "eye_right": 0.3, "eye_left": 0.3}
 _EYE_CORNERS = [36, 39, 42, 45]
@@ -64,8 +65,8 @@ class CapturedFrame:
     """Head joint in the camera frame [mm], for a face of mean size (or `person`) and the lens of `Capture.camera`."""
     raw: Float[np.ndarray, "52"]
     """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
-    code: Float[np.ndarray, "E"]
-    """What the network's temporal head sees of this frame: what `Capture.rest` takes and `identity.Readout` reads."""
+    code: Float[np.ndarray, "K E"]
+    """What the network's temporal head sees of this frame (and its mirror image), which `Capture.rest` takes."""
     visibility: Float[np.ndarray, "3"] | None = None
     """How much of `spec.REGIONS` is in sight; None where the network does not say."""
 
@@ -80,7 +81,7 @@ class CaptureResult:
     """Processing time of each frame, decoding left out."""
     raw: Float[np.ndarray, "T 52"]
     """Weights as the network gave them, not clipped; NaN where no face was seen."""
-    codes: Float[np.ndarray, "T E"]
+    codes: Float[np.ndarray, "T K E"]
     """`CapturedFrame.code` of each frame; NaN where no face was seen."""
 
 
@@ -94,6 +95,7 @@ class Capture:
         backend: str = "onnx",
         face: int = 0,
         threads: int = 1,
+        mirror: bool = False,
         person: Float[np.ndarray, "L 3"] | None = None,
     ) -> None:
         """Load the network.
@@ -103,6 +105,7 @@ class Capture:
             backend: "onnx" or "ncnn".
             face: which face to follow when there are several; 0 is the largest.
             threads: CPU threads of the network.
+            mirror: show the network each face and its mirror image and take the mean (`network`): better and slower.
             person: `layout` of the performer's face at rest, from the head joint [mm] (`mien fit`), for head pose and
                 distance; a mean face when None.
 
@@ -119,7 +122,7 @@ class Capture:
         """What filmed images of a width and height [px]; asked at the first frame of each video."""
         self._columns = [ARKIT.index(name) for name in manifest.channels]
         self._trust = _pose_trust(self.layout)
-        self._stream = Stream(open_session(self.bundle, backend, threads))
+        self._network = Network(self.bundle, backend=backend, threads=threads, mirror=mirror)
         self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
         if person is not None:
             self._rig = replace(self._rig, neutral=person)
@@ -132,7 +135,7 @@ class Capture:
         self._pose: PoseSolver | None = None
         self._fresh = True
         self._time = 0.0
-        self._stream.reset()
+        self._network.reset()
 
     def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> CapturedFrame | None:
         """The face in the next frame, or None where there is none; `time` [s] grows from call to call."""
@@ -151,13 +154,12 @@ class Capture:
         matrix = align_matrix(face.five_points, spec.CROP)
         step = None if self._fresh else max(time - self._time, 1e-4)
         crop = warp(image, matrix, spec.CROP)
-        outputs = self._stream.step(network_inputs(self.bundle.manifest, crop, step=step, rest=self.rest))
+        answer = self._network.step(crop, step=step, rest=self.rest)
         self._time = time
         raw = np.zeros(len(ARKIT), np.float32)
-        raw[self._columns] = outputs["weights"][0]
+        raw[self._columns] = answer.weights
         weights = clean_weights(raw)
-        points = outputs["landmarks"][0].reshape(-1, 2).astype(np.float64)
-        landmarks = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        landmarks = (answer.landmarks - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
         if self._pose is None:
             self._pose = PoseSolver(self.camera(image.shape[1], image.shape[0]))
         if self._fresh:
@@ -171,8 +173,8 @@ class Capture:
             rotation=pose.quaternion,
             translation=pose.translation,
             raw=raw,
-            code=last_code(self._stream),
-            visibility=outputs["seen"][0] if "seen" in outputs else None,
+            code=answer.code,
+            visibility=answer.seen,
         )
 
     def video(
@@ -237,34 +239,6 @@ class Capture:
         return rows
 
 
-def network_inputs(
-    manifest: Manifest,
-    crop: UInt8[np.ndarray, "S S 3"],
-    *,
-    step: float | None = None,
-    rest: Float[np.ndarray, "E"] | None = None,
-) -> dict[str, np.ndarray]:
-    """What a bundle's network takes of an aligned crop. Networks before bundle version 2 know neither time nor rest.
-
-    `step` is the time since the face's last frame [s], None at its first; `rest` is the code of the same face at rest.
-    """
-    shapes = {given.name: given.shape for given in manifest.inputs}
-    values: dict[str, np.ndarray | float] = {
-        "crop": crop.transpose(2, 0, 1),
-        "fresh": float(step is None),
-        "step": spec.USUAL_STEP if step is None else step,
-        "rest": 0.0 if rest is None else rest,
-        "known": float(rest is not None),
-    }
-    return {name: np.full(shape, values[name], np.float32) for name, shape in shapes.items()}
-
-
-def last_code(stream: Stream) -> Float[np.ndarray, "E"]:
-    """The code of the frame that a capture network saw last; its state holds `spec.PAST` of them."""
-    past = stream.state["code_past"][0]
-    return past[-(len(past) // spec.PAST) :]
-
-
 def clean_weights(raw: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*batch 52"]:
     """Network output as ARKit weights: within [0, 1], mouthClose no more than jawOpen (it is jawOpen's corrective)."""
     weights = np.clip(raw, 0.0, 1.0)
@@ -309,8 +283,8 @@ class _Rows:
             landmarks=self._column((layout.count, 2), lambda f: f.landmarks),
         )
         raw = self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32)
-        length = next(len(frame.code) for frame in self.frames if frame is not None)
-        codes = self._column((length,), lambda f: f.code).astype(np.float32)
+        shape = next(frame.code.shape for frame in self.frames if frame is not None)
+        codes = self._column(shape, lambda f: f.code).astype(np.float32)
         return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw, codes=codes)
 
     def _visibility(self) -> np.ndarray | None:
