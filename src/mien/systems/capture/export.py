@@ -29,13 +29,14 @@ __all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
 TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
 
+COMMAND = "mien train capture --preset cpu"
 WEAKNESSES = """
 ## Known weaknesses
 
 - A single frame cannot tell a raised brow from one that sits high, nor a narrow eye from a squint: expect an offset per
   person on brow, squint and wide channels. `mien capture --neutral` removes what a take shows of it.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them.
-- `jawForward` and `mouthShrugUpper` move little in a frontal view; `tongueOut` was in the last quarter of training.
+- `jawForward` and `mouthShrugUpper` move little in a frontal view; `tongueOut` was not in the first half of training.
 - Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
   from rendered things before faces, and from nothing real: a cap over the brows mostly goes unnoticed.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
@@ -64,7 +65,7 @@ def export(
     *,
     arrays: Mapping[str, np.ndarray],
     metrics: Mapping[str, Any] | None = None,
-    command: str = "mien train capture --preset cpu",
+    command: str = COMMAND,
 ) -> Bundle:
     """Write the bundle and check it; raises MienError when a runtime disagrees with torch by more than TOLERANCE.
 
@@ -170,10 +171,11 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--figures", type=Path, help="what `mien bench capture --json` wrote of these very weights")
+    parser.add_argument("--command", default=COMMAND, help="what trained them, for the model card")
     chosen = parser.parse_args()
     metrics = json.loads(chosen.figures.read_text())["held_out"]["ours"] if chosen.figures else {}
     try:
-        export(chosen.checkpoint, chosen.out, arrays=landmark_rig(), metrics=metrics)
+        export(chosen.checkpoint, chosen.out, arrays=landmark_rig(), metrics=metrics, command=chosen.command)
     except MienError as error:
         parser.error(str(error))
 
