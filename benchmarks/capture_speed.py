@@ -5,6 +5,7 @@ A webcam's faces are read once, a file's with their mirror image; both are measu
     python -m benchmarks.capture_speed ../shared/assets [--json benchmarks/results/capture_speed.json]
 
 Real video is scaled to each size first; decoding is left out. All four alternate frame by frame: they see one machine.
+The best of several passes counts, as other programs on the machine only ever add time; every pass's median is written.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import os
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,6 +30,7 @@ SIZES = ((640, 480), (1280, 720))
 BACKENDS = ("onnx", "ncnn")
 LOOKS = {"once": False, "with mirror": True}
 WARM_UP = 20
+PASSES = 5
 
 
 def frames(path: Path, size: tuple[int, int], count: int) -> list[tuple[np.ndarray, float]]:
@@ -45,29 +48,39 @@ def frames(path: Path, size: tuple[int, int], count: int) -> list[tuple[np.ndarr
     return out
 
 
-def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> dict[str, dict[str, float]]:
+def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> dict[str, dict[str, Any]]:
     """Median, mean and 99th percentile [ms] per backend and way of looking over frames with a tracked face."""
     captures = {
         f"{backend} {look}": Capture(bundle, backend=backend, mirror=mirror)
         for backend in BACKENDS
         for look, mirror in LOOKS.items()
     }
+    passes = [_one_pass(captures, pictures) for _ in range(PASSES)]
+    rows: dict[str, dict[str, Any]] = {}
+    for name in captures:
+        values = min((times[name] for times in passes), key=lambda v: float(np.median(v)))
+        rows[name] = {
+            "median_ms": float(np.median(values)),
+            "mean_ms": float(np.mean(values)),
+            "p99_ms": float(np.percentile(values, 99)),
+            "frames": len(values),
+            "medians_ms": [float(np.median(times[name])) for times in passes],
+        }
+    return rows
+
+
+def _one_pass(captures: dict[str, Capture], pictures: list[tuple[np.ndarray, float]]) -> dict[str, list[float]]:
+    """Milliseconds of every frame with a tracked face, by capture."""
     times: dict[str, list[float]] = {name: [] for name in captures}
+    for capture in captures.values():
+        capture.reset()
     for i, (image, time) in enumerate(pictures):
         for name in captures if i % 2 else reversed(captures):
             start = perf_counter()
             seen = captures[name].frame(image, time) is not None
             if i >= WARM_UP and seen:
                 times[name].append((perf_counter() - start) * 1e3)
-    return {
-        name: {
-            "median_ms": float(np.median(values)),
-            "mean_ms": float(np.mean(values)),
-            "p99_ms": float(np.percentile(values, 99)),
-            "frames": len(values),
-        }
-        for name, values in times.items()
-    }
+    return times
 
 
 def main() -> None:
@@ -79,12 +92,13 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300)
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
-    rows: dict[str, dict[str, dict[str, float]]] = {}
+    rows: dict[str, dict[str, dict[str, Any]]] = {}
     for width, height in SIZES:
         pictures = frames(chosen.assets / "video" / "WolfgangLanger_Pexels.mp4", (width, height), chosen.frames)
         rows[f"{width}x{height}"] = measure(pictures, chosen.bundle)
         for name, row in rows[f"{width}x{height}"].items():
-            print(f"{width}x{height} {name}: " + ", ".join(f"{k} {v:.3g}" for k, v in row.items()))
+            shown = ", ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "medians_ms")
+            print(f"{width}x{height} {name}: {shown}")
     if chosen.json:
         with write_whole(chosen.json) as temporary:
             report = {"revision": git_revision(), "machine": describe(), "threads": 1, "whole_frame": rows}
