@@ -4,8 +4,9 @@ A webcam's faces are read once, a file's with their mirror image; both are measu
 
     python -m benchmarks.capture_speed ../shared/assets [--json benchmarks/results/capture_speed.json]
 
-Real video is scaled to each size first; decoding is left out. All four alternate frame by frame: they see one machine.
-The best of several passes counts, as other programs on the machine only ever add time; every pass's median is written.
+Real video is scaled to each size first; decoding is left out. All four take the whole video in turn, several times:
+alternating frame by frame, each would find the caches full of the others' weights. The best pass counts, as other
+programs on the machine only ever add time; all medians are written.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> di
         for backend in BACKENDS
         for look, mirror in LOOKS.items()
     }
-    passes = [_one_pass(captures, pictures) for _ in range(PASSES)]
+    passes = [{name: _one_pass(capture, pictures) for name, capture in captures.items()} for _ in range(PASSES)]
     rows: dict[str, dict[str, Any]] = {}
     for name in captures:
         values = min((times[name] for times in passes), key=lambda v: float(np.median(v)))
@@ -69,17 +70,15 @@ def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> di
     return rows
 
 
-def _one_pass(captures: dict[str, Capture], pictures: list[tuple[np.ndarray, float]]) -> dict[str, list[float]]:
-    """Milliseconds of every frame with a tracked face, by capture."""
-    times: dict[str, list[float]] = {name: [] for name in captures}
-    for capture in captures.values():
-        capture.reset()
+def _one_pass(capture: Capture, pictures: list[tuple[np.ndarray, float]]) -> list[float]:
+    """Milliseconds of every frame with a tracked face."""
+    times: list[float] = []
+    capture.reset()
     for i, (image, time) in enumerate(pictures):
-        for name in captures if i % 2 else reversed(captures):
-            start = perf_counter()
-            seen = captures[name].frame(image, time) is not None
-            if i >= WARM_UP and seen:
-                times[name].append((perf_counter() - start) * 1e3)
+        start = perf_counter()
+        seen = capture.frame(image, time) is not None
+        if i >= WARM_UP and seen:
+            times.append((perf_counter() - start) * 1e3)
     return times
 
 

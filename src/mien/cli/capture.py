@@ -55,7 +55,7 @@ class Options:
     """Less tremble: the one-euro filter as live use has it, or a pass that looks ahead and has no delay.
     auto is live for a webcam and off for files."""
     fast: bool = False
-    """Look at each face once, as with a webcam, and not at its mirror image too: half a millisecond a frame less."""
+    """Look at each face once, as with a webcam, and not at its mirror image too: 0.6 ms a frame less."""
     seconds: float | None = None
     """Ends a webcam's recording after so long; Ctrl-C ends it at any time."""
 

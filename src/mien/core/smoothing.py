@@ -38,8 +38,8 @@ class Smoothing:
     """The cutoffs of everything in a clip.
 
     On a steady ramp the filter is off by speed / (2 pi cutoff), never more than 1 / (2 pi slope): 0.008 of a weight,
-    0.5 degrees, 1.6 mm, at any speed. On real takes (benchmarks/capture_time.py) weights keep a fifth of their
-    tremble, blinks lose at most 0.3 % of their height, and curves come 1.5 ms late (median; 4.5 the worst).
+    0.5 degrees, 1.6 mm, at any speed. On real takes (benchmarks/capture_time.py) weights keep a quarter of their
+    tremble, blinks lose at most 0.3 % of their height, and curves come 0.5 ms late (median; 2.9 the worst).
     """
 
     weights: Cutoff = field(default_factory=lambda: Cutoff(rest=1.0, slope=20.0))

@@ -59,7 +59,7 @@ class LiveCapture:
 
         Args:
             capture: what captures; the weights that ship with mien when None.
-            smoothing: cutoffs of the one-euro filter; the defaults take curves 1.5 ms late (median).
+            smoothing: cutoffs of the one-euro filter; the defaults bring curves 0.5 ms late (median).
             smooth: False leaves the filter out.
             rest: seconds at the start in which the performer rests, which then read as zero; None calibrates nothing.
                 A network that takes the face at rest is shown it after half of them.
