@@ -95,9 +95,13 @@ def test_a_take_is_read_again_beside_the_face_at_rest(smoke: CaptureConfig, tmp_
     assert np.abs(beside.raw - alone.raw).max() > 1e-3
 
 
-def test_live_the_network_is_shown_the_performer_at_rest(smoke: CaptureConfig, tmp_path: Path, assets: Path) -> None:
+@pytest.mark.parametrize("mirror", [False, True])
+def test_live_the_network_is_shown_the_performer_at_rest(
+    smoke: CaptureConfig, tmp_path: Path, assets: Path, mirror: bool
+) -> None:
     config = replace(smoke, samples=4 * smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
-    capture = Capture(export(train(config, stop_after=1), tmp_path / "bundle", arrays=landmark_rig()))
+    bundle = export(train(config, stop_after=1), tmp_path / "bundle", arrays=landmark_rig())
+    capture = Capture(bundle, mirror=mirror)
     live, steps = LiveCapture(capture, smooth=False, rest=0.4, hold=False), []
     with open_video(assets / "video" / "single_face.mp4") as video:
         frames = [frame for frame, _ in zip(video, range(20), strict=False)]
@@ -109,7 +113,8 @@ def test_live_the_network_is_shown_the_performer_at_rest(smoke: CaptureConfig, t
     codes = np.stack([face.captured.code for _, face in met if face is not None])
     assert known is not None and after is not None and len(codes) == first
     np.testing.assert_allclose(known, codes.mean(axis=0), rtol=1e-5)
-    alone = Capture(capture.bundle)
+    assert codes.shape == (first, 1 + mirror, spec.CODE)
+    alone = Capture(capture.bundle, mirror=mirror)
     faces = [alone.frame(frame.image, frame.time) for frame in frames[: first + 1]]
     assert faces[-1] is not None and np.abs(after.captured.raw - faces[-1].raw).max() > 1e-3
     np.testing.assert_array_equal(after.captured.code, faces[-1].code)
