@@ -30,7 +30,7 @@ from mien.systems.capture import spec
 from mien.systems.capture.evaluate import HELD_OUT
 from mien.systems.capture.identity import Readout
 from mien.systems.capture.portraits import landmarks_from_template, read_template, split
-from mien.systems.capture.predict import Capture
+from mien.systems.capture.predict import Capture, pose_trust
 from mien.track.pose import PoseSolver
 
 FRAMES = 12
@@ -189,11 +189,7 @@ def pose_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> di
     from scipy.spatial.transform import Rotation
 
     model = FaceModel.of(rig, people[0].layout.name)
-    trust = np.full(model.layout.count, 0.1)  # as in capture: skin that slides says little of the skull
-    for group in ("nose_bridge", "nose_base", "eye_right", "eye_left"):
-        trust[list(model.layout.groups[group])] = 1.0
-    for group in ("iris_right", "iris_left"):
-        trust[list(model.layout.groups[group])] = 0.0
+    trust = pose_trust(model.layout)
     turns: dict[str, list[float]] = {"mean face": [], "fitted face": []}
     distances: dict[str, list[float]] = {"mean face": [], "fitted face": []}
     for person in people:

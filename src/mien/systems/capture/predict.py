@@ -25,13 +25,13 @@ from mien.track import FaceTracker, TrackedFace
 from mien.track.align import align_matrix, warp
 from mien.track.pose import PoseSolver
 
-__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights"]
+__all__ = ["Capture", "CaptureResult", "CapturedFrame", "clean_weights", "pose_trust"]
 
 _RIGID = {"nose_bridge": 1.0, "nose_base": 1.0, "eye_right": 0.3, "eye_left": 0.3, "jaw": 0.3}
 _EYE_CORNERS = [36, 39, 42, 45]
 
 
-def _pose_trust(layout: LandmarkLayout) -> np.ndarray:
+def pose_trust(layout: LandmarkLayout) -> np.ndarray:
     """How far each landmark speaks for the skull: fully at the nose and the eye corners, a tenth where skin slides.
 
     The jaw line, and what the denser layout adds between the points of the smaller one, count 0.3. Chosen on renders of
@@ -121,7 +121,7 @@ class Capture:
         self.camera: Callable[[int, int], Camera] = Camera.guess
         """What filmed images of a width and height [px]; asked at the first frame of each video."""
         self._columns = [ARKIT.index(name) for name in manifest.channels]
-        self._trust = _pose_trust(self.layout)
+        self._trust = pose_trust(self.layout)
         self._network = Network(self.bundle, backend=backend, threads=threads, mirror=mirror)
         self._rig = LandmarkRig.from_arrays(self.bundle.arrays)
         if person is not None:
