@@ -41,7 +41,7 @@ is 5 % larger.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them.
 - `jawForward` and `mouthShrugUpper` move little in a frontal view; `tongueOut` was not in the first half of training.
 - Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
-  from rendered things before faces, and from nothing real: a third of mouths behind spread fingers goes unnoticed.
+  from rendered things before faces, and from nothing real: a third of mouths behind fingers goes unnoticed.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
 """
 
