@@ -34,8 +34,8 @@ _EYE_CORNERS = [36, 39, 42, 45]
 def pose_trust(layout: LandmarkLayout) -> np.ndarray:
     """How far each landmark speaks for the skull: fully at the nose and the eye corners, a tenth where skin slides.
 
-    Lids, jaw line, and what the denser layout adds between the points of the smaller one count 0.3. Chosen on renders of
-    60 held-out people who each turn their head through 16 frames, camera known: yaw and pitch err by 1.00 and 1.58
+    Lids, jaw line, and what the denser layout adds between the points of the smaller one count 0.3. Chosen on renders
+    of 60 held-out people who each turn their head through 16 frames, camera known: yaw and pitch err by 1.00 and 1.58
     degrees (median), 1.07 and 1.72 with the jaw at a tenth, 1.12 and 1.79 with the dense jaw at a tenth too.
     """
     trust = np.full(layout.count, 0.3)
