@@ -1,4 +1,5 @@
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,40 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(smoke: Captur
     for part in ("net", "average"):
         for name, value in whole[part].items():
             torch.testing.assert_close(value, resumed[part][name], rtol=0, atol=0, msg=f"{part} {name}")
+
+
+def test_processes_draw_parts_of_a_batch_that_make_a_whole_one(smoke: CaptureConfig) -> None:
+    config = replace(smoke, processes=2, sequences_per_batch=2, known_sequences=1)
+    whole = BatchSource(config, landmark_steps=1).whole()
+    for step in (0, 1):
+        one, other = (BatchSource(config, landmark_steps=1, process=k)[step] for k in (0, 1))
+        for name, value in vars(whole[step]).items():
+            assert len(getattr(one, name)) + len(getattr(other, name)) == len(value), name
+        assert abs(len(one.crops) - len(other.crops)) <= 2
+        assert not torch.equal(one.crops[0], other.crops[0])
+    with pytest.raises(MienError, match="3 processes cannot share 2 windows"):
+        BatchSource(replace(config, processes=3), landmark_steps=1)
+
+
+def test_shards_go_to_another_process_by_name(smoke: CaptureConfig) -> None:
+    shards = Shards(Path(smoke.stills))
+    sent = pickle.dumps(shards)
+    assert len(sent) < 1000
+    again = pickle.loads(sent)
+    assert len(again) == len(shards)
+    np.testing.assert_array_equal(again[1].crops, shards[1].crops)
+
+
+def test_two_processes_train_one_network_and_go_on_after_a_kill(smoke: CaptureConfig, tmp_path: Path) -> None:
+    two = replace(smoke, processes=2, sequences_per_batch=2, threads=1)
+    config = replace(two, samples=4 * two.batch, landmark_share=0.5, out=str(tmp_path / "whole"))
+    whole = load_checkpoint(train(config))
+    killed = replace(config, out=str(tmp_path / "killed"))
+    train(killed, stop_after=3)
+    resumed = load_checkpoint(train(killed))
+    assert whole is not None and resumed is not None and whole["step"] == resumed["step"] == 4
+    for name, value in whole["net"].items():
+        torch.testing.assert_close(value, resumed["net"][name], rtol=0, atol=0, msg=name)
 
 
 def test_training_learns_the_landmarks_it_sees(smoke: CaptureConfig, tmp_path: Path) -> None:

@@ -89,10 +89,12 @@ class CaptureConfig:
     """Lightning Fabric precision; bf16 with channels_last is twice as fast as fp32 on CPU."""
     accelerator: str = "cpu"
     """Lightning Fabric accelerator."""
+    processes: int = 1
+    """Processes (GPUs, where that is the accelerator) that share each batch and average their gradients."""
     threads: int = 2
-    """CPU threads of the training process."""
+    """CPU threads of each of them."""
     workers: int = 1
-    """Processes that draw and augment batches."""
+    """Processes that draw and augment batches, for each of them."""
     save_every: int = 400
     """Steps between checkpoints."""
 

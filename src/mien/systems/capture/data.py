@@ -4,7 +4,8 @@ A batch is a function of (seed, step) alone, so that a run that was killed goes 
 """
 
 import json
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -91,6 +92,7 @@ class Shards:
     """The shards of one dataset folder, memory mapped."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.folders = sorted(p for p in folder.glob("shard-*") if (p / "shard.json").exists())
         if not self.folders:
             raise MienError(f"{folder}: no shards; make them with 'mien synth dataset --out {folder}'")
@@ -108,6 +110,10 @@ class Shards:
         self.times = [np.load(p / "times.npy") for p in self.folders]
         self.weights = [np.load(p / "weights.npy")[..., _COLUMNS] for p in self.folders]
         self.first = np.cumsum([0, *(len(c) for c in self.crops)])
+
+    def __reduce__(self) -> tuple[type["Shards"], tuple[Path]]:
+        """Another process opens the folder itself: pickled, memory maps become the gigabytes that they show."""
+        return Shards, (self.folder,)
 
     def __len__(self) -> int:
         return int(self.first[-1])
@@ -175,11 +181,22 @@ def whitening(
 
 
 class BatchSource(Dataset[Batch]):
-    """Item k is the batch of step k. Windows and resting faces join after `landmark_steps`."""
+    """Item k is the batch of step k, or one process's share of it. Windows and resting faces join after
+    `landmark_steps`."""
 
-    def __init__(self, config: CaptureConfig, landmark_steps: int) -> None:
+    def __init__(self, config: CaptureConfig, landmark_steps: int, process: int = 0) -> None:
+        """`process` of `config.processes` draws every so manyeth image, so that all draw as much.
+
+        Raises MienError when there are more processes than windows in a batch: each must have motion to learn from.
+        """
+        if config.processes > config.sequences_per_batch:
+            raise MienError(
+                f"{config.processes} processes cannot share {config.sequences_per_batch} windows a batch; "
+                "take fewer processes or more --sequences-per-batch"
+            )
         self.config = config
         self.landmark_steps = landmark_steps
+        self.process = process
         self.stills = Shards(Path(config.stills))
         self.portraits = load_portraits(Path(config.portraits), held_out=False) if config.portraits else []
 
@@ -188,31 +205,38 @@ class BatchSource(Dataset[Batch]):
         """The windows; opened when they join, so that they can be rendered while landmarks are learnt."""
         return Shards(Path(self.config.sequences))
 
+    def whole(self) -> "BatchSource":
+        """The same source for one process that draws whole batches."""
+        source = copy(self)
+        source.config, source.process = replace(self.config, processes=1), 0
+        return source
+
     def __getitem__(self, step: int) -> Batch:
         import cv2
 
         cv2.setNumThreads(0)
-        rng = np.random.default_rng([self.config.seed, step])
-        config = self.config
+        config, own = self.config, slice(self.process, None, self.config.processes)
+        rng = np.random.default_rng([config.seed, step, self.process])
         landmarks_only = step < self.landmark_steps
-        windows = 0 if landmarks_only else config.sequences_per_batch
-        stills = config.batch if landmarks_only else config.stills_per_batch
-        known = np.arange(stills) < (0 if landmarks_only else config.known_stills)
-        known = np.concatenate([known, np.arange(windows) < config.known_sequences])
-        samples = [_rendered(rng, self.stills, known=k) for k in known[:stills]]
-        samples += [_rendered(rng, self.sequences, known=k) for k in known[stills:]]
+        stills = np.arange(config.batch if landmarks_only else config.stills_per_batch)[own]
+        windows = np.arange(0 if landmarks_only else config.sequences_per_batch)[own]
+        portraits = np.arange(config.portraits_per_batch if self.portraits else 0)[own]
+        known_stills = stills < (0 if landmarks_only else config.known_stills)
+        known_windows = windows < config.known_sequences
+        samples = [_rendered(rng, self.stills, known=k) for k in known_stills]
+        samples += [_rendered(rng, self.sequences, known=k) for k in known_windows]
         rows = samples + [sample.rest for sample in samples if sample.rest is not None]
-        pairs = [self._pair(rng) for _ in range(config.portraits_per_batch if self.portraits else 0)]
-        portraits = [p.one for p in pairs] + [p.other for p in pairs]
+        pairs = [self._pair(rng) for _ in portraits]
+        views = [p.one for p in pairs] + [p.other for p in pairs]
         return Batch(
-            crops=_joined([*(row.crops for row in rows), *(p.crops for p in portraits)]),
-            steps=_joined([*(row.steps for row in rows), *(np.full(1, spec.USUAL_STEP) for _ in portraits)])[:, None],
-            landmarks=_joined([*(row.landmarks for row in rows), *(p.landmarks for p in portraits)]),
-            trust=_joined([*(row.trust for row in rows), *(p.trust for p in portraits)]),
+            crops=_joined([*(row.crops for row in rows), *(v.crops for v in views)]),
+            steps=_joined([*(row.steps for row in rows), *(np.full(1, spec.USUAL_STEP) for _ in views)])[:, None],
+            landmarks=_joined([*(row.landmarks for row in rows), *(v.landmarks for v in views)]),
+            trust=_joined([*(row.trust for row in rows), *(v.trust for v in views)]),
             seen=_joined([row.seen for row in rows]),
-            still_weights=_stack([s.weights[0] for s in samples[:stills]], (0, len(spec.CHANNELS))),
-            window_weights=_stack([s.weights for s in samples[stills:]], (0, 8, len(spec.CHANNELS))),
-            known=torch.from_numpy(known),
+            still_weights=_stack([s.weights[0] for s in samples[: len(stills)]], (0, len(spec.CHANNELS))),
+            window_weights=_stack([s.weights for s in samples[len(stills) :]], (0, 8, len(spec.CHANNELS))),
+            known=torch.from_numpy(np.concatenate([known_stills, known_windows])),
             other_from_one=_stack([p.other_from_one for p in pairs], (0, 2, 3)),
         )
 

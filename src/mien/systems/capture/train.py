@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -16,6 +16,7 @@ from mien.engine.checkpoint import load_checkpoint, save_checkpoint, seed_everyt
 from mien.engine.log import TrainingLog
 from mien.engine.memory import keep_freed_memory
 from mien.engine.optim import WeightAverage, muon_and_adamw, warmup_cosine
+from mien.engine.processes import average_gradients
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale, whitening
@@ -31,13 +32,23 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
 
     Raises MienError when a dataset folder has no shards or the checkpoint is of another configuration.
     """
+    fabric = Fabric(
+        accelerator=config.accelerator,
+        devices=config.processes,
+        strategy="auto" if config.processes == 1 else "ddp_spawn",
+        precision=config.precision,  # pyright: ignore[reportArgumentType]
+    )
+    return fabric.launch(partial(_train, config=config, stop_after=stop_after))  # frozen: not to be passed as such
+
+
+def _train(fabric: Fabric, config: CaptureConfig, stop_after: int | None) -> Path:
+    """`train` in each of its processes: all hold the same weights, and the first one writes."""
     keep_freed_memory()  # measured on one of two busy cores: 85 to 225 images a second
     torch.set_num_threads(config.threads)
-    fabric = Fabric(accelerator=config.accelerator, devices=1, precision=config.precision)  # pyright: ignore
     seed_everything(config.seed)
     steps = config.samples // config.batch
     landmark_steps = int(config.landmark_share * steps)
-    source = BatchSource(config, landmark_steps)
+    source = BatchSource(config, landmark_steps, fabric.global_rank)
     gram = torch.from_numpy(vertex_gram()).to(fabric.device)
 
     net = CaptureNet()
@@ -53,15 +64,12 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
         decay=config.weight_decay,
     )
     peaks = (config.muon_rate, config.learning_rate)
-    net, *optimisers = fabric.setup(net, *optimisers)
-    net.mark_forward_method("encode")
-    net.mark_forward_method("weigh")
-    average = WeightAverage(net.module, config.average)
+    average = WeightAverage(net, config.average)
     path = Path(config.out) / "checkpoint.pt"
-    start = _resume(path, net.module, optimisers, average, fabric.device)
+    start = _resume(path, net, optimisers, average, fabric.device)
 
     def save(step: int) -> None:
-        state = {"net": net.module.state_dict(), "average": average.state}
+        state = {"net": net.state_dict(), "average": average.state}
         state["optimisers"] = [optimiser.state_dict() for optimiser in optimisers]
         save_checkpoint(path, {**state, "step": step, "config": asdict(config)})
 
@@ -75,26 +83,32 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
     net.train()
     for step, item in enumerate(batches(source, start, end, config.workers), start):
         if step == landmark_steps:
-            codes = collect_codes(net.module, source, config)
-            start_linear(net.module.temporal, codes)
-            fit_head(net.module, codes, scale(), gram, config)
+            if fabric.is_global_zero:
+                codes = collect_codes(net, source.whole(), config)
+                start_linear(net.temporal, codes)
+                fit_head(net, codes, scale(), gram, config)
+            net.temporal.load_state_dict(fabric.broadcast(net.temporal.state_dict()))
         share = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=1.0)
         for optimiser, peak in zip(optimisers, peaks, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = share * peak
         batch = item.to(fabric.device)
-        seen = encoded(net, batch)
+        with fabric.autocast():
+            seen = encoded(net, batch)
         parts = image_losses(seen, batch, config)
         if step >= landmark_steps:
             codes = codes_of(seen.code_NE, batch)
             parts |= head_losses(net, codes, scale(), gram, config, config.consistency_weight)
         total = torch.stack(list(parts.values())).sum()
         fabric.backward(total)
+        average_gradients(fabric, net)
         nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        average.update(net.module, step)
+        average.update(net, step)
+        if not fabric.is_global_zero:
+            continue
         log.write(step, share * config.learning_rate, parts)
         if (step + 1) % config.save_every == 0 or step + 1 == end:
             save(step + 1)

@@ -1,0 +1,20 @@
+"""Training in several processes that hold the same weights and each see a share of every batch."""
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+__all__ = ["average_gradients"]
+
+
+@torch.no_grad()
+def average_gradients(fabric: Fabric, module: nn.Module) -> None:
+    """Replace each gradient by its mean over the processes; they must all have one for the same parameters."""
+    if fabric.world_size == 1:
+        return
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    together = torch.cat([g.flatten() for g in gradients])
+    torch.distributed.all_reduce(together)
+    together /= fabric.world_size
+    for gradient, part in zip(gradients, together.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view(gradient.shape))

@@ -1,0 +1,30 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from mien.engine.processes import average_gradients
+
+
+def _one_step(fabric: Fabric, folder: Path) -> None:
+    torch.manual_seed(0)
+    net, idle = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last), nn.Linear(2, 2)  # pyright: ignore
+    images = torch.rand(4, 3, 8, 8)[fabric.global_rank :: fabric.world_size]
+    net(images).square().mean().backward()
+    average_gradients(fabric, nn.ModuleList([net, idle]))
+    assert idle.weight.grad is None
+    torch.save([p.grad for p in net.parameters()], folder / f"{fabric.world_size}-{fabric.global_rank}.pt")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_hold_the_gradient_of_the_whole_batch(tmp_path: Path, processes: int) -> None:
+    _one_step(Fabric(accelerator="cpu", devices=1), tmp_path)
+    strategy = "auto" if processes == 1 else "ddp_spawn"
+    Fabric(accelerator="cpu", devices=processes, strategy=strategy).launch(partial(_one_step, folder=tmp_path))
+    whole = torch.load(tmp_path / "1-0.pt", weights_only=True)
+    for rank in range(processes):
+        part = torch.load(tmp_path / f"{processes}-{rank}.pt", weights_only=True)
+        torch.testing.assert_close(part, whole)
