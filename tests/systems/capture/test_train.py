@@ -40,15 +40,15 @@ def test_a_killed_run_goes_on_exactly_as_if_it_had_not_been_killed(smoke: Captur
 
 def test_processes_draw_parts_of_a_batch_that_make_a_whole_one(smoke: CaptureConfig) -> None:
     config = replace(smoke, processes=2, sequences_per_batch=2, known_sequences=1)
-    whole = BatchSource(config, landmark_steps=1).whole()
+    whole = BatchSource(config, landmark_steps=1)
     for step in (0, 1):
-        one, other = (BatchSource(config, landmark_steps=1, process=k)[step] for k in (0, 1))
+        one, other = (whole.share(k, 2)[step] for k in (0, 1))
         for name, value in vars(whole[step]).items():
             assert len(getattr(one, name)) + len(getattr(other, name)) == len(value), name
         assert abs(len(one.crops) - len(other.crops)) <= 2
         assert not torch.equal(one.crops[0], other.crops[0])
     with pytest.raises(MienError, match="3 processes cannot share 2 windows"):
-        BatchSource(replace(config, processes=3), landmark_steps=1)
+        train(replace(config, processes=3))
 
 
 def test_shards_go_to_another_process_by_name(smoke: CaptureConfig) -> None:

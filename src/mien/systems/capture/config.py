@@ -86,7 +86,8 @@ class CaptureConfig:
     """Weight of the equivariance of landmarks and invariance of weights on real images without annotation."""
 
     precision: str = "bf16-mixed"
-    """Lightning Fabric precision; bf16 with channels_last is twice as fast as fp32 on CPU."""
+    """Lightning Fabric precision that needs no scaled gradients (not 16-mixed); bf16 with channels_last is twice as
+    fast as fp32 on CPU."""
     accelerator: str = "cpu"
     """Lightning Fabric accelerator."""
     processes: int = 1

@@ -1,11 +1,12 @@
 """Training batches of the capture net: rendered stills, rendered windows and real portraits.
 
-A batch is a function of (seed, step) alone, so that a run that was killed goes on with the batches it would have had.
+A batch is a function of (seed, step) and the process that draws it, so that a run that was killed goes on with the
+batches it would have had.
 """
 
 import json
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -184,11 +185,9 @@ class BatchSource(Dataset[Batch]):
     """Item k is the batch of step k, or one process's share of it. Windows and resting faces join after
     `landmark_steps`."""
 
-    def __init__(self, config: CaptureConfig, landmark_steps: int, process: int = 0) -> None:
-        """`process` of `config.processes` draws every so manyeth image, so that all draw as much.
-
-        Raises MienError when there are more processes than windows in a batch: each must have motion to learn from.
-        """
+    def __init__(self, config: CaptureConfig, landmark_steps: int) -> None:
+        """Draws whole batches (`share`). Raises MienError when there are no stills, or more processes than windows in
+        a batch: each must have motion to learn from."""
         if config.processes > config.sequences_per_batch:
             raise MienError(
                 f"{config.processes} processes cannot share {config.sequences_per_batch} windows a batch; "
@@ -196,7 +195,7 @@ class BatchSource(Dataset[Batch]):
             )
         self.config = config
         self.landmark_steps = landmark_steps
-        self.process = process
+        self.process, self.processes = 0, 1
         self.stills = Shards(Path(config.stills))
         self.portraits = load_portraits(Path(config.portraits), held_out=False) if config.portraits else []
 
@@ -205,17 +204,17 @@ class BatchSource(Dataset[Batch]):
         """The windows; opened when they join, so that they can be rendered while landmarks are learnt."""
         return Shards(Path(self.config.sequences))
 
-    def whole(self) -> "BatchSource":
-        """The same source for one process that draws whole batches."""
+    def share(self, process: int, processes: int) -> "BatchSource":
+        """The same source for one of several processes: every so manyeth image, so that all draw as much."""
         source = copy(self)
-        source.config, source.process = replace(self.config, processes=1), 0
+        source.process, source.processes = process, processes
         return source
 
     def __getitem__(self, step: int) -> Batch:
         import cv2
 
         cv2.setNumThreads(0)
-        config, own = self.config, slice(self.process, None, self.config.processes)
+        config, own = self.config, slice(self.process, None, self.processes)
         rng = np.random.default_rng([config.seed, step, self.process])
         landmarks_only = step < self.landmark_steps
         stills = np.arange(config.batch if landmarks_only else config.stills_per_batch)[own]

@@ -38,17 +38,20 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
         strategy="auto" if config.processes == 1 else "ddp_spawn",
         precision=config.precision,  # pyright: ignore[reportArgumentType]
     )
-    return fabric.launch(partial(_train, config=config, stop_after=stop_after))  # frozen: not to be passed as such
+    # Made here, where what it raises is still one line.
+    source = BatchSource(config, int(config.landmark_share * (config.samples // config.batch)))
+    return fabric.launch(partial(_train, source=source, stop_after=stop_after))
 
 
-def _train(fabric: Fabric, config: CaptureConfig, stop_after: int | None) -> Path:
-    """`train` in each of its processes: all hold the same weights, and the first one writes."""
+def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
+    """`train` in each of its processes: all hold the same weights, normalise by their own share, and the first one
+    writes."""
+    config, landmark_steps = source.config, source.landmark_steps
     keep_freed_memory()  # measured on one of two busy cores: 85 to 225 images a second
     torch.set_num_threads(config.threads)
     seed_everything(config.seed)
     steps = config.samples // config.batch
-    landmark_steps = int(config.landmark_share * steps)
-    source = BatchSource(config, landmark_steps, fabric.global_rank)
+    share = source.share(fabric.global_rank, fabric.world_size)
     gram = torch.from_numpy(vertex_gram()).to(fabric.device)
 
     net = CaptureNet()
@@ -81,17 +84,17 @@ def _train(fabric: Fabric, config: CaptureConfig, stop_after: int | None) -> Pat
         return torch.from_numpy(channel_scale(source.stills, source.sequences)).to(fabric.device)
 
     net.train()
-    for step, item in enumerate(batches(source, start, end, config.workers), start):
+    for step, item in enumerate(batches(share, start, end, config.workers), start):
         if step == landmark_steps:
             if fabric.is_global_zero:
-                codes = collect_codes(net, source.whole(), config)
+                codes = collect_codes(net, source, config)
                 start_linear(net.temporal, codes)
                 fit_head(net, codes, scale(), gram, config)
             net.temporal.load_state_dict(fabric.broadcast(net.temporal.state_dict()))
-        share = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=1.0)
+        rate = warmup_cosine(step, steps=steps, warmup=config.warmup, peak=1.0)
         for optimiser, peak in zip(optimisers, peaks, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = share * peak
+                group["lr"] = rate * peak
         batch = item.to(fabric.device)
         with fabric.autocast():
             seen = encoded(net, batch)
@@ -109,7 +112,7 @@ def _train(fabric: Fabric, config: CaptureConfig, stop_after: int | None) -> Pat
         average.update(net, step)
         if not fabric.is_global_zero:
             continue
-        log.write(step, share * config.learning_rate, parts)
+        log.write(step, rate * config.learning_rate, parts)
         if (step + 1) % config.save_every == 0 or step + 1 == end:
             save(step + 1)
     return path
