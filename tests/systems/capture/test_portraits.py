@@ -25,6 +25,12 @@ def test_the_halves_are_disjoint_and_cover_the_set(folder: Path) -> None:
     assert not set(train) & set(held_out)
 
 
+def test_a_folder_without_portraits_is_not_trained_without_a_word(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(MienError, match=r"holds no portraits.*webmorphR"):
+            load_portraits(folder, held_out=False)
+
+
 def test_mapped_landmarks_mirror_into_each_other(folder: Path) -> None:
     # Faces are nearly symmetric: each left point's mean place is its right partner's, mirrored at the bridge.
     shapes = []

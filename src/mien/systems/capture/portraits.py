@@ -100,8 +100,14 @@ def landmarks_from_template(
 
 
 def split(folder: Path, *, held_out: bool) -> list[Path]:
-    """The portraits trained on (every other by name) or those never trained on."""
-    return sorted(folder.glob("*.jpg"))[1 if held_out else 0 :: 2]
+    """The portraits trained on (every other by name) or those never trained on; MienError when there are none."""
+    pictures = sorted(folder.glob("*.jpg"))
+    if not pictures:
+        raise MienError(
+            f"{folder} holds no portraits (.jpg, each with its .tem): webmorph_canada is in github.com/debruine/"
+            "webmorphR.stim; training goes without by --portraits ''"
+        )
+    return pictures[1 if held_out else 0 :: 2]
 
 
 def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
