@@ -18,7 +18,6 @@ from mien.systems.capture.export import bundle_parity, export, load_net
 from mien.systems.capture.head import Codes, fit_head, start_linear
 from mien.systems.capture.landmark_rig import landmark_rig, vertex_gram
 from mien.systems.capture.live import LiveCapture
-from mien.systems.capture.mix import mix
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.train import train
@@ -81,21 +80,9 @@ def test_training_learns_the_landmarks_it_sees(smoke: CaptureConfig, tmp_path: P
     assert "facs" not in rows[0] and rows[-1]["facs"] < rows[1]["facs"] * 1.5
 
 
-def test_a_mixed_checkpoint_lies_between_its_two(smoke: CaptureConfig, tmp_path: Path) -> None:
-    config = replace(smoke, samples=4 * smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
-    earlier = tmp_path / "earlier.pt"
-    earlier.write_bytes(train(config, stop_after=1).read_bytes())
-    later = train(config, stop_after=2)
-    old, new = (dict(load_net(path)[0].named_parameters()) for path in (earlier, later))
-    assert any(not torch.equal(old[name], new[name]) for name in new)
-    for share in (0.0, 0.25, 1.0):
-        mix(earlier, later, tmp_path / "mixed.pt", share)
-        for name, value in load_net(tmp_path / "mixed.pt")[0].named_parameters():
-            torch.testing.assert_close(value, share * old[name] + (1 - share) * new[name])
-    with pytest.raises(MienError, match="0 to 1"):
-        mix(earlier, later, tmp_path / "mixed.pt", 2.0)
-    with pytest.raises(MienError, match="no such checkpoint"):
-        mix(tmp_path / "gone.pt", later, tmp_path / "mixed.pt")
+def test_a_checkpoint_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(MienError, match=r"gone\.pt: no such checkpoint; train one"):
+        load_net(tmp_path / "gone.pt")
 
 
 def test_every_runtime_agrees_with_torch_over_200_fed_back_frames(smoke: CaptureConfig, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ __all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
 TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
 
-COMMAND = "mien train capture --preset cpu"
+COMMAND = "mien train capture --preset cpu --processes 2 --threads 1"
 WEAKNESSES = """
 Figures are with each crop's mirror image, as files are read; with one look, as at a webcam's frames, the landmark error
 is 5 % larger.
@@ -38,10 +38,11 @@ is 5 % larger.
 
 - A single frame cannot tell a raised brow from one that sits high, nor a narrow eye from a squint: expect an offset per
   person on brow, squint and wide channels. `mien capture --neutral` removes what a take shows of it.
-- Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them.
-- `jawForward` and `mouthShrugUpper` move little in a frontal view; `tongueOut` was not in the first half of training.
+- Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them. It may carry an offset of
+  some degrees per camera.
+- `jawForward` and `mouthShrugUpper` move little in a frontal view.
 - Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
-  from rendered things before faces, and from nothing real: a third of mouths behind fingers goes unnoticed.
+  from rendered things before faces, and from nothing real: fingers at the lips are sometimes taken for lips.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
 """
 
