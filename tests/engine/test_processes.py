@@ -6,7 +6,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from mien.engine.processes import average_gradients
+from mien.core import MienError
+from mien.engine.processes import average_gradients, launch
 
 
 def _one_step(fabric: Fabric, folder: Path) -> None:
@@ -28,3 +29,19 @@ def test_processes_hold_the_gradient_of_the_whole_batch(tmp_path: Path, processe
     for rank in range(processes):
         part = torch.load(tmp_path / f"{processes}-{rank}.pt", weights_only=True)
         torch.testing.assert_close(part, whole)
+
+
+def _fails(fabric: Fabric, error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_the_user_did_wrong_is_one_line_from_any_process(processes: int) -> None:
+    fabric = Fabric(accelerator="cpu", devices=processes, strategy="auto" if processes == 1 else "ddp_spawn")
+    with pytest.raises(MienError, match=r"^no shards in x; render some$"):
+        launch(fabric, partial(_fails, error=MienError("no shards in x; render some")))
+
+
+def test_what_we_did_wrong_keeps_its_traceback() -> None:
+    with pytest.raises(ValueError, match="ours"):
+        launch(Fabric(accelerator="cpu", devices=1), partial(_fails, error=ValueError("ours")))

@@ -1,10 +1,30 @@
 """Training in several processes that hold the same weights and each see a share of every batch."""
 
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
-__all__ = ["average_gradients"]
+from mien.core.errors import MienError
+
+__all__ = ["average_gradients", "launch"]
+
+T = TypeVar("T")
+
+
+def launch(fabric: Fabric, function: Callable[[Fabric], T]) -> T:
+    """`fabric.launch`, but a MienError from one of its processes or data workers comes without their tracebacks."""
+    try:
+        return fabric.launch(function)
+    except (ProcessRaisedException, MienError) as error:
+        said = re.findall(r"MienError: (.+)", str(error))
+        if not said:
+            raise
+        raise MienError(said[-1]) from None
 
 
 @torch.no_grad()

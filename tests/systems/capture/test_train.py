@@ -50,6 +50,13 @@ def test_processes_draw_parts_of_a_batch_that_make_a_whole_one(smoke: CaptureCon
         train(replace(config, processes=3))
 
 
+def test_windows_that_are_missing_when_they_join_are_one_clear_line(smoke: CaptureConfig, tmp_path: Path) -> None:
+    config = replace(smoke, samples=2 * smoke.batch, landmark_share=0.5, workers=1, out=str(tmp_path / "run"))
+    with pytest.raises(MienError) as raised:
+        train(replace(config, sequences=str(tmp_path / "gone")))
+    assert "gone" in str(raised.value) and "\n" not in str(raised.value)
+
+
 def test_shards_go_to_another_process_by_name(smoke: CaptureConfig) -> None:
     shards = Shards(Path(smoke.stills))
     sent = pickle.dumps(shards)

@@ -16,7 +16,7 @@ from mien.engine.checkpoint import load_checkpoint, save_checkpoint, seed_everyt
 from mien.engine.log import TrainingLog
 from mien.engine.memory import keep_freed_memory
 from mien.engine.optim import WeightAverage, muon_and_adamw, warmup_cosine
-from mien.engine.processes import average_gradients
+from mien.engine.processes import average_gradients, launch
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale, whitening
@@ -38,9 +38,8 @@ def train(config: CaptureConfig, *, stop_after: int | None = None) -> Path:
         strategy="auto" if config.processes == 1 else "ddp_spawn",
         precision=config.precision,  # pyright: ignore[reportArgumentType]
     )
-    # Made here, where what it raises is still one line.
     source = BatchSource(config, int(config.landmark_share * (config.samples // config.batch)))
-    return fabric.launch(partial(_train, source=source, stop_after=stop_after))
+    return launch(fabric, partial(_train, source=source, stop_after=stop_after))
 
 
 def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
