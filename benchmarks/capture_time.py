@@ -31,9 +31,9 @@ from mien.engine import metrics
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import read_image
-from mien.systems.capture.portraits import split
+from mien.systems.capture.evaluation.rendered_takes import HELD_OUT
 from mien.systems.capture.predict import Capture
-from mien.systems.capture.trials import HELD_OUT
+from mien.systems.capture.training.portraits import split
 
 __all__ = ["FILTERS", "delays", "moving", "performance", "rendered", "resting", "table"]
 

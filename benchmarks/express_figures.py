@@ -29,10 +29,10 @@ from mien.synth.expressions import FPS, ExpressiveFace, read_subject
 from mien.synth.performer import identity_coefficients
 from mien.systems.express import spec
 from mien.systems.express.config import PRESETS
-from mien.systems.express.corpus import load_corpus
 from mien.systems.express.export import load_net
 from mien.systems.express.predict import Express
-from mien.systems.express.timeline import Timeline
+from mien.systems.express.runtime.timeline import Timeline
+from mien.systems.express.training.corpus import load_corpus
 from mien.viewer.paint import Painter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,7 +136,7 @@ def portrait(number: int = 1_000_009) -> np.ndarray:
 def photo(stage: Stage) -> np.ndarray:
     """A picture of somebody, the neutral that `mien fit` finds in it, and that face's six apexes."""
     from mien.cli.fit import main as fit
-    from mien.rigs.obj import load_obj
+    from mien.rigs.readers.obj import load_obj
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "photo.png"

@@ -25,9 +25,9 @@ from mien.runtime import Bundle
 from mien.synth import expressions as ex
 from mien.synth.performer import identity_coefficients
 from mien.systems.express.config import PRESETS
-from mien.systems.express.corpus import displacement_basis, load_corpus
 from mien.systems.express.evaluate import RIVALS, bundle_predictor, held_out
 from mien.systems.express.spec import FPS
+from mien.systems.express.training.corpus import displacement_basis, load_corpus
 
 SEED = 1
 FRAMES = np.arange(0, ex.FRAMES, 4)

@@ -16,17 +16,17 @@ import argparse
 
 import numpy as np
 
-from mien import rigs
 from mien.core import Mesh, MienError, Topology
 from mien.engine.mesh.decimate import decimate
 from mien.rigs.ict import load_ict
+from mien.rigs.load import load_rig
 from mien.rigs.retarget.surface import Surface
-from mien.rigs.transfer import transfer
+from mien.rigs.transfer.transfer import transfer
 from mien.synth import expressions as ex
 from mien.synth.performer import identity_coefficients
 from mien.systems.express import spec
-from mien.systems.express.foreign import ForeignFace
 from mien.systems.express.predict import Express
+from mien.systems.express.runtime.other_topology import ForeignFace
 
 SEED = 1
 SKIN = 11248
@@ -74,7 +74,7 @@ def main() -> None:
             topology=Topology(triangles=split),
         )
         try:
-            foreign, rig = ForeignFace(ict, ex.FACE, mesh), transfer(rigs.load("ict"), mesh)
+            foreign, rig = ForeignFace(ict, ex.FACE, mesh), transfer(load_rig("ict"), mesh)
         except MienError as error:
             print(f"{number}: {error}")
             continue

@@ -16,8 +16,8 @@ from mien.rigs.ict import load_ict
 from mien.synth.performer import identity_coefficients
 from mien.systems.express import spec
 from mien.systems.express.predict import Express
-from mien.systems.express.wrinkle_maps import SIZE, normal_map, wrinkle_heights
-from mien.systems.express.wrinkles import REGIONS
+from mien.systems.express.runtime.wrinkle_maps import SIZE, normal_map, wrinkle_heights
+from mien.systems.express.runtime.wrinkles import REGIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 PERSON, SEED, CELL = 163, 1, 300

@@ -28,9 +28,9 @@ from mien.rigs.fit import FaceModel, Guess, Priors, fit_identity
 from mien.rigs.ict import GROUPS, load_ict
 from mien.systems.capture import spec
 from mien.systems.capture.evaluate import HELD_OUT
-from mien.systems.capture.identity import Readout
-from mien.systems.capture.portraits import landmarks_from_template, read_template, split
 from mien.systems.capture.predict import Capture, pose_trust
+from mien.systems.capture.runtime.identity_readout import Readout
+from mien.systems.capture.training.portraits import landmarks_from_template, read_template, split
 from mien.track.pose import PoseSolver
 
 FRAMES = 12

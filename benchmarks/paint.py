@@ -17,11 +17,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 
-from mien import rigs
 from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, Rig
 from mien.core.transforms import quaternion_from_angles
 from mien.io.atomic import write_whole
+from mien.rigs.load import load_rig
 from mien.viewer.paint import Painter
 from mien.viewer.preview import Preview
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every figure here")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    rig = rigs.load(options.rig)
+    rig = load_rig(options.rig)
     figures = measure(rig, options.frames)
     print(f"{rig.name}: {len(rig.neutral.vertices)} vertices, {len(rig.neutral.topology.triangles)} triangles")
     for name, row in figures.items():

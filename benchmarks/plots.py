@@ -122,8 +122,8 @@ def time_chart(result: Mapping[str, Any]) -> Canvas:
 
 def stranger_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns: int = 8, tile: int = 160) -> None:
     """Strangers as they are filmed, half mo and half the rigs of `files`, in every look."""
-    from mien.systems.capture.strangers import open_strangers
-    from mien.systems.capture.trials import performed_by_strangers, stills
+    from mien.systems.capture.evaluation.rendered_takes import performed_by_strangers, stills
+    from mien.systems.capture.evaluation.unseen_rigs import open_strangers
 
     tiles: list[np.ndarray] = []
     strangers = open_strangers(files, looks=rows * columns // (2 * (len(files) + 1)) + 1)

@@ -27,7 +27,7 @@ from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import open_video, read_image
 from mien.synth.dataset import CROP, MARGIN, ShardSettings, make_shard
-from mien.systems.capture.portraits import split
+from mien.systems.capture.training.portraits import split
 from mien.track import Cascade
 from mien.track.align import align_matrix, warp
 

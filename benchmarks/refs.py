@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mien import rigs
 from mien.core import ARKIT, Clip, MienError
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights
 from mien.engine.metrics import events, match_events, pearson
+from mien.rigs.load import load_rig
 
 __all__ = ["SIDES", "TARGETS", "agreement", "load_refs", "measured", "medians", "score", "table"]
 
@@ -83,7 +83,7 @@ def measured(clip: Clip) -> dict[str, np.ndarray]:
 @cache
 def _corners() -> tuple[np.ndarray, np.ndarray]:
     """Mo's mouth corners apart at rest [3] and how each channel moves them apart [52, 3], in mm."""
-    mo = rigs.load("mo")
+    mo = load_rig("mo")
     shapes = [mo.shape(name) if name in mo.shape_names else np.zeros_like(mo.neutral.vertices) for name in ARKIT]
     corners = np.stack([mo.landmarks["mien70"].positions(x)[[48, 54]] for x in (mo.neutral.vertices, *shapes)])
     apart = corners[:, 1] - corners[:, 0]

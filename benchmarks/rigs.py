@@ -24,14 +24,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from mien import rigs
 from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, Mesh, Rig, Topology
 from mien.io.atomic import write_whole
-from mien.rigs.retarget import motion_between
+from mien.rigs.load import load_rig
 from mien.rigs.retarget.correspondence import correspond, fit_similarity
+from mien.rigs.retarget.retarget import motion_between
 from mien.rigs.retarget.surface import skin
-from mien.rigs.transfer import transfer
+from mien.rigs.transfer.transfer import transfer
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -206,8 +206,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="every twentieth frame, two identities")
     parser.add_argument("--json", type=Path, help="write every figure here")
     options = parser.parse_args()
-    ict = rigs.load("ict")
-    box = rigs.load(options.assets / "rigs" / "rocketbox_female_01.glb")
+    ict = load_rig("ict")
+    box = load_rig(options.assets / "rigs" / "rocketbox_female_01.glb")
     clip = Clip.load(options.assets / "motion" / "alex_rom_4.csv")
     clip = clip.select(clip.seen & (np.arange(len(clip)) % (20 if options.quick else 1) == 0))
     figures = {

@@ -12,8 +12,8 @@ from pxr import Usd
 from mien.core import Clip, Rig
 from mien.io.gltf.document import read_glb
 from mien.io.gltf.rig import SOURCE_VERTEX
-from mien.rigs import load
-from mien.rigs.retarget import retarget
+from mien.rigs.load import load_rig
+from mien.rigs.retarget.retarget import retarget
 
 BLENDER = os.environ.get("MIEN_BLENDER", "")
 PLAY = Path(__file__).with_name("play.py")
@@ -65,12 +65,12 @@ def check(path: Path, rig: Rig, clip: Clip) -> None:
 @pytest.mark.parametrize("suffix", ["glb", "usdc"])
 @pytest.mark.parametrize("name", ["mo", "rigs/rocketbox_female_01.glb", "ict"])
 def test_a_take(tmp_path: Path, assets: Path, name: str, suffix: str):
-    rig = load(assets / name if "/" in name else name)
+    rig = load_rig(assets / name if "/" in name else name)
     check(tmp_path / f"{rig.name}.{suffix}", rig, take(assets))
 
 
 def test_a_retargeted_take(tmp_path: Path, assets: Path):
-    rig = load(assets / "rigs" / "rocketbox_female_01.glb")
+    rig = load_rig(assets / "rigs" / "rocketbox_female_01.glb")
     done = retarget(take(assets), rig, "ict", method="motion")
     for suffix in ("glb", "usdc"):
         check(tmp_path / f"retargeted.{suffix}", rig, done.clip)

@@ -10,7 +10,7 @@ import pytest
 
 from mien.core import ARKIT, Clip
 from mien.io.video import VideoWriter, open_video
-from mien.rigs import load
+from mien.rigs.load import load_rig
 
 from .conftest import Run
 
@@ -82,7 +82,7 @@ def test_another_face_is_another_performance(run: Run, assets: Path, tmp_path: P
 def test_a_rig_from_a_file_performs(run: Run, short: Path, assets: Path, tmp_path: Path) -> None:
     rig = assets / "rigs" / "rocketbox_female_01.glb"
     assert run("capture", short, "--rig", rig, "--out", "take.glb").returncode == 0
-    assert set(load(str(tmp_path / "take.glb")).shape_names) >= set(ARKIT)
+    assert set(load_rig(str(tmp_path / "take.glb")).shape_names) >= set(ARKIT)
 
 
 def test_ncnn_agrees_with_onnx(run: Run, short: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import trimesh
 
 from mien.cli.main import main
 from mien.core import ARKIT, Clip
-from mien.rigs import load
 from mien.rigs.fit import load_identity
 from mien.rigs.ict import load_ict
+from mien.rigs.load import load_rig
 
 from .conftest import Run
 
@@ -30,7 +30,7 @@ def test_a_portrait_into_a_head_and_the_head_into_capture(run: Run, portrait: Pa
     neutral = load_ict().with_identity(identity.coefficients).neutral.vertices
     mesh = trimesh.load(tmp_path / "me.obj", process=False, maintain_order=True, force="mesh")
     np.testing.assert_allclose(np.sort(np.asarray(mesh.bounds)), np.sort([neutral.min(0), neutral.max(0)]), atol=1e-3)
-    rig = load(tmp_path / "me.glb")
+    rig = load_rig(tmp_path / "me.glb")
     assert set(ARKIT) - set(rig.shape_names) == {"tongueOut"}
     assert 55 < np.linalg.norm(np.subtract(*(j.position for j in rig.joints if j.name.startswith("eye")))) < 75
 

@@ -9,7 +9,7 @@ import pytest
 from mien.cli.live import record, webcam_of
 from mien.core import MienError
 from mien.io.video import Frame, open_video
-from mien.systems.capture.live import LiveCapture
+from mien.systems.capture.runtime.live_capture import LiveCapture
 
 from .conftest import Run
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mien.core import Clip, Rig
-from mien.rigs import load
-from mien.rigs.obj import save_obj_folder
+from mien.rigs.load import load_rig
+from mien.rigs.readers.obj import save_obj_folder
 
 from .conftest import Run
 
@@ -18,7 +18,7 @@ def take(tmp_path: Path) -> Path:
 
 
 def few(tmp_path: Path, *names: str, called: tuple[str, ...] = ()) -> Path:
-    mo = load("mo")
+    mo = load_rig("mo")
     rig = Rig(
         name="few", neutral=mo.neutral, shape_names=called or names, shapes=np.stack([mo.shape(name) for name in names])
     )
@@ -73,14 +73,14 @@ def test_check_refuses_what_is_no_rig(refused, tmp_path: Path) -> None:
 
 
 def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
-    mo = load("mo")
+    mo = load_rig("mo")
     one = Rig(name="mo", neutral=mo.neutral, shape_names=("jawOpen",), shapes=mo.shape("jawOpen")[None])
     save_obj_folder(one, tmp_path / "new")
     done = run("rig", "transfer", "--from", "mo", "--to", "new/neutral.obj", "--out", "made.glb")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"52 shapes of {len(mo.neutral.vertices):,} vertices" in done.stdout
     assert "not carried" not in done.stdout
-    made = load(tmp_path / "made.glb")
+    made = load_rig(tmp_path / "made.glb")
     np.testing.assert_allclose(made.shape("jawOpen"), mo.shape("jawOpen"), atol=0.05)
 
 

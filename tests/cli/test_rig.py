@@ -6,8 +6,8 @@ from PIL import Image
 
 from mien.core import Clip
 from mien.io.usd.rig import write_rig
-from mien.rigs import load
-from mien.rigs.mo import STORED
+from mien.rigs.load import load_rig
+from mien.rigs.mo.load import STORED
 
 from .conftest import Run
 
@@ -49,7 +49,7 @@ def test_a_sheet_is_a_png(refused) -> None:
 
 
 def test_usd_in_and_out(run: Run, tmp_path: Path, assets: Path) -> None:
-    write_rig(load(assets / "rigs" / "rocketbox_female_01.glb"), tmp_path / "box.usdc")
+    write_rig(load_rig(assets / "rigs" / "rocketbox_female_01.glb"), tmp_path / "box.usdc")
     done = run("rig", "info", "box.usdc")
     assert (done.returncode, done.stderr) == (0, "")
     assert "52 of 52" in done.stdout

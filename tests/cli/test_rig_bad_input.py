@@ -19,8 +19,8 @@ import pytest
 from pxr import Sdf, Usd, UsdGeom, UsdSkel
 
 from mien.io.gltf.rig import write_rig
-from mien.rigs import load
-from mien.rigs.obj import save_obj_folder
+from mien.rigs.load import load_rig
+from mien.rigs.readers.obj import save_obj_folder
 
 MEMORY = 2 * 2**30
 """Address space of a child [bytes]: Python with numpy, scipy and OpenUSD maps 0.8 of it before it opens anything."""
@@ -54,7 +54,7 @@ def refused(folder: Path, *arguments: object) -> str:
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one sound rig as face.glb, and as the folder face of .obj files."""
     folder = tmp_path_factory.mktemp("good")
-    mo = load("mo")
+    mo = load_rig("mo")
     small = replace(
         mo,
         shape_names=SHAPES,

@@ -15,8 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from mien.core import ARKIT, Clip, Mesh, MienError, Rig, Topology
 from mien.io.gltf.rig import SOURCE_VERTEX, linear_from_srgb, srgb_from_linear, write_rig
-from mien.rigs import load
-from mien.rigs.glb import load_glb
+from mien.rigs.load import load_rig
+from mien.rigs.readers.gltf.reader import load_glb
 
 Make = Callable[..., Any]
 """A fixture that hands out a function of `conftest.py`."""
@@ -69,7 +69,7 @@ def test_the_khronos_validator_finds_nothing(
     person = load_glb(assets / "rigs" / "rocketbox_female_01.glb")
     take.select(np.arange(len(take)) < 60).save(tmp_path / "rocketbox.glb", rig=person)
     for name in ("ict", "mo"):
-        take.save(tmp_path / f"{name}.glb", rig=load(name))
+        take.save(tmp_path / f"{name}.glb", rig=load_rig(name))
     for path, report in validate(*tmp_path.glob("*.glb")).items():
         assert (report["errors"], report["warnings"]) == (0, 0), (path, report["messages"])
 

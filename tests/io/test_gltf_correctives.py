@@ -13,7 +13,7 @@ import pytest
 from mien.core import ARKIT, Clip, Corrective, Rig
 from mien.io.gltf.correctives import corrective_extras, correctives_of
 from mien.io.gltf.rig import write_rig
-from mien.rigs.glb import load_glb
+from mien.rigs.readers.gltf.reader import load_glb
 
 Make = Callable[..., Any]
 

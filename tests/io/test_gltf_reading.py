@@ -13,7 +13,7 @@ import pytest
 
 from mien.core import Clip, MienError
 from mien.io.gltf.document import read_glb
-from mien.rigs.glb import load_glb
+from mien.rigs.readers.gltf.reader import load_glb
 
 Make = Callable[..., Any]
 """A fixture that hands out a function of `conftest.py`."""

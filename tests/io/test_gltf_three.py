@@ -13,7 +13,7 @@ import pytest
 from mien.core import Clip
 from mien.io.gltf.document import read_glb
 from mien.io.gltf.rig import SOURCE_VERTEX
-from mien.rigs import load
+from mien.rigs.load import load_rig
 
 Make = Callable[..., Any]
 THREE = Path(__file__).resolve().parents[2] / "tools" / "three"
@@ -46,7 +46,7 @@ def source_of(path: Path, vertices: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["mo", "rigs/rocketbox_female_01.glb"])
 def test_a_real_take_on_a_real_rig(tmp_path: Path, assets: Path, play: Make, name: str):
-    rig = load(assets / name if "/" in name else name)
+    rig = load_rig(assets / name if "/" in name else name)
     take = Clip.load(assets / "motion" / "alex_rom_3.csv")
     take = take.select(np.arange(len(take)) % 80 == 0)
     take.save(tmp_path / "take.glb", rig=rig)

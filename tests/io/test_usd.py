@@ -18,7 +18,7 @@ from mien.core.transforms import quaternion_from_angles
 from mien.io.gltf.rig import linear_from_srgb
 from mien.io.usd.rig import write_rig
 from mien.io.usd.stage import frame_rate, time_codes
-from mien.rigs import load
+from mien.rigs.load import load_rig
 
 Make = Callable[..., Any]
 """A fixture that hands out a function of `conftest.py`."""
@@ -95,7 +95,7 @@ def matrix_of(quaternion: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["mo", "rigs/rocketbox_female_01.glb"])
 def test_a_real_take_on_a_real_rig(tmp_path: Path, assets: Path, name: str):
-    rig = load(assets / name if "/" in name else name)
+    rig = load_rig(assets / name if "/" in name else name)
     take = Clip.load(assets / "motion" / "alex_rom_3.csv")
     take = take.select(np.arange(len(take)) % 40 == 0)
     take.save(tmp_path / "take.usd", rig=rig)
@@ -104,7 +104,7 @@ def test_a_real_take_on_a_real_rig(tmp_path: Path, assets: Path, name: str):
     for frame, points in enumerate(frames):
         assert np.abs(points - rig.perform(take, frame) / 1000).max() < 1e-5
     assert complaints(tmp_path / "take.usd") == []
-    back = load(tmp_path / "take.usd")
+    back = load_rig(tmp_path / "take.usd")
     assert back.shape_names == rig.shape_names and back.correctives == rig.correctives
     assert np.abs(back.shapes - rig.shapes).max() < 3e-4
 
@@ -149,7 +149,7 @@ def test_only_moving_points_are_stored(tmp_path: Path, ball: Make):
 def test_a_rig_comes_back(tmp_path: Path, ball: Make):
     rig = corrected(ball())
     write_rig(rig, tmp_path / "ball.usdc")
-    back = load(tmp_path / "ball.usdc")
+    back = load_rig(tmp_path / "ball.usdc")
     assert back.name == "ball" and back.shape_names == rig.shape_names and back.licence == "CC0"
     assert back.correctives == rig.correctives
     np.testing.assert_allclose(back.corrective_shapes, rig.corrective_shapes, atol=2e-4)
@@ -171,7 +171,7 @@ def test_a_rig_comes_back(tmp_path: Path, ball: Make):
 def test_part_colours_come_back_where_there_are_no_vertex_colours(tmp_path: Path, ball: Make):
     rig = replace(ball(), colors=None)
     write_rig(rig, tmp_path / "ball.usda")
-    back = load(tmp_path / "ball.usda")
+    back = load_rig(tmp_path / "ball.usda")
     assert back.colors is None
     for part, own in zip(back.neutral.topology.parts, rig.neutral.topology.parts, strict=True):
         np.testing.assert_allclose((*part.color, part.roughness), (*own.color, own.roughness), atol=1e-6)
@@ -299,14 +299,14 @@ def test_without_openusd_one_line_names_the_extra(tmp_path: Path):
 
 
 def test_reading_and_writing_other_formats_never_imports_it():
-    code = "import sys, mien.io, mien.rigs.usd, mien.cli.rig; print('pxr' in sys.modules)"
+    code = "import sys, mien.io, mien.rigs.readers.usd.reader, mien.cli.rig; print('pxr' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
 
 
 def test_correctives_are_baked_into_a_take(tmp_path: Path, assets: Path):
     """The built-in head over a real take: USD, which knows no correctives, shows them; they are no trifle."""
-    rig, take = load("mo"), Clip.load(assets / "motion" / "alex_rom_4.csv")
+    rig, take = load_rig("mo"), Clip.load(assets / "motion" / "alex_rom_4.csv")
     take = take.select(take.seen & (np.arange(len(take)) % 240 == 0))
     take.save(tmp_path / "take.usdc", rig=rig)
     _, shown = performed(tmp_path / "take.usdc")

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, Mesh, Rig
-from mien.rigs import load, name_report
 from mien.rigs.check import check, face_frame
+from mien.rigs.load import load_rig, name_report
 from mien.rigs.names import normalise
 
 
 @pytest.fixture(scope="module")
 def mo() -> Rig:
-    return load("mo")
+    return load_rig("mo")
 
 
 def with_shape(rig: Rig, name: str, shape: np.ndarray) -> Rig:
@@ -24,7 +24,7 @@ def with_shape(rig: Rig, name: str, shape: np.ndarray) -> Rig:
 @pytest.mark.parametrize("name", ["mo", "ict", "rocketbox"])
 def test_three_faces_that_have_nothing_in_common_are_sound(name: str, assets: Path) -> None:
     path = str(assets / "rigs" / "rocketbox_female_01.glb") if name == "rocketbox" else name
-    found = check(load(path), name_report(path))
+    found = check(load_rig(path), name_report(path))
     assert found.wrong == {}
     assert found.sound
     assert found.missing == (("tongueOut",) if name == "ict" else ())

@@ -10,11 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from mien.core import ARKIT, Clip, Mesh, MienError, Rig
 from mien.core.channels import mirrored
-from mien.rigs import load
 from mien.rigs.check import face_frame
-from mien.rigs.retarget import motion_between, retarget
+from mien.rigs.load import load_rig
 from mien.rigs.retarget.correspondence import correspond, fit_similarity
 from mien.rigs.retarget.lips import lip_points
+from mien.rigs.retarget.retarget import motion_between, retarget
 from mien.rigs.retarget.solver import SolveSettings, side_pairs, solve, symmetry_of
 from mien.rigs.retarget.surface import components, eyeballs, skin
 
@@ -23,7 +23,7 @@ PLAIN = SolveSettings(sparsity=0, symmetry=0, smoothness=0, iterations=5000, tol
 
 @pytest.fixture(scope="module")
 def mo() -> Rig:
-    return load("mo")
+    return load_rig("mo")
 
 
 def take(frames: int = 30, seed: int = 0) -> Clip:
@@ -217,7 +217,7 @@ def test_a_moved_and_scaled_face_keeps_its_partners(mo: Rig) -> None:
 
 
 def test_lips_are_found_by_what_parts_them(mo: Rig, assets: Path) -> None:
-    for rig in (mo, load("ict")):
+    for rig in (mo, load_rig("ict")):
         surface, frame = skin(rig), face_frame(rig)
         assert frame is not None
         found = lip_points(replace(rig, landmarks={}), surface, frame)
@@ -232,7 +232,7 @@ def test_lips_are_found_by_what_parts_them(mo: Rig, assets: Path) -> None:
 
 def test_a_stylised_mouth_lies_on_a_human_one(mo: Rig, assets: Path) -> None:
     """Without landmarks on the other, and whatever its shapes are called; by shape alone lips came to lie on chins."""
-    box = load(assets / "rigs" / "rocketbox_female_01.glb")
+    box = load_rig(assets / "rigs" / "rocketbox_female_01.glb")
     arkit = [name for name in box.shape_names if name in ARKIT]
     box = renamed(replace(box, shape_names=tuple(arkit), shapes=np.stack([box.shape(name) for name in arkit])))
     truth = {name: arkit[i] for name, i in zip(box.shape_names, shuffled(len(arkit)), strict=True)}
@@ -245,7 +245,7 @@ def test_a_stylised_mouth_lies_on_a_human_one(mo: Rig, assets: Path) -> None:
 
 
 def test_a_real_take_on_a_real_character(assets: Path) -> None:
-    rig = load(assets / "rigs" / "rocketbox_female_01.glb")
+    rig = load_rig(assets / "rigs" / "rocketbox_female_01.glb")
     clip = Clip.load(assets / "motion" / "alex_rom_3.csv").select(np.arange(4030) % 40 == 0)
     done = retarget(clip, rig)
     assert set(done.named) == set(ARKIT)

@@ -8,8 +8,8 @@ import pytest
 
 from mien.core import ARKIT, MienError, Rig
 from mien.core.transforms import quaternion_from_angles
-from mien.rigs.glb import load_glb
-from mien.rigs.mo import load_mo
+from mien.rigs.mo.load import load_mo
+from mien.rigs.readers.gltf.reader import load_glb
 from mien.synth.foreign import Foreign, ForeignShot, film_foreign, own_dress, set_foreign_scene
 from mien.synth.foreign_look import Fitting, painted_dress
 from mien.synth.scene import Action, Scene, cast

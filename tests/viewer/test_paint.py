@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.core import Mesh, MienError, Part, Rig, Topology
-from mien.rigs.mo import load_mo
+from mien.rigs.mo.load import load_mo
 from mien.viewer.paint import Painter
 
 
@@ -88,9 +88,9 @@ def test_bad_input_is_one_clear_line():
 
 
 def test_of_a_whole_person_the_head_is_framed(assets):
-    from mien.rigs import load
+    from mien.rigs.load import load_rig
 
-    rig = load(str(assets / "rigs" / "rocketbox_female_01.glb"))
+    rig = load_rig(str(assets / "rigs" / "rocketbox_female_01.glb"))
     moved = np.abs(rig.shapes).max(axis=(0, 2))
     face = rig.neutral.vertices[moved > 0.3 * moved.max()]
     share = np.ptp(face[:, 1]) / np.ptp(rig.neutral.vertices[:, 1])

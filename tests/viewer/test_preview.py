@@ -5,7 +5,7 @@ import pytest
 
 from mien.core import ARKIT, MienError
 from mien.core.channels import index
-from mien.rigs.mo import load_mo
+from mien.rigs.mo.load import load_mo
 from mien.viewer.preview import Preview, readable
 
 AT = index(ARKIT)

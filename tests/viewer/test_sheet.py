@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, Corrective, Rig
-from mien.rigs.mo import load_mo
+from mien.rigs.mo.load import load_mo
 from mien.viewer.sheet import EXPRESSIONS, contact_sheet, expression_weights, turntable
 
 CELL, HEADING = 48, 12

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.core import Mesh, MienError, Part, Rig, Topology
-from mien.rigs.mo import load_mo
+from mien.rigs.mo.load import load_mo
 from mien.viewer.paint import GAMMA, Painter, shade
 from mien.viewer.still import Still
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mien.core import LandmarkLayout
     from mien.io.video import Frame
-    from mien.systems.capture.finish import Neutral
+    from mien.systems.capture.perform import Neutral
     from mien.systems.capture.predict import Capture, CaptureResult
 
 __all__ = ["main", "moved", "run"]
@@ -123,7 +123,7 @@ def _check_live(options: Options, neutral: "Neutral") -> None:
 def _live(capture: "Capture", device: int, options: Options, neutral: "Neutral") -> tuple[Clip, np.ndarray]:
     from mien.cli.live import record_webcam
     from mien.core.smoothing import smooth_ahead
-    from mien.systems.capture.live import LiveCapture
+    from mien.systems.capture.runtime.live_capture import LiveCapture
 
     smooth = options.smooth in ("auto", "live")
     live = LiveCapture(capture, smooth=smooth, rest=None if neutral == "off" else 2.0)
@@ -132,7 +132,7 @@ def _live(capture: "Capture", device: int, options: Options, neutral: "Neutral")
 
 
 def _finished(result: "CaptureResult", options: Options, neutral: "Neutral") -> Clip:
-    from mien.systems.capture.finish import finish
+    from mien.systems.capture.perform import finish
 
     return finish(result, neutral=neutral, smoothing="off" if options.smooth == "auto" else options.smooth)
 
@@ -148,9 +148,9 @@ def _neutral(text: str) -> "Neutral":
 
 
 def _load_rig(name: str) -> Rig:
-    from mien import rigs
+    from mien.rigs.load import load_rig
 
-    return rigs.load(name)
+    return load_rig(name)
 
 
 def _open(options: Options) -> "Capture":

@@ -30,9 +30,9 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Run the demo; raises MienError when the sample is not installed or the folder cannot be made."""
-    from mien import rigs
     from mien.cli import capture as command
     from mien.cli.outputs import check_writable, save_clip
+    from mien.rigs.load import load_rig
     from mien.systems.capture.predict import Capture
 
     sample = Path(str(resources.files("mien"))) / "systems" / "capture" / "sample"
@@ -46,7 +46,7 @@ def run(options: Options) -> None:
     paths = [options.out / name for name in ("take.csv", "take.glb", "preview.mp4")]
     for path in paths:
         check_writable(path)
-    rig = rigs.load("mo")
+    rig = load_rig("mo")
     result = command.capture_one(Capture(mirror=True), video)
     for path in paths[:2]:
         save_clip(result.clip, path, rig)

@@ -52,9 +52,9 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Generate and write; raises MienError before any work when an output cannot be written."""
-    from mien.rigs.transfer import read_landmarks
+    from mien.rigs.transfer.transfer import read_landmarks
     from mien.systems.express.predict import Express
-    from mien.systems.express.timeline import Timeline
+    from mien.systems.express.runtime.timeline import Timeline
 
     _check_outputs(options)
     timeline = Timeline.parse(options.timeline)
@@ -108,8 +108,8 @@ def _check_outputs(options: Options) -> None:
 
 def _neutral(options: Options) -> Mesh | None:
     """None for the average face."""
-    from mien.rigs.obj import UNITS, load_obj
-    from mien.systems.express.folders import read_mesh
+    from mien.rigs.readers.obj import UNITS, load_obj
+    from mien.systems.express.training.scan_folders import read_mesh
 
     path = Path(options.neutral)
     if options.neutral == "mean":
@@ -124,7 +124,7 @@ def _neutral(options: Options) -> Mesh | None:
 
 
 def _write_maps(folder: Path) -> None:
-    from mien.systems.express.wrinkle_maps import write_maps
+    from mien.systems.express.runtime.wrinkle_maps import write_maps
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def _write_maps(folder: Path) -> None:
 
 
 def _write_wrinkles(path: Path, express: "Express", sequence: "MeshSequence") -> None:
-    from mien.systems.express.wrinkles import write_csv
+    from mien.systems.express.runtime.wrinkles import write_csv
 
     write_csv(path, sequence.times, express.wrinkles(sequence))
     print(f"wrote {path}")

@@ -69,8 +69,8 @@ def run(options: Options) -> None:
     from mien.rigs.fit import fit_identity
     from mien.rigs.ict import load_ict
     from mien.runtime import Bundle
-    from mien.systems.capture.identity import Readout
     from mien.systems.capture.predict import Capture
+    from mien.systems.capture.runtime.identity_readout import Readout
 
     outs = options.out or (Path("neutral.obj"),)
     _check(options, outs)
@@ -153,7 +153,7 @@ def views_of(
 def _save(fit: "Fit", path: Path) -> None:
     from mien.cli.outputs import write_rig
     from mien.rigs.fit import save_identity
-    from mien.rigs.obj import save_obj
+    from mien.rigs.readers.obj import save_obj
 
     match path.suffix.lower():
         case ".obj":

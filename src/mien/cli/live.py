@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mien.io.video import Frame
-    from mien.systems.capture.live import LiveCapture, LiveFrame
+    from mien.systems.capture.runtime.live_capture import LiveCapture, LiveFrame
 
 __all__ = ["record", "record_webcam", "webcam_of"]
 
@@ -43,7 +43,7 @@ def record(
     from rich.console import Console
     from rich.live import Live
 
-    from mien.systems.capture.live import Recording
+    from mien.systems.capture.runtime.live_capture import Recording
 
     recording, milliseconds = Recording(source=source), list[float]()
     screen = Console(stderr=True)

@@ -86,7 +86,7 @@ def write_rig(rig: Rig, path: Path) -> None:
     elif path.suffix:
         from mien.io.usd.rig import write_rig as write
     else:
-        from mien.rigs.obj import save_obj_folder as write
+        from mien.rigs.readers.obj import save_obj_folder as write
     write(rig, path)
 
 

@@ -24,10 +24,11 @@ def info(rig: _Rig, /) -> None:
     Args:
         rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
     """
-    from mien import rigs
     from mien.cli.display import console, table
+    from mien.rigs.info import rig_info
+    from mien.rigs.load import load_rig
 
-    found = rigs.rig_info(rigs.load(rig))
+    found = rig_info(load_rig(rig))
     out = table(found.name, "", "")
     out.show_header = False
     out.columns[1].justify = "left"
@@ -64,12 +65,12 @@ def check(
         map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
         complete: missing shapes count as faults too
     """
-    from mien import rigs
     from mien.cli.display import console, table
     from mien.rigs.check import check as judge
+    from mien.rigs.load import load_rig, name_report
 
-    loaded = rigs.load(rig, mapping=map, any_names=True)
-    found = judge(loaded, rigs.name_report(rig))
+    loaded = load_rig(rig, mapping=map, any_names=True)
+    found = judge(loaded, name_report(rig))
     out = table(f"{loaded.name}: {len(ARKIT) - len(found.missing)} of {len(ARKIT)} ARKit shapes", "shape", "")
     out.show_header = False
     out.columns[1].justify = "left"
@@ -107,18 +108,18 @@ def transfer(
         landmarks: where points are on the neutral: {"ibug68": {"30": vertex, ...}}; without, the face is found by shape
         unit: the unit of an .obj; by default it follows from its size
     """
-    from mien import rigs
     from mien.cli.outputs import check_rig_format, check_writable, write_rig
-    from mien.rigs.transfer import read_landmarks
-    from mien.rigs.transfer import transfer as make
+    from mien.rigs.load import load_neutral, load_rig
+    from mien.rigs.transfer.transfer import read_landmarks
+    from mien.rigs.transfer.transfer import transfer as make
 
     check_rig_format(out)
     check_writable(out if out.suffix else out.parent / f"{out.name}.obj")
     if out.exists() and Path(to).exists() and out.samefile(to):
         raise MienError(f"{out} is the neutral and would be overwritten; choose another --out")
-    neutral = rigs.load_neutral(to, unit)
+    neutral = load_neutral(to, unit)
     points = None if landmarks is None else read_landmarks(landmarks)
-    rig = make(rigs.load(source), neutral, name=neutral.name, landmarks=points)
+    rig = make(load_rig(source), neutral, name=neutral.name, landmarks=points)
     write_rig(rig, out)
     print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(rig.neutral.vertices):,} vertices")
     if Path(to).suffix.lower() not in ("", ".obj"):
@@ -143,9 +144,9 @@ def sheet(
         turntable: also the head turning once, as a .gif
         map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
     """
-    from mien import rigs
     from mien.cli.outputs import check_writable, write_picture
     from mien.io.gif import write_gif
+    from mien.rigs.load import load_rig
     from mien.viewer import sheet as draw
 
     if out.suffix.lower() != ".png":
@@ -155,7 +156,7 @@ def sheet(
     for path in (out, turntable):
         if path is not None:
             check_writable(path)
-    loaded = rigs.load(rig, mapping=map)
+    loaded = load_rig(rig, mapping=map)
     write_picture(out, draw.contact_sheet(loaded))
     print(f"wrote {out}")
     if turntable is not None:
@@ -171,15 +172,16 @@ def build(rig: tyro.conf.Positional[Literal["mo"]], /, *, out: Path | None = Non
         out: a .npz, .glb or .usd, or a folder of .obj; the copy that mien loads when none is named
     """
     from mien.cli.outputs import check_rig_format, check_writable, write_rig
-    from mien.rigs import mo
+    from mien.rigs.mo.load import STORED
+    from mien.rigs.mo.load import build as model
     from mien.rigs.mo.store import write
 
-    path = mo.STORED if out is None else out
+    path = STORED if out is None else out
     stored = path.suffix.lower() == ".npz"
     if not stored:
         check_rig_format(path)
     check_writable(path if path.suffix else path.parent / f"{path.name}.obj")
-    made = mo.build()
+    made = model()
     (write if stored else write_rig)(made, path)
     print(f"wrote {path}: {len(made.neutral.vertices):,} vertices, {len(made.shape_names)} shapes")
 

@@ -1,7 +1,8 @@
 """Wavefront OBJ of bare geometry: what point caches and folders of frames need beside them.
 
 Millimetres, positions with seven digits (float32 survives exactly with nine; seven are a ten-thousandth of a
-millimetre on a head), 1-based triangles, vertices in order. `mien.rigs.obj` reads the files of strangers as rigs.
+millimetre on a head), 1-based triangles, vertices in order. `mien.rigs.readers.obj` reads the OBJ files of other
+programs as rigs.
 """
 
 from pathlib import Path

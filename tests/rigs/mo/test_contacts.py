@@ -11,7 +11,7 @@ import pytest
 from mien.core import ARKIT, Rig
 from mien.core.channels import VISEMES, arkit_from_visemes, index, mirrored
 from mien.rigs.crossing import crossings
-from mien.rigs.mo import load_mo
+from mien.rigs.mo.load import load_mo
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS
 from mien.synth.motion import sample_still
 

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from mien.core import ARKIT, Clip, MienError, Rig
 from mien.core.channels import index, mirrored
 from mien.core.mesh import vertex_normals
-from mien.rigs.mo import STORED, build, load_mo
+from mien.rigs.mo.load import STORED, build, load_mo
 from mien.rigs.mo.parts import IRIS_ANGLE
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS
 from mien.rigs.mo.store import STEP, read, write

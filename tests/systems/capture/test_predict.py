@@ -13,8 +13,8 @@ from mien.core.transforms import angles_from_quaternion
 from mien.io.video import VideoWriter, open_video, read_image
 from mien.runtime import Bundle, open_session
 from mien.systems.capture import spec
-from mien.systems.capture.landmark_rig import LandmarkRig, landmark_rig
 from mien.systems.capture.predict import Capture, CaptureResult, clean_weights
+from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,16 @@ from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
 from mien.io.video import open_video
 from mien.systems.capture import spec
-from mien.systems.capture.augment import sample_view
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import BatchSource, Shards, channel_scale, whitening
 from mien.systems.capture.export import bundle_parity, export, load_net
-from mien.systems.capture.head import Codes, fit_head, start_linear
-from mien.systems.capture.landmark_rig import landmark_rig, vertex_gram
-from mien.systems.capture.live import LiveCapture
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.predict import Capture
+from mien.systems.capture.runtime.landmark_rig import landmark_rig, vertex_gram
+from mien.systems.capture.runtime.live_capture import LiveCapture
 from mien.systems.capture.train import train
+from mien.systems.capture.training.augment import sample_view
+from mien.systems.capture.training.head_fit import Codes, fit_head, start_linear
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from mien.synth.expressions import write_expressions
-from mien.systems.express.baselines import linear_units, nearest_subject, still
-from mien.systems.express.classifier import Classifier, scores
 from mien.systems.express.config import PRESETS, ExpressConfig
-from mien.systems.express.corpus import displacement_basis, extremeness, load_corpus
 from mien.systems.express.evaluate import error_table, held_out, held_out_blends, measure
-from mien.systems.express.identity import IdentityCode
+from mien.systems.express.evaluation.baselines import linear_units, nearest_subject, still
+from mien.systems.express.evaluation.classifier import Classifier, scores
+from mien.systems.express.runtime.identity_code import IdentityCode
+from mien.systems.express.training.corpus import displacement_basis, extremeness, load_corpus
 
 
 def test_the_nearest_subject_of_a_training_subject_is_itself(smoke: ExpressConfig) -> None:

@@ -13,8 +13,8 @@ from mien.systems.express.config import PRESETS
 from mien.systems.express.evaluate import frames_per_second
 from mien.systems.express.export import export
 from mien.systems.express.predict import Express
+from mien.systems.express.runtime.wrinkles import REGIONS
 from mien.systems.express.train import train
-from mien.systems.express.wrinkles import REGIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
 TEXT = "happy 0.0-0.1-0.15-0.25; surprise 0.1-0.2-0.25-0.3"

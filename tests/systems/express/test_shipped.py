@@ -60,7 +60,7 @@ def test_intensity_grows_and_a_blend_lies_between(express: Express, neutral: np.
 
 
 def test_streaming_is_generating(express: Express, neutral: np.ndarray) -> None:
-    from mien.systems.express.timeline import Timeline
+    from mien.systems.express.runtime.timeline import Timeline
 
     timeline = Timeline.parse("anger 0.0-0.3-0.6-0.9; surprise 0.8-1.0-1.2-1.5 @0.7")
     whole = express.generate(neutral, timeline)

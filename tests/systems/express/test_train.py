@@ -11,14 +11,14 @@ from mien.engine.checkpoint import load_checkpoint
 from mien.runtime import open_session
 from mien.systems.express import losses, spec
 from mien.systems.express.config import ExpressConfig
-from mien.systems.express.corpus import load_corpus
 from mien.systems.express.data import BatchSource
 from mien.systems.express.evaluate import bundle_predictor, error_table, f1_table, held_out, measure
 from mien.systems.express.export import bundle_parity, export, load_net
-from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.model import ExpressStep
 from mien.systems.express.predict import Express
+from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
 from mien.systems.express.train import train
+from mien.systems.express.training.corpus import load_corpus
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
 

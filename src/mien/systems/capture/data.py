@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 from mien.core.channels import ARKIT, mirrored
 from mien.core.errors import MienError
 from mien.systems.capture import spec
-from mien.systems.capture.augment import Patch, View, photometric, sample_view
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.portraits import Portrait, load_portraits
+from mien.systems.capture.training.augment import Patch, View, photometric, sample_view
+from mien.systems.capture.training.portraits import Portrait, load_portraits
 
 __all__ = ["Batch", "BatchSource", "Sample", "Shards", "batches", "channel_scale", "whitening"]
 

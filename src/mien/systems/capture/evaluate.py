@@ -16,12 +16,13 @@ from mien.core import Clip
 from mien.core.smoothing import smooth, smooth_ahead
 from mien.engine import metrics
 from mien.engine.metrics_time import pearson_over_time, velocity_error
-from mien.systems.capture import spec, trials
-from mien.systems.capture.hold import HIDDEN, TRUSTED
-from mien.systems.capture.landmark_rig import face_shapes
+from mien.systems.capture import spec
+from mien.systems.capture.evaluation import rendered_takes
+from mien.systems.capture.evaluation.figures import ANGLES, rows_of
+from mien.systems.capture.evaluation.rendered_takes import HELD_OUT, SHOWN, TURNS, Trial, Watcher, performed, watch
 from mien.systems.capture.predict import Capture
-from mien.systems.capture.report import ANGLES, rows_of
-from mien.systems.capture.trials import HELD_OUT, SHOWN, TURNS, Trial, Watcher, performed, watch
+from mien.systems.capture.runtime.hidden_regions import HIDDEN, TRUSTED
+from mien.systems.capture.runtime.landmark_rig import face_shapes
 
 if TYPE_CHECKING:
     from mien.synth.foreign import Foreign
@@ -194,7 +195,7 @@ def _strongest(row: np.ndarray) -> dict[str, float]:
 
 
 def neutral_figures(trial: Trial) -> dict[str, dict[str, Any]]:
-    """Row -> bias, spread and pose leakage of neutral faces; takes show `trials.TURNS` in order, again and again."""
+    """Row -> bias, spread and pose leakage of neutral faces; takes show `TURNS` in order, again and again."""
     seen = trial.where(trial.found)
     frontal = np.array([turn == (0, 0) for turn in TURNS])[seen.take % len(TURNS)]
     known = np.isin(seen.identity, seen.identity[frontal])
@@ -242,10 +243,10 @@ def stranger_figures(
 ) -> dict[str, Any]:
     """All of it on a rig that no image of training shows, in one or more looks."""
     _, count, views = size.stranger
-    films = trials.performed_by_strangers
-    drawn = watch(capture, films(105, strangers, trials.stills(count)), beside)
-    alone = watch(capture, films(106, strangers[:3], trials.single_shapes), beside)
-    neutral = watch(capture, films(107, list(strangers) * views, trials.neutral_views), beside)
+    films = rendered_takes.performed_by_strangers
+    drawn = watch(capture, films(105, strangers, rendered_takes.stills(count)), beside)
+    alone = watch(capture, films(106, strangers[:3], rendered_takes.single_shapes), beside)
+    neutral = watch(capture, films(107, list(strangers) * views, rendered_takes.neutral_views), beside)
     seen = drawn.where(drawn.found)
     return {
         "stills": still_figures(drawn, baselines),
@@ -266,7 +267,7 @@ def bench(
     `mediapipe` is a Face Landmarker model to run beside, `rigs` are files of further faces to film beside mo.
     Raises MienError when one of them cannot be used.
     """
-    from mien.systems.capture.strangers import open_strangers
+    from mien.systems.capture.evaluation.unseen_rigs import open_strangers
 
     size = _QUICK if quick else _FULL
     beside = _beside(bundle, mediapipe)
@@ -274,14 +275,14 @@ def bench(
     strangers = open_strangers(rigs, looks=size.stranger[0])
     trained = np.random.default_rng(_SEED).permutation(np.arange(*_TRAINED))
     people, each = size.train
-    baselines = Baselines.fit(watch(capture, performed(_SEED, trained, people, trials.stills(each))))
+    baselines = Baselines.fit(watch(capture, performed(_SEED, trained, people, rendered_takes.stills(each))))
     held_out = range(*HELD_OUT)
     people, each = size.stills
-    test = watch(capture, performed(102, held_out, people, trials.stills(each)), beside)
+    test = watch(capture, performed(102, held_out, people, rendered_takes.stills(each)), beside)
     people, each, frames = size.windows
-    moving = watch(capture, performed(108, held_out, people, trials.windows(each, frames)), beside)
-    alone = watch(capture, performed(103, held_out, size.shapes, trials.single_shapes, bare=True), beside)
-    neutral = watch(capture, performed(104, held_out, size.neutral, trials.neutral_views, bare=True), beside)
+    moving = watch(capture, performed(108, held_out, people, rendered_takes.windows(each, frames)), beside)
+    alone = watch(capture, performed(103, held_out, size.shapes, rendered_takes.single_shapes, bare=True), beside)
+    neutral = watch(capture, performed(104, held_out, size.neutral, rendered_takes.neutral_views, bare=True), beside)
     seen = test.where(test.found)
     result: dict[str, Any] = {
         "held_out": still_figures(test, baselines),
@@ -323,7 +324,7 @@ class _OneLook:
 def _beside(bundle: Path | None, mediapipe: Path | None) -> dict[str, Watcher]:
     beside: dict[str, Watcher] = {"ours, one look": _OneLook(Capture(bundle))}
     if mediapipe is not None:
-        from mien.systems.capture.peer import open_mediapipe
+        from mien.systems.capture.evaluation.mediapipe import open_mediapipe
 
         beside["MediaPipe"] = open_mediapipe(mediapipe)
     return beside

@@ -21,8 +21,8 @@ from mien.runtime.backend_ncnn import batch_axes
 from mien.runtime.card import model_card
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.landmark_rig import landmark_rig
 from mien.systems.capture.model import CaptureNet, CaptureStep
+from mien.systems.capture.runtime.landmark_rig import landmark_rig
 
 __all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
 

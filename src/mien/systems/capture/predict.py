@@ -18,9 +18,9 @@ from mien.core.transforms import gaze_from_weights
 from mien.io.video import Frame, is_image, open_video, read_image
 from mien.runtime import Bundle
 from mien.systems.capture import spec
-from mien.systems.capture.calibrate import Neutral, rest_frames
-from mien.systems.capture.landmark_rig import LandmarkRig
-from mien.systems.capture.network import Network
+from mien.systems.capture.runtime.calibration import Neutral, rest_frames
+from mien.systems.capture.runtime.landmark_rig import LandmarkRig
+from mien.systems.capture.runtime.network import Network
 from mien.track import FaceTracker, TrackedFace
 from mien.track.align import align_matrix, warp
 from mien.track.pose import PoseSolver

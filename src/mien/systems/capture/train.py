@@ -20,9 +20,9 @@ from mien.engine.processes import average_gradients, launch
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource, batches, channel_scale, whitening
-from mien.systems.capture.head import codes_of, collect_codes, fit_head, head_losses, start_linear
-from mien.systems.capture.landmark_rig import vertex_gram
 from mien.systems.capture.model import CaptureNet, Encoded
+from mien.systems.capture.runtime.landmark_rig import vertex_gram
+from mien.systems.capture.training.head_fit import codes_of, collect_codes, fit_head, head_losses, start_linear
 
 __all__ = ["train"]
 

@@ -16,7 +16,6 @@ from mien.core.errors import MienError
 from mien.io.atomic import write_whole
 from mien.synth.expressions import write_expressions
 from mien.systems.express.config import PRESETS, ExpressConfig
-from mien.systems.express.corpus import load_corpus
 from mien.systems.express.evaluate import (
     OURS,
     RIVALS,
@@ -30,6 +29,7 @@ from mien.systems.express.evaluate import (
 )
 from mien.systems.express.export import export
 from mien.systems.express.train import train
+from mien.systems.express.training.corpus import load_corpus
 
 __all__ = ["MODELS", "compare", "main", "ship"]
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from mien.systems.express import spec
 from mien.systems.express.config import ExpressConfig
-from mien.systems.express.corpus import Corpus
-from mien.systems.express.identity import IdentityCode, LocalShape
+from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
+from mien.systems.express.training.corpus import Corpus
 
 __all__ = ["Batch", "BatchSource", "batches"]
 

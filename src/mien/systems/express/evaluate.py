@@ -16,12 +16,12 @@ from jaxtyping import Float, Int
 from mien.core.channels import ARKIT
 from mien.runtime import Bundle, Stream, open_session
 from mien.synth.expressions import FACE, SUBJECTS, write_expressions
-from mien.systems.express.baselines import Predictor, linear_units, nearest_subject, still
-from mien.systems.express.classifier import Classifier, scores
 from mien.systems.express.config import PRESETS
-from mien.systems.express.corpus import Corpus, load_corpus
+from mien.systems.express.evaluation.baselines import Predictor, linear_units, nearest_subject, still
+from mien.systems.express.evaluation.classifier import Classifier, scores
 from mien.systems.express.predict import Express
 from mien.systems.express.spec import FPS
+from mien.systems.express.training.corpus import Corpus, load_corpus
 
 __all__ = [
     "OURS",

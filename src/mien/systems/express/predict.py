@@ -10,11 +10,11 @@ from jaxtyping import Float
 from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Rig, Topology
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
-from mien.systems.express.foreign import ForeignFace
-from mien.systems.express.identity import IdentityCode, LocalShape
-from mien.systems.express.timeline import Timeline
-from mien.systems.express.units import UnitSolver
-from mien.systems.express.wrinkles import REGIONS, Wrinkles
+from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
+from mien.systems.express.runtime.other_topology import ForeignFace
+from mien.systems.express.runtime.timeline import Timeline
+from mien.systems.express.runtime.units import UnitSolver
+from mien.systems.express.runtime.wrinkles import REGIONS, Wrinkles
 
 __all__ = ["Express"]
 

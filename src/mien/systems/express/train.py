@@ -18,10 +18,10 @@ from mien.engine.memory import keep_freed_memory
 from mien.engine.mesh.hierarchy import Hierarchy, load_hierarchy
 from mien.systems.express import losses, spec
 from mien.systems.express.config import ExpressConfig
-from mien.systems.express.corpus import Corpus, displacement_basis, load_corpus
 from mien.systems.express.data import Batch, BatchSource, batches
-from mien.systems.express.identity import IdentityCode, LocalShape
 from mien.systems.express.model import ExpressNet, PcaDecoder
+from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
+from mien.systems.express.training.corpus import Corpus, displacement_basis, load_corpus
 
 __all__ = ["batch_losses", "build_net", "face_hierarchy", "train"]
 

@@ -1,0 +1,1 @@
+"""Rigs from files: glTF and VRM, USD, OBJ."""

@@ -1,0 +1,1 @@
+"""Rigs from glTF and VRM files."""

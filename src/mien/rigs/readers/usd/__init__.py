@@ -1,0 +1,1 @@
+"""Rigs from USD files."""

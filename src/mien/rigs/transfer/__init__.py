@@ -1,0 +1,1 @@
+"""Shapes for a new face by deformation transfer."""

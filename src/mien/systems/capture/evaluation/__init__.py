@@ -1,0 +1,1 @@
+"""What `evaluate` measures capture on and against."""

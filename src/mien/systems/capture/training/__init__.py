@@ -1,0 +1,1 @@
+"""What training capture needs besides the contract's files."""

@@ -1,0 +1,1 @@
+"""What runs when express expresses, besides `predict`: timelines, identity, wrinkles."""

@@ -1,0 +1,1 @@
+"""What training express needs besides the contract's files."""

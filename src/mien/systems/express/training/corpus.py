@@ -1,0 +1,185 @@
+"""Sequences to learn from and to measure on: label signals, neutrals, and vertices made (or kept) on demand.
+
+Knows no torch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mien.core.errors import MienError
+from mien.synth.expressions import EMOTIONS, ExpressiveFace, Takes, read_subject
+from mien.systems.express.config import ExpressConfig
+from mien.systems.express.runtime.timeline import ramp
+from mien.systems.express.training.scan_folders import Recording, estimate_timing, read_folder
+
+__all__ = ["Corpus", "displacement_basis", "extremeness", "load_corpus"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Corpus:
+    """N sequences of at most T frames on one topology."""
+
+    expressions: tuple[str, ...]
+    """Rows of the signal."""
+    triangles: Int[np.ndarray, "F 3"]
+    subject: Int[np.ndarray, "N"]
+    expression: Int[np.ndarray, "N"]
+    signal: Float[np.ndarray, "N T K"]
+    """Ramps times the extremeness of each sequence; zeros after its end."""
+    length: Int[np.ndarray, "N"]
+    """Frames."""
+    timing: Float[np.ndarray, "N 4"]
+    """Onset, apex, end of the apex, end [s]."""
+    extremeness: Float[np.ndarray, "N"]
+    """In [0, 1]; see `extremeness`."""
+    second: Int[np.ndarray, "N"]
+    """The expression that joins the first in a blend, -1 for none."""
+    train: Bool[np.ndarray, "N"]
+    """Whether the sequence's subject trains."""
+    neutral: Callable[[int], Float[np.ndarray, "V 3"]]
+    """Of a subject [mm]."""
+    displacements: Callable[[int, Int[np.ndarray, "F"]], Float[np.ndarray, "F V 3"]]
+    """Of some frames of a sequence from its subject's neutral [mm]."""
+
+    def train_neutrals(self) -> Float[np.ndarray, "S V 3"]:
+        """Neutrals of the training subjects [mm]."""
+        return np.stack([self.neutral(int(s)) for s in np.unique(self.subject[self.train])])
+
+    def apex(self, i: int, fps: float) -> int:
+        """Middle frame of a sequence's apex."""
+        return int(np.clip(round(float(self.timing[i, 1:3].mean()) * fps), 0, self.length[i] - 1))
+
+
+def load_corpus(config: ExpressConfig) -> Corpus:
+    """What `config.data` holds: synthetic subjects, or PLY or OBJ sequences. Raises MienError when it holds neither,
+    or no subject is left to train on."""
+    folder = Path(config.data)
+    files = sorted(folder.glob("subject-*.npz"))
+    if files:
+        corpus = _from_takes([read_subject(path) for path in files], config.train_subjects)
+    elif folder.is_dir():
+        corpus = _from_recordings(*read_folder(folder, unit_mm=config.unit_mm, fps=config.fps), config.train_subjects)
+    else:
+        raise MienError(f"{folder}: no such folder; make one with mien.synth.expressions.write_expressions")
+    if not corpus.train.any():
+        raise MienError(f"{folder}: none of its subjects trains; raise train_subjects")
+    return corpus
+
+
+def extremeness(
+    apex_mm: Float[np.ndarray, "N"], expression: Int[np.ndarray, "N"], train: Bool[np.ndarray, "N"]
+) -> Float[np.ndarray, "N"]:
+    """How strongly each sequence shows its expression: mean displacement at the apex over the mean plus two deviations
+    of the sequences `train` for that expression, cut at 1.
+
+    Potamias et al. 2020, eq. 6, normalise the mean displacement by the expression's mean and deviation likewise; this
+    affine form is 0 for no movement, so that it doubles as the user's intensity.
+    """
+    out = np.empty(len(apex_mm))
+    for e in np.unique(expression):
+        known = apex_mm[(expression == e) & train]
+        known = known if len(known) else apex_mm[expression == e]
+        out[expression == e] = apex_mm[expression == e] / max(known.mean() + 2 * known.std(), 1e-6)
+    return np.clip(out, 0.0, 1.0)
+
+
+def _signals(
+    times: list[np.ndarray], timing: np.ndarray, expression: np.ndarray, strength: np.ndarray, rows: int
+) -> np.ndarray:
+    """[N, T, rows]; nothing for the expression -1."""
+    out = np.zeros((len(times), max(len(t) for t in times), rows), np.float32)
+    for i in np.flatnonzero(expression >= 0).tolist():
+        out[i, : len(times[i]), expression[i]] = strength[i] * ramp(times[i], timing[i])
+    return out
+
+
+def _from_takes(everybody: list[Takes], train_subjects: int) -> Corpus:
+    def joined(field: str) -> np.ndarray:
+        return np.concatenate([getattr(t, field) for t in everybody])
+
+    owner = np.concatenate([np.full(len(t.expression), k) for k, t in enumerate(everybody)])
+    row = np.concatenate([np.arange(len(t.expression)) for t in everybody])
+    expression, timing, second = joined("expression"), joined("timing"), joined("second")
+    train = np.array([t.subject < train_subjects for t in everybody])[owner]
+    # Parts of a blend are measured against the same expression shown alone.
+    alone = np.concatenate([train & (second < 0), np.zeros(len(second), bool)])
+    apexes = np.concatenate([joined("apex_mm"), joined("second_apex_mm")])
+    strength, joins = np.split(extremeness(apexes, np.concatenate([expression, second]), alone), 2)
+    faces: dict[int, ExpressiveFace] = {}
+
+    def face(k: int) -> ExpressiveFace:
+        if k not in faces:  # half a megabyte each, made in a tenth of a second
+            faces[k] = ExpressiveFace(everybody[k].coefficients)
+        return faces[k]
+
+    def displacements(i: int, frames: np.ndarray) -> np.ndarray:
+        return face(int(owner[i])).displacements(everybody[owner[i]].weights[row[i]][frames])
+
+    times = [everybody[k].times for k in owner]
+    signal = _signals(times, timing, expression, strength, len(EMOTIONS))
+    return Corpus(
+        expressions=EMOTIONS,
+        triangles=face(0).triangles,
+        subject=owner,
+        expression=expression,
+        signal=signal + _signals(times, joined("second_timing"), second, joins, len(EMOTIONS)),
+        length=np.array([len(t) for t in times]),
+        timing=timing,
+        extremeness=strength,
+        second=second,
+        train=train,
+        neutral=lambda k: face(k).neutral,
+        displacements=displacements,
+    )
+
+
+def _from_recordings(recordings: list[Recording], triangles: np.ndarray, train_subjects: int) -> Corpus:
+    names = sorted({r.subject for r in recordings})
+    expressions = tuple(sorted({r.expression for r in recordings}))
+    subject = np.array([names.index(r.subject) for r in recordings])
+    expression = np.array([expressions.index(r.expression) for r in recordings])
+    timing = np.stack([estimate_timing(r.vertices, r.times) for r in recordings])
+    train = subject < train_subjects
+    largest = np.array([np.linalg.norm(r.vertices - r.vertices[0], axis=2).mean(axis=1).max() for r in recordings])
+    strength = extremeness(largest, expression, train)
+    times = [r.times for r in recordings]
+    first = {int(s): recordings[int(np.flatnonzero(subject == s)[0])].vertices[0] for s in np.unique(subject)}
+
+    def displacements(i: int, frames: np.ndarray) -> np.ndarray:
+        return recordings[i].vertices[frames] - recordings[i].vertices[0]
+
+    return Corpus(
+        expressions=expressions,
+        triangles=triangles,
+        subject=subject,
+        expression=expression,
+        signal=_signals(times, timing, expression, strength, len(expressions)),
+        length=np.array([len(t) for t in times]),
+        timing=timing,
+        extremeness=strength,
+        second=np.full(len(subject), -1),
+        train=train,
+        neutral=lambda k: first[k],
+        displacements=displacements,
+    )
+
+
+def displacement_basis(corpus: Corpus, components: int, *, seed: int, frames: int = 600) -> Float[np.ndarray, "C V*3"]:
+    """Blendshapes of the pca decoder: principal components of training displacements, each times its deviation [mm].
+
+    Not centred: no displacement must stay no displacement. Rounded to half precision (a thousandth of a millimetre), as
+    bundles store it.
+    """
+    rng = np.random.default_rng([0xBA, seed])
+    known = np.flatnonzero(corpus.train)
+    picks = rng.choice(known, min(frames, 10 * len(known)))
+    rows = [corpus.displacements(int(i), rng.integers(corpus.length[i], size=1))[0].reshape(-1) for i in picks]
+    x = np.stack(rows).astype(np.float64)
+    values, vectors = np.linalg.eigh(x @ x.T / len(x))  # frames are far fewer than coordinates
+    order = np.argsort(values)[::-1][:components]
+    axes = vectors[:, order].T @ x / np.sqrt(len(x))
+    return np.pad(axes, ((0, components - len(axes)), (0, 0))).astype(np.float16).astype(np.float32)
