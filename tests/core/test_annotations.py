@@ -13,7 +13,7 @@ FILES = (
     "core/test_transforms.py",
     "io/test_clip_npz.py",
     "io/test_livelink_csv.py",
-    "rigs/test_glb.py",
+    "rigs/readers/test_glb.py",
 )
 
 

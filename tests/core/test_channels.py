@@ -7,13 +7,12 @@ from hypothesis.extra.numpy import arrays
 from mien.core import ARKIT, VISEMES
 from mien.core.channels import (
     AU_TO_ARKIT,
-    VISEME_TO_ARKIT,
     arkit_from_aus,
-    arkit_from_visemes,
     aus_from_arkit,
     index,
     mirrored,
 )
+from mien.core.visemes import VISEME_TO_ARKIT, arkit_from_visemes
 
 NAMES = tuple(AU_TO_ARKIT)
 

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.transform import Rotation, Slerp
 
-from mien.core import ARKIT, Clip, MienError
+from mien.core import ARKIT, Clip, MienError, Pose
 
 
 def clip(frames: int = 6, lost: tuple[int, ...] = ()) -> Clip:
@@ -95,11 +96,69 @@ def test_duration():
         ({"weights": np.zeros((6, 51))}, "weights have shape"),
         ({"times": np.zeros(6)}, "strictly increasing"),
         ({"times": np.array([0, 1, 2, 3, 4, np.nan])}, "finite"),
+        ({"times": np.zeros((6, 1))}, "one number per frame"),
         ({"gaze": np.zeros((5, 2, 2))}, "gaze has 5 frames, not 6"),
+        ({"head_rotation": np.zeros((6, 3))}, r"head_rotation has shape \(6, 3\), not \(6, 4\)"),
+        ({"visibility": np.zeros((6, 2))}, "visibility has shape"),
         ({"eye_torsion": np.zeros((5, 2))}, "eye_torsion has 5"),
         ({"confidence": np.zeros(7)}, "confidence has 7"),
     ],
 )
 def test_inconsistent_clips_are_refused(changes: dict[str, np.ndarray], reason: str):
-    with pytest.raises(MienError, match=reason):
+    with pytest.raises(ValueError, match=reason):
         replace(clip(), **changes)
+
+
+def poses_of(some: Clip) -> list[Pose]:
+    return [some.pose(frame) for frame in range(len(some))]
+
+
+@given(arrays(bool, st.integers(1, 8)))
+def test_a_clip_is_its_poses(seen: np.ndarray):
+    before = clip(len(seen), tuple(np.flatnonzero(~seen)))
+    after = Clip.from_poses(poses_of(before), source="live")
+    assert after.seen.tolist() == before.seen.tolist() == [pose.seen for pose in poses_of(before)]
+    assert after.source == "live" and np.array_equal(after.times, before.times)
+    for name in (*PER_FRAME, "confidence"):
+        kept, expected = getattr(after, name), getattr(before, name)
+        if kept is None:
+            assert not seen.any()
+            continue
+        assert np.array_equal(kept[seen], expected[seen])
+        assert not seen.all() or kept.shape == expected.shape
+
+
+def test_a_field_that_only_some_poses_carry_is_not_invented():
+    both = poses_of(clip(2))
+    assert Clip.from_poses([both[0], replace(both[1], gaze=None)]).gaze is None
+    assert Clip.from_poses([both[0], Pose.lost(both[1].time)]).gaze is not None
+    with pytest.raises(ValueError, match="same channels"):
+        Clip.from_poses([both[0], Pose.lost(both[1].time, ("jawOpen",))])
+    assert len(Clip.from_poses([])) == 0
+
+
+def test_at_its_own_times_a_clip_is_itself_and_between_them_linear():
+    before = replace(clip(6), head_rotation=Rotation.random(6, random_state=1).as_quat())
+    same = before.at(before.times)
+    for name in (*PER_FRAME, "confidence"):
+        assert np.array_equal(getattr(same, name), getattr(before, name))
+    middle = before.at((before.times[:-1] + before.times[1:]) / 2)
+    np.testing.assert_allclose(middle.weights, (before.weights[:-1] + before.weights[1:]) / 2, atol=1e-6)
+    np.testing.assert_allclose(middle.gaze, (before.gaze[:-1] + before.gaze[1:]) / 2)
+    turns = Slerp(before.times, Rotation.from_quat(before.head_rotation))(middle.times)
+    apart = (turns.inv() * Rotation.from_quat(middle.head_rotation)).magnitude()
+    assert apart.max() < 1e-6
+    outside = before.at(np.array([before.times[0] - 5, before.times[-1] + 5]))
+    assert np.array_equal(outside.weights, before.weights[[0, -1]])
+
+
+def test_no_face_is_invented_in_a_gap():
+    before = clip(5, (2,))
+    middle = before.at((before.times[:-1] + before.times[1:]) / 2)
+    assert middle.seen.tolist() == [True, False, False, True]
+    assert middle.confidence.tolist()[1:3] == [0, 0] and np.isnan(middle.weights[1]).all()
+    assert before.at(before.times).seen.tolist() == before.seen.tolist()
+    trusted = replace(before, confidence=None).at((before.times[:-1] + before.times[1:]) / 2)
+    assert trusted.seen.tolist() == [True, False, False, True]
+    with pytest.raises(ValueError, match="without frames"):
+        before.select(np.zeros(5, bool)).at(np.zeros(1))

@@ -84,9 +84,10 @@ def run(options: Options) -> None:
 
 def _check_outputs(options: Options) -> None:
     from mien.cli.outputs import check_clip_format, check_writable, needs_rig
-    from mien.core import MeshSequence, formats
+    from mien.core import MeshSequence
+    from mien.io import formats
 
-    known = formats.extensions(MeshSequence, writable=True)
+    known = formats.suffixes(MeshSequence, writable=True)
     if options.out.suffix.lower() not in known:
         names = ", ".join(extension or "a folder" for extension in known)
         raise MienError(f"{options.out}: a mesh sequence is written as one of: {names}")

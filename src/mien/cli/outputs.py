@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.core import Clip, MienError, Rig, formats
-from mien.io.atomic import write_whole
+from mien.core import Clip, MienError, Rig
+from mien.io import formats
+from mien.io.atomic import check_writable, write_whole
 
 __all__ = [
     "check_clip_format",
@@ -44,7 +45,7 @@ def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
 
 def check_clip_format(path: Path) -> None:
     """Raise MienError when a clip cannot be written under this extension."""
-    known = formats.extensions(Clip, writable=True)
+    known = formats.suffixes(Clip, writable=True)
     if path.suffix.lower() not in known:
         raise MienError(f"{path}: a clip cannot be written as '{path.suffix}'; use one of: {', '.join(sorted(known))}")
     _check_usd(path)
@@ -88,20 +89,6 @@ def write_rig(rig: Rig, path: Path) -> None:
     else:
         from mien.rigs.readers.obj import save_obj_folder as write
     write(rig, path)
-
-
-class _Abandon(Exception):  # noqa: N818 - not an error
-    pass
-
-
-def check_writable(path: Path) -> None:
-    """Raise MienError when `path` cannot be written, leaving nothing there: minutes of work must not end in that."""
-    try:
-        with write_whole(path) as temporary:
-            temporary.touch()  # some folders claim to be writable and are not
-            raise _Abandon
-    except _Abandon:
-        pass
 
 
 def write_picture(path: Path, image: UInt8[np.ndarray, "H W 3"]) -> None:

@@ -1,13 +1,17 @@
 """Types every part of mien shares: numpy only, no files."""
 
 from mien.core.camera import Camera
-from mien.core.channels import ARKIT, VISEMES
+from mien.core.channels import ARKIT
 from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.facetrack import FaceTrack
+from mien.core.features import Features
 from mien.core.landmarks import FIVE, IBUG68, MIEN70, MIEN198, LandmarkAnchors, LandmarkLayout
 from mien.core.mesh import Mesh, MeshSequence, Part, Topology, vertex_normals
+from mien.core.pose import Pose
+from mien.core.regions import REGIONS
 from mien.core.rig import Corrective, Joint, Rig
+from mien.core.visemes import VISEMES, VisemeTrack
 
 __all__ = [
     "ARKIT",
@@ -15,11 +19,13 @@ __all__ = [
     "IBUG68",
     "MIEN70",
     "MIEN198",
+    "REGIONS",
     "VISEMES",
     "Camera",
     "Clip",
     "Corrective",
     "FaceTrack",
+    "Features",
     "Joint",
     "LandmarkAnchors",
     "LandmarkLayout",
@@ -27,7 +33,9 @@ __all__ = [
     "MeshSequence",
     "MienError",
     "Part",
+    "Pose",
     "Rig",
     "Topology",
+    "VisemeTrack",
     "vertex_normals",
 ]

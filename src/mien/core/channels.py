@@ -1,4 +1,4 @@
-"""Expression channel vocabularies: the 52 ARKit names, 15 visemes, and FACS action units both ways."""
+"""Expression channel vocabularies: the 52 ARKit names, and FACS action units both ways."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,10 +10,7 @@ __all__ = [
     "ARKIT",
     "AU_INTENSITY_MAX",
     "AU_TO_ARKIT",
-    "VISEMES",
-    "VISEME_TO_ARKIT",
     "arkit_from_aus",
-    "arkit_from_visemes",
     "aus_from_arkit",
     "index",
     "mirrored",
@@ -31,43 +28,6 @@ ARKIT: tuple[str, ...] = (
     "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
 )  # fmt: skip
 """Apple's 52 face tracking coefficients in the order of the Live Link Face CSV header (mien's canonical order)."""
-
-VISEMES: tuple[str, ...] = (
-    "sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou",
-)  # fmt: skip
-"""The 15 visemes of the Oculus LipSync vocabulary."""
-
-_VISEME_STEMS: dict[str, dict[str, float]] = {
-    "sil": {},
-    "PP": {"jawOpen": 0.10, "mouthClose": 0.10, "mouthPress": 0.45, "mouthRollLower": 0.25, "mouthRollUpper": 0.20},
-    "FF": {"jawOpen": 0.08, "mouthRollLower": 0.50, "mouthUpperUp": 0.25, "mouthLowerDown": 0.10, "mouthDimple": 0.10},
-    "TH": {"jawOpen": 0.18, "mouthLowerDown": 0.30, "mouthUpperUp": 0.15, "tongueOut": 0.30},
-    "DD": {"jawOpen": 0.18, "mouthLowerDown": 0.30, "mouthUpperUp": 0.12, "mouthStretch": 0.15, "tongueOut": 0.06},
-    "kk": {"jawOpen": 0.25, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10, "mouthStretch": 0.10},
-    "CH": {"jawOpen": 0.10, "mouthFunnel": 0.60, "mouthPucker": 0.20, "mouthLowerDown": 0.15, "mouthUpperUp": 0.15},
-    "SS": {"jawOpen": 0.05, "mouthStretch": 0.40, "mouthLowerDown": 0.35, "mouthUpperUp": 0.15, "mouthSmile": 0.10},
-    "nn": {"jawOpen": 0.15, "mouthLowerDown": 0.22, "mouthUpperUp": 0.08, "mouthStretch": 0.08, "tongueOut": 0.06},
-    "RR": {"jawOpen": 0.15, "mouthFunnel": 0.35, "mouthPucker": 0.30, "mouthLowerDown": 0.12},
-    "aa": {"jawOpen": 0.65, "mouthLowerDown": 0.35, "mouthUpperUp": 0.15, "mouthStretch": 0.10},
-    "E": {"jawOpen": 0.40, "mouthLowerDown": 0.35, "mouthUpperUp": 0.20, "mouthStretch": 0.30, "mouthSmile": 0.15},
-    "ih": {"jawOpen": 0.22, "mouthLowerDown": 0.30, "mouthUpperUp": 0.15, "mouthStretch": 0.40, "mouthSmile": 0.20},
-    "oh": {"jawOpen": 0.45, "mouthFunnel": 0.50, "mouthPucker": 0.25, "mouthLowerDown": 0.10},
-    "ou": {"jawOpen": 0.22, "mouthPucker": 0.75, "mouthFunnel": 0.40},
-}  # fmt: skip
-"""Designed on two rigs (ICT-FaceKit and mo) after the lip shapes of the IPA sounds; a stem is both sides."""
-
-
-def _sides(stem: str) -> tuple[str, ...]:
-    return (stem,) if stem in ARKIT else (f"{stem}Left", f"{stem}Right")
-
-
-VISEME_TO_ARKIT: Mapping[str, Mapping[str, float]] = MappingProxyType(
-    {
-        viseme: MappingProxyType({channel: value for stem, value in stems.items() for channel in _sides(stem)})
-        for viseme, stems in _VISEME_STEMS.items()
-    }
-)
-"""Viseme -> ARKit channel -> weight, for any rig that has the 52: the shape of the mouth at the sound's apex."""
 
 AU_INTENSITY_MAX = 5.0
 """FACS intensity E (maximum) on the numeric 0-5 scale (Ekman, Friesen & Hager 2002)."""
@@ -141,21 +101,6 @@ def arkit_from_aus(
             level = np.clip(aus[..., a] / AU_INTENSITY_MAX, 0.0, 1.0)
             weights[..., at[channel]] = np.maximum(weights[..., at[channel]], level)
     return weights
-
-
-def arkit_from_visemes(
-    levels: Float[np.ndarray, "*batch A"], names: Sequence[str] = VISEMES
-) -> Float[np.ndarray, "*batch 52"]:
-    """ARKit weights from viseme levels in [0, 1] as Oculus LipSync gives them; `names` labels the last axis.
-
-    Levels mix linearly. Names may carry the prefix of morph targets (`viseme_PP`). Unknown visemes raise KeyError.
-    """
-    at = index(ARKIT)
-    table = np.zeros((len(names), len(ARKIT)), np.float32)
-    for row, name in zip(table, names, strict=True):
-        for channel, value in VISEME_TO_ARKIT[name.removeprefix("viseme_")].items():
-            row[at[channel]] = value
-    return np.asarray(levels, np.float32) @ table
 
 
 def aus_from_arkit(weights: Float[np.ndarray, "*batch 52"], names: Sequence[str]) -> Float[np.ndarray, "*batch A"]:

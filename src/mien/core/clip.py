@@ -1,28 +1,37 @@
 """`Clip`: what a performance is made of, whatever it came from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from mien.core import formats
+from mien.core import files
 from mien.core.channels import ARKIT
 from mien.core.errors import MienError
+from mien.core.frame_fields import FRAME_FIELDS, REST_ROTATION, checked_times, with_gaps
+from mien.core.interpolation import between, places
+from mien.core.pose import Pose
+from mien.core.transforms import slerp
 
 __all__ = ["Clip"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clip:
-    """Expression weights, head pose and gaze over time. Frames without a face have confidence 0 and NaN weights."""
+    """Expression weights, head pose and gaze over time. Frames without a face have confidence 0 and NaN weights.
+
+    Wrong shapes, and times that do not grow, raise ValueError.
+    """
 
     times: Float[np.ndarray, "T"]
     """Presentation times [s], float64, strictly increasing; the steps may differ."""
     weights: Float[np.ndarray, "T C"]
     """Channel weights, nominally in [0, 1] (recordings may exceed 1)."""
     channels: tuple[str, ...] = ARKIT
+    """Names of the weights' columns."""
     head_rotation: Float[np.ndarray, "T 4"] | None = None
     """`camera_from_head` quaternions, xyzw."""
     head_translation: Float[np.ndarray, "T 3"] | None = None
@@ -30,26 +39,57 @@ class Clip:
     gaze: Float[np.ndarray, "T 2 2"] | None = None
     """(left, right) eye x (yaw, pitch) [rad] in the head frame."""
     eye_torsion: Float[np.ndarray, "T 2"] | None = None
-    """Turn of the (left, right) eye about its own line of sight [rad]; None is none. Only recordings carry it."""
+    """Turn of the (left, right) eye about its own line of sight [rad]; None means no turn. Only recordings carry it."""
     confidence: Float[np.ndarray, "T"] | None = None
-    """In [0, 1]; 0 where no face was seen. None means every frame is trusted."""
+    """In [0, 1]; 0 where no face was seen. None means that every frame is trusted."""
     visibility: Float[np.ndarray, "T 3"] | None = None
-    """How much of the (eyes, brows, mouth) is in sight, in [0, 1]; None where nobody looked. Only captures carry it."""
+    """Share of each of `regions.REGIONS` in sight, in [0, 1]; None where it is not known. Only captures carry it."""
     source: str = ""
-    """Where it came from: a file name, a device, a generator's seed."""
+    """Where the clip came from: a file name, a device, a generator's seed."""
 
     def __post_init__(self) -> None:
         frames = len(self.times)
+        checked_times(self.times, "clip")
         if self.weights.shape != (frames, len(self.channels)):
-            raise MienError(
+            raise ValueError(
                 f"clip weights have shape {self.weights.shape}, not ({frames} times, {len(self.channels)} channels)"
             )
-        for name in ("head_rotation", "head_translation", "gaze", "eye_torsion", "confidence", "visibility"):
-            value = getattr(self, name)
-            if value is not None and len(value) != frames:
-                raise MienError(f"clip {name} has {len(value)} frames, not {frames}")
-        if frames and not (np.isfinite(self.times).all() and (np.diff(self.times) > 0).all()):
-            raise MienError("clip times must be finite and strictly increasing")
+        for name, value in self._fields().items():
+            if len(value) != frames:
+                raise ValueError(f"clip {name} has {len(value)} frames, not {frames}")
+            if value.shape[1:] != FRAME_FIELDS[name]:
+                raise ValueError(f"clip {name} has shape {value.shape}, not {(frames, *FRAME_FIELDS[name])}")
+
+    def _fields(self) -> dict[str, np.ndarray]:
+        """The optional fields that the clip has, by name."""
+        return {name: value for name in FRAME_FIELDS if (value := getattr(self, name)) is not None}
+
+    @classmethod
+    def from_poses(cls, poses: Sequence[Pose], *, source: str = "", channels: tuple[str, ...] = ARKIT) -> "Clip":
+        """The clip of a live performance, lost frames included; `channels` names those of a clip without poses.
+
+        A field that only some of the poses with a face carry is left out: where nobody looked, nothing is known. Raises
+        ValueError when poses have different channels or their times do not grow.
+        """
+        names = poses[0].channels if poses else channels
+        if any(pose.channels != names for pose in poses):
+            raise ValueError("the poses of one clip must have the same channels")
+        seen = [pose for pose in poses if pose.seen]
+        fields = {
+            name: with_gaps([getattr(pose, name) if pose.seen else None for pose in poses], shape)
+            for name, shape in FRAME_FIELDS.items()
+            if seen and all(getattr(pose, name) is not None for pose in seen)
+        }
+        trust = [1.0 if pose.confidence is None else pose.confidence for pose in poses]
+        fields["confidence"] = np.where([pose.seen for pose in poses], trust, 0.0)
+        weights = with_gaps([pose.weights if pose.seen else None for pose in poses], (len(names),))
+        return cls(
+            times=np.array([pose.time for pose in poses], np.float64),
+            weights=weights.astype(np.float32),
+            channels=names,
+            source=source,
+            **fields,
+        )
 
     def __len__(self) -> int:
         return len(self.times)
@@ -71,20 +111,43 @@ class Clip:
             raise MienError(f"the clip has no channel '{channel}'")
         return self.weights[:, self.channels.index(channel)]
 
+    def pose(self, frame: int) -> Pose:
+        """One frame of the clip."""
+        fields: dict[str, Any] = {name: value[frame] for name, value in self._fields().items()}
+        if "confidence" in fields:
+            fields["confidence"] = float(fields["confidence"])
+        return Pose(time=float(self.times[frame]), weights=self.weights[frame], channels=self.channels, **fields)
+
+    def at(self, times: Float[np.ndarray, "S"]) -> "Clip":
+        """The clip at other times [s], strictly increasing: linear between frames, rotations along the shortest turn.
+
+        Before the first frame and after the last one the clip stands still. A time between a frame with a face and one
+        without has none: NaN, and confidence 0. Raises ValueError for a clip without frames.
+        """
+        times = np.asarray(times, np.float64)
+        if not len(self):
+            raise ValueError("a clip without frames has nothing to show at other times")
+        low, share = places(self.times, times)
+        high = np.minimum(low + 1, len(self) - 1)
+        both = self.seen[low] & (self.seen[high] | (share == 0))
+        fields = {name: between(value, low, high, share) for name, value in self._fields().items()}
+        if self.head_rotation is not None:
+            fields["head_rotation"] = slerp(self.head_rotation[low], self.head_rotation[high], share)
+        confidence = fields.pop("confidence", None)
+        if confidence is not None or not both.all():
+            confidence = np.where(both, 1.0 if confidence is None else confidence, 0.0)
+        weights = np.where(both[:, None], between(self.weights, low, high, share), np.nan).astype(self.weights.dtype)
+        return replace(self, times=times, weights=weights, confidence=confidence, **fields)
+
     def filled(self) -> "Clip":
         """Gaps closed by holding the last seen frame (the first seen one before that); neutral if none was seen."""
         if self.seen.all():
             return self
         if not self.seen.any():
-            count = len(self)
-            return replace(
-                self,
-                weights=np.zeros_like(self.weights),
-                head_rotation=None if self.head_rotation is None else np.tile([0.0, 0, 0, 1], (count, 1)),
-                head_translation=None if self.head_translation is None else np.zeros((count, 3)),
-                gaze=None if self.gaze is None else np.zeros((count, 2, 2)),
-                eye_torsion=None if self.eye_torsion is None else np.zeros((count, 2)),
-            )
+            still = {name: np.zeros_like(value) for name, value in self._fields().items() if name in _MOTION}
+            if self.head_rotation is not None:
+                still["head_rotation"] = np.tile(REST_ROTATION, (len(self), 1))
+            return replace(self, weights=np.zeros_like(self.weights), **still)
         last = np.maximum.accumulate(np.where(self.seen, np.arange(len(self)), -1))
         source = np.where(last < 0, np.argmax(self.seen), last)
         return self._rows(source, times=self.times, confidence=self.confidence)
@@ -94,21 +157,9 @@ class Clip:
         at = np.flatnonzero(rows)
         return self._rows(at, times=self.times[at], confidence=None if self.confidence is None else self.confidence[at])
 
-    def _rows(self, at: np.ndarray, *, times: np.ndarray, confidence: np.ndarray | None) -> "Clip":
-        def take(value: np.ndarray | None) -> np.ndarray | None:
-            return None if value is None else value[at]
-
-        return replace(
-            self,
-            times=times,
-            weights=self.weights[at],
-            head_rotation=take(self.head_rotation),
-            head_translation=take(self.head_translation),
-            gaze=take(self.gaze),
-            eye_torsion=take(self.eye_torsion),
-            visibility=take(self.visibility),
-            confidence=confidence,
-        )
+    def _rows(self, at: Int[np.ndarray, "S"], *, times: np.ndarray, confidence: np.ndarray | None) -> "Clip":
+        fields = {name: value[at] for name, value in self._fields().items()} | {"confidence": confidence}
+        return replace(self, times=times, weights=self.weights[at], **fields)
 
     def with_channels(self, channels: tuple[str, ...]) -> "Clip":
         """The clip on another channel list: channels it lacks are zero (NaN where the frame is), others are dropped."""
@@ -119,10 +170,18 @@ class Clip:
         return replace(self, weights=weights, channels=tuple(channels))
 
     def save(self, path: str | Path, **options: Any) -> None:
-        """Write by the file's extension (".csv", ".glb" with `rig=`, ".npz"), whole or not at all. Raises MienError."""
-        formats.write(path, self, **options)
+        """Write by the file's extension, whole or not at all; `rig=` is the rig of formats that hold one.
+
+        Raises MienError when the extension is unknown, the format needs a rig and none is given, or the path cannot be
+        written.
+        """
+        files.write(path, self, **options)
 
     @classmethod
     def load(cls, path: str | Path) -> "Clip":
-        """Read by the file's extension; raises MienError when the file is not a clip."""
-        return formats.read(path, cls)
+        """Read by the file's extension and contents; raises MienError when the file is not a clip."""
+        return files.read(path, cls)
+
+
+_MOTION = ("head_rotation", "head_translation", "gaze", "eye_torsion")
+"""What moves; confidence and visibility say how well it was seen."""

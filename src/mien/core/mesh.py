@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from mien.core import formats
+from mien.core import files
+from mien.core.frame_fields import checked_times
+from mien.core.interpolation import between, places
 
 __all__ = ["Mesh", "MeshSequence", "Part", "Topology", "vertex_normals"]
 
@@ -26,9 +29,9 @@ class Part:
     """Microfacet roughness in [0, 1] (glTF metallic-roughness model)."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Topology:
-    """What stays when the vertices move."""
+    """What stays when the vertices move. Wrong shapes raise ValueError."""
 
     triangles: Int[np.ndarray, "F 3"]
     """Vertex indices, counter-clockwise seen from outside."""
@@ -41,19 +44,49 @@ class Topology:
     groups: dict[str, Int[np.ndarray, "_"]] = field(default_factory=dict[str, np.ndarray])
     """Named sets of vertex indices ("face", "eyeball_left", ...)."""
 
+    def __post_init__(self) -> None:
+        if self.triangles.ndim != 2 or self.triangles.shape[1] != 3 or self.triangles.dtype.kind not in "iu":
+            raise ValueError(f"triangles have shape {self.triangles.shape} and type {self.triangles.dtype}, not [F, 3]")
+        if self.uv is not None and (self.uv.ndim != 2 or self.uv.shape[1] != 2):
+            raise ValueError(f"uv has shape {self.uv.shape}, not [U, 2]")
+        if self.uv_triangles is not None and self.uv_triangles.shape != self.triangles.shape:
+            raise ValueError(f"uv_triangles have shape {self.uv_triangles.shape}, not {self.triangles.shape}")
 
-@dataclass(frozen=True, kw_only=True)
+    def check_vertices(self, count: int) -> None:
+        """Raise ValueError when a triangle names a vertex beyond the `count` there are."""
+        if self.triangles.size and not 0 <= self.triangles.min() <= self.triangles.max() < count:
+            raise ValueError(f"triangles name vertices beyond the {count} there are")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Mesh:
-    """Vertices on a topology."""
+    """Vertices on a topology. Wrong shapes, and triangles of vertices that are not there, raise ValueError."""
 
     vertices: Float[np.ndarray, "V 3"]
     """Positions [mm]."""
     topology: Topology
 
+    def __post_init__(self) -> None:
+        if self.vertices.ndim != 2 or self.vertices.shape[1] != 3:
+            raise ValueError(f"mesh vertices have shape {self.vertices.shape}, not [V, 3]")
+        self.topology.check_vertices(len(self.vertices))
+
     @property
     def normals(self) -> Float[np.ndarray, "V 3"]:
         """Area-weighted unit vertex normals; see `vertex_normals`."""
         return vertex_normals(self.vertices, self.topology.triangles)
+
+    def save(self, path: str | Path) -> None:
+        """Write by the file's extension; raises MienError for an unknown one or a path that cannot be written."""
+        files.write(path, self)
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> "Mesh":
+        """Read by the file's extension; raises MienError when the file is no mesh.
+
+        `unit` ("mm", "cm", "m") is for files that state none; by default it follows from the mesh's size.
+        """
+        return files.read(path, cls, **options)
 
 
 def vertex_normals(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "V 3"]:
@@ -71,9 +104,9 @@ def vertex_normals(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray
     return (total / np.where(length > 0, length, 1.0)).astype(vertices.dtype)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MeshSequence:
-    """A mesh that moves: the same topology at every time."""
+    """A mesh that moves: the same topology at every time. Wrong shapes and times that do not grow raise ValueError."""
 
     times: Float[np.ndarray, "T"]
     """Presentation times [s], strictly increasing."""
@@ -81,11 +114,35 @@ class MeshSequence:
     """Positions [mm]."""
     topology: Topology
 
+    def __post_init__(self) -> None:
+        checked_times(self.times, "mesh sequence")
+        if self.vertices.ndim != 3 or self.vertices.shape[2] != 3 or len(self.vertices) != len(self.times):
+            raise ValueError(f"mesh sequence vertices have shape {self.vertices.shape}, not [{len(self.times)}, V, 3]")
+        self.topology.check_vertices(self.vertices.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def at(self, times: Float[np.ndarray, "S"]) -> "MeshSequence":
+        """The sequence at other times [s], strictly increasing: vertices move straight between frames, the ends hold.
+
+        Raises ValueError for a sequence without frames.
+        """
+        times = np.asarray(times, np.float64)
+        if not len(self):
+            raise ValueError("a mesh sequence without frames has nothing to show at other times")
+        low, share = places(self.times, times)
+        high = np.minimum(low + 1, len(self) - 1)
+        return MeshSequence(times=times, vertices=between(self.vertices, low, high, share), topology=self.topology)
+
     def save(self, path: str | Path) -> None:
-        """Write by the file's extension; raises MienError for an unknown one or a path that cannot be written."""
-        formats.write(path, self)
+        """Write by the file's extension; raises MienError for an unknown one or a path that cannot be written.
+
+        `mien.io.sequences.open_sequence` writes frame by frame, for sequences that do not fit into memory.
+        """
+        files.write(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> "MeshSequence":
         """Read by the file's extension; raises MienError when the file is not such a sequence."""
-        return formats.read(path, cls)
+        return files.read(path, cls)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from mien.core import files
 from mien.core.channels import ARKIT
 from mien.core.errors import MienError
 from mien.core.landmarks import LandmarkAnchors
@@ -44,7 +46,10 @@ class Corrective:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rig:
-    """A face that can perform: vertices = skin(neutral + sum_s w_s shape_s + sum_k c_k(w) corrective_k)."""
+    """A face that can perform: vertices = skin(neutral + sum_s w_s shape_s + sum_k c_k(w) corrective_k).
+
+    Wrong shapes, and correctives that contradict themselves, raise ValueError.
+    """
 
     name: str
     neutral: Mesh
@@ -72,7 +77,7 @@ class Rig:
     def __post_init__(self) -> None:
         vertices = len(self.neutral.vertices)
         if self.shapes.shape != (len(self.shape_names), vertices, 3):
-            raise MienError(
+            raise ValueError(
                 f"rig '{self.name}': shapes are {self.shapes.shape}, not ({len(self.shape_names)}, {vertices}, 3)"
             )
         self._check_correctives()
@@ -81,20 +86,31 @@ class Rig:
         shape = (0,) if self.corrective_shapes is None else self.corrective_shapes.shape
         wanted = (len(self.correctives), len(self.neutral.vertices), 3) if self.correctives else shape
         if shape != wanted or shape[0] != len(self.correctives):
-            raise MienError(f"rig '{self.name}': corrective shapes are {shape}, not {wanted}")
+            raise ValueError(f"rig '{self.name}': corrective shapes are {shape}, not {wanted}")
         names = [*self.shape_names, *(corrective.name for corrective in self.correctives)]
         for corrective in self.correctives:
             driven = len(set(corrective.channels))
             if driven < 2 or driven != len(corrective.channels) or (corrective.rule == "excess" and driven != 2):
-                raise MienError(f"rig '{self.name}': corrective '{corrective.name}' has channels {corrective.channels}")
+                raise ValueError(
+                    f"rig '{self.name}': corrective '{corrective.name}' has channels {corrective.channels}"
+                )
             if names.count(corrective.name) > 1:
-                raise MienError(f"rig '{self.name}': there are two shapes '{corrective.name}'")
+                raise ValueError(f"rig '{self.name}': there are two shapes '{corrective.name}'")
 
     def shape(self, name: str) -> Float[np.ndarray, "V 3"]:
         """Displacement of one shape [mm]; raises MienError when the rig lacks it."""
         if name not in self.shape_names:
             raise MienError(f"rig '{self.name}' has no shape '{name}'")
         return self.shapes[self.shape_names.index(name)]
+
+    def basis(self, channels: Sequence[str] = ARKIT) -> Float[np.ndarray, "C V 3"]:
+        """Displacement of every channel [mm], zero for those the rig has no shape of."""
+        at = {name: s for s, name in enumerate(self.shape_names)}
+        out = np.zeros((len(channels), *self.neutral.vertices.shape), self.shapes.dtype)
+        for c, name in enumerate(channels):
+            if name in at:
+                out[c] = self.shapes[at[name]]
+        return out
 
     def evaluate(
         self, weights: Float[np.ndarray, "*batch C"], channels: Sequence[str] = ARKIT
@@ -205,3 +221,12 @@ class Rig:
         if clip.head_rotation is not None and "head" in names and np.isfinite(clip.head_rotation[frame]).all():
             rotations["head"] = clip.head_rotation[frame]
         return self.pose(vertices, rotations)
+
+    def save(self, path: str | Path) -> None:
+        """Write the rig at rest by the file's extension; raises MienError when it cannot be written."""
+        files.write(path, self)
+
+    @classmethod
+    def load(cls, path: str | Path, **options: Any) -> "Rig":
+        """Read a rig from a file or folder; MienError when it is none. `mien.load_rig` also knows rigs by name."""
+        return files.read(path, cls, **options)

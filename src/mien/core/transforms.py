@@ -21,6 +21,7 @@ __all__ = [
     "gaze_from_weights",
     "quaternion_from_angles",
     "rigid_apply",
+    "slerp",
     "weights_from_gaze",
 ]
 
@@ -63,6 +64,26 @@ def rigid_apply(
 ) -> Float[np.ndarray, "N 3"]:
     """Rotate `points` by `quaternion` (xyzw), then translate; same unit as `translation`."""
     return points @ _rotation().from_quat(quaternion).as_matrix().T + translation
+
+
+def slerp(
+    start: Float[np.ndarray, "N 4"], end: Float[np.ndarray, "N 4"], share: Float[np.ndarray, "N"]
+) -> Float[np.ndarray, "N 4"]:
+    """Unit quaternions at a `share` in [0, 1] of the shortest turn from `start` to `end` (Shoemake 1985).
+
+    Where the share is 0 the result is `start` itself. Rows that are not finite stay so.
+    """
+    start, end = np.asarray(start, float), np.asarray(end, float)
+    cosine = (start * end).sum(axis=1)
+    end = np.where(cosine[:, None] < 0, -end, end)
+    angle = np.arccos(np.clip(np.abs(cosine), 0.0, 1.0))
+    sine = np.sin(angle)
+    near = sine < 1e-6  # the two are one turn, and the limit of both factors is linear
+    safe = np.where(near, 1.0, sine)
+    first = np.where(near, 1.0 - share, np.sin((1.0 - share) * angle) / safe)
+    second = np.where(near, share, np.sin(share * angle) / safe)
+    moved = first[:, None] * start + second[:, None] * end
+    return np.where(share[:, None] == 0, start, moved / np.linalg.norm(moved, axis=1, keepdims=True))
 
 
 def gaze_from_weights(weights: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*batch 2 2"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mien.core.errors import MienError
 
-__all__ = ["write_whole"]
+__all__ = ["check_writable", "write_whole"]
 
 
 @contextmanager
@@ -61,3 +61,17 @@ def _flush(path: Path) -> None:
     # Without this a power cut right after the rename can leave the new name on an empty file (ext4, XFS).
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+class _Abandon(Exception):  # noqa: N818 - not an error
+    pass
+
+
+def check_writable(path: Path) -> None:
+    """Raise MienError when `path` cannot be written, leaving nothing there: minutes of work must not end in that."""
+    try:
+        with write_whole(path) as temporary:
+            temporary.touch()  # some folders claim to be writable and are not
+            raise _Abandon
+    except _Abandon:
+        pass

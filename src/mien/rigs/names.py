@@ -22,7 +22,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mien.core.channels import ARKIT, VISEMES
+from mien.core.channels import ARKIT
+from mien.core.visemes import VISEMES
 
 __all__ = ["DECORATIONS", "NameReport", "merged", "normalise", "words"]
 

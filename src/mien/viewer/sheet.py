@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.core.channels import ARKIT, VISEMES, arkit_from_visemes, index
+from mien.core.channels import ARKIT, index
 from mien.core.clip import Clip
 from mien.core.rig import Corrective, Rig
+from mien.core.visemes import VISEMES, arkit_from_visemes
 from mien.viewer.preview import readable
 from mien.viewer.still import Still
 
@@ -56,7 +57,7 @@ def contact_sheet(
 
     Args:
         rig: any rig.
-        visemes: names of `core.channels.VISEMES`, as `arkit_from_visemes` shapes them; without, there is no such row.
+        visemes: names of `core.visemes.VISEMES`, as `arkit_from_visemes` shapes them; without, there is no such row.
         cell: side of the small pictures [px].
         columns: small pictures in a row.
         background: RGB.

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, Rig
-from mien.core.channels import VISEMES, arkit_from_visemes, index, mirrored
+from mien.core.channels import index, mirrored
+from mien.core.visemes import VISEMES, arkit_from_visemes
 from mien.rigs.crossing import crossings
 from mien.rigs.mo.load import load_mo
 from mien.rigs.mo.sculpt import EYE_CENTRE, EYE_RADIUS

@@ -225,7 +225,7 @@ def _read_damaged(raw: bytearray, good: Path, data: st.DataObject) -> None:
     # A new name every time: USD hands out a layer of the same name from memory.
     bad = good.with_stem(str(len(list(good.parent.iterdir()))))
     bad.write_bytes(raw)
-    for reader in (load, Clip.load):
+    for reader in (load_rig, Clip.load):
         try:
             reader(bad)
         except MienError as error:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mien.core.channels import VISEMES, arkit_from_visemes
+from mien.core.visemes import VISEMES, arkit_from_visemes
 from mien.synth.motion.groups import AT
 from mien.synth.motion.ramps import pulse
 

@@ -1,0 +1,123 @@
+"""Visemes: the shapes of the mouth that speech is made of, their weights on a face, and when which one sounds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.core.channels import ARKIT, index
+
+__all__ = ["VISEMES", "VISEME_TO_ARKIT", "VisemeTrack", "arkit_from_visemes"]
+
+VISEMES: tuple[str, ...] = (
+    "sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou",
+)  # fmt: skip
+"""The 15 visemes of the Oculus LipSync vocabulary."""
+
+_VISEME_STEMS: dict[str, dict[str, float]] = {
+    "sil": {},
+    "PP": {"jawOpen": 0.10, "mouthClose": 0.10, "mouthPress": 0.45, "mouthRollLower": 0.25, "mouthRollUpper": 0.20},
+    "FF": {"jawOpen": 0.08, "mouthRollLower": 0.50, "mouthUpperUp": 0.25, "mouthLowerDown": 0.10, "mouthDimple": 0.10},
+    "TH": {"jawOpen": 0.18, "mouthLowerDown": 0.30, "mouthUpperUp": 0.15, "tongueOut": 0.30},
+    "DD": {"jawOpen": 0.18, "mouthLowerDown": 0.30, "mouthUpperUp": 0.12, "mouthStretch": 0.15, "tongueOut": 0.06},
+    "kk": {"jawOpen": 0.25, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10, "mouthStretch": 0.10},
+    "CH": {"jawOpen": 0.10, "mouthFunnel": 0.60, "mouthPucker": 0.20, "mouthLowerDown": 0.15, "mouthUpperUp": 0.15},
+    "SS": {"jawOpen": 0.05, "mouthStretch": 0.40, "mouthLowerDown": 0.35, "mouthUpperUp": 0.15, "mouthSmile": 0.10},
+    "nn": {"jawOpen": 0.15, "mouthLowerDown": 0.22, "mouthUpperUp": 0.08, "mouthStretch": 0.08, "tongueOut": 0.06},
+    "RR": {"jawOpen": 0.15, "mouthFunnel": 0.35, "mouthPucker": 0.30, "mouthLowerDown": 0.12},
+    "aa": {"jawOpen": 0.65, "mouthLowerDown": 0.35, "mouthUpperUp": 0.15, "mouthStretch": 0.10},
+    "E": {"jawOpen": 0.40, "mouthLowerDown": 0.35, "mouthUpperUp": 0.20, "mouthStretch": 0.30, "mouthSmile": 0.15},
+    "ih": {"jawOpen": 0.22, "mouthLowerDown": 0.30, "mouthUpperUp": 0.15, "mouthStretch": 0.40, "mouthSmile": 0.20},
+    "oh": {"jawOpen": 0.45, "mouthFunnel": 0.50, "mouthPucker": 0.25, "mouthLowerDown": 0.10},
+    "ou": {"jawOpen": 0.22, "mouthPucker": 0.75, "mouthFunnel": 0.40},
+}  # fmt: skip
+"""Designed on two rigs (ICT-FaceKit and mo) after the lip shapes of the IPA sounds; a stem is both sides."""
+
+
+def _sides(stem: str) -> tuple[str, ...]:
+    return (stem,) if stem in ARKIT else (f"{stem}Left", f"{stem}Right")
+
+
+VISEME_TO_ARKIT: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        viseme: MappingProxyType({channel: value for stem, value in stems.items() for channel in _sides(stem)})
+        for viseme, stems in _VISEME_STEMS.items()
+    }
+)
+"""Viseme -> ARKit channel -> weight, for any rig that has the 52: the shape of the mouth at the sound's apex."""
+
+
+def arkit_from_visemes(
+    levels: Float[np.ndarray, "*batch A"], names: Sequence[str] = VISEMES
+) -> Float[np.ndarray, "*batch 52"]:
+    """ARKit weights from viseme levels in [0, 1] as Oculus LipSync gives them; `names` labels the last axis.
+
+    Levels mix linearly. Names may carry the prefix of morph targets (`viseme_PP`). Unknown visemes raise KeyError.
+    """
+    at = index(ARKIT)
+    table = np.zeros((len(names), len(ARKIT)), np.float32)
+    for row, name in zip(table, names, strict=True):
+        for channel, value in VISEME_TO_ARKIT[name.removeprefix("viseme_")].items():
+            row[at[channel]] = value
+    return np.asarray(levels, np.float32) @ table
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VisemeTrack:
+    """Which viseme sounds when: N intervals in order, which touch or leave silence between them.
+
+    Wrong shapes, unknown visemes, and intervals that are empty or overlap raise ValueError.
+    """
+
+    visemes: tuple[str, ...]
+    """One of `VISEMES` for each interval."""
+    starts: Float[np.ndarray, "N"]
+    """First moment of each interval [s]."""
+    ends: Float[np.ndarray, "N"]
+    """Last moment of each interval [s]."""
+    strength: Float[np.ndarray, "N"] | None = None
+    """How fully each is articulated, in [0, 1]; None means fully."""
+    confidence: Float[np.ndarray, "N"] | None = None
+    """How sure the source of the timing is of each, in [0, 1]; None means that it does not say."""
+    source: str = ""
+    """Where the timing came from: an aligner, a text, a file's name."""
+
+    def __post_init__(self) -> None:
+        count = len(self.visemes)
+        for name in ("starts", "ends", "strength", "confidence"):
+            value = getattr(self, name)
+            if value is not None and value.shape != (count,):
+                raise ValueError(f"viseme track {name} have shape {value.shape}, not ({count},)")
+        unknown = sorted(set(self.visemes) - set(VISEMES))
+        if unknown:
+            raise ValueError(f"there is no viseme '{unknown[0]}'; there are: {', '.join(VISEMES)}")
+        if not (np.isfinite(self.starts).all() and np.isfinite(self.ends).all() and (self.ends > self.starts).all()):
+            raise ValueError("viseme intervals must be finite and end after they start")
+        if (self.starts[1:] < self.ends[:-1]).any():
+            raise ValueError("viseme intervals must not overlap, and stand in order")
+
+    def __len__(self) -> int:
+        return len(self.visemes)
+
+    @property
+    def duration(self) -> float:
+        """End of the last interval [s]; 0 without any."""
+        return float(self.ends[-1]) if len(self) else 0.0
+
+    def levels(self, times: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 15"]:
+        """Level of each of `VISEMES` at `times` [s]: the strength of the one that sounds; silence ("sil") between.
+
+        An interval holds its start and not its end. Nothing blends: coarticulation is the animation's.
+        """
+        times = np.asarray(times, np.float64)
+        at = np.searchsorted(self.starts, times, side="right") - 1
+        sounds = (at >= 0) & (times < self.ends[np.maximum(at, 0)]) if len(self) else np.zeros(len(times), bool)
+        out = np.zeros((len(times), len(VISEMES)), np.float32)
+        out[~sounds, VISEMES.index("sil")] = 1.0
+        rows = np.flatnonzero(sounds)
+        columns = np.array([VISEMES.index(name) for name in self.visemes], int)
+        strength = np.ones(len(self)) if self.strength is None else self.strength
+        out[rows, columns[at[rows]]] = strength[at[rows]]
+        return out
