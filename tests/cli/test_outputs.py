@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from mien.cli.outputs import check_clip_format, check_writable, expand
+from mien.cli.outputs import expand
 from mien.core import MienError
+from mien.io.atomic import check_writable
 
 
 def test_name_stands_for_the_input() -> None:
@@ -25,12 +26,6 @@ def test_two_inputs_never_share_a_file(inputs: list[str]) -> None:
 def test_an_input_is_never_overwritten() -> None:
     with pytest.raises(MienError, match="is an input"):
         expand(["./x/../{name}.mp4"], [Path("one.mp4")])
-
-
-def test_the_format_is_known_before_the_work() -> None:
-    check_clip_format(Path("take.CSV"))
-    with pytest.raises(MienError, match=r"cannot be written as '\.fbx'; use one of: .*\.csv"):
-        check_clip_format(Path("take.fbx"))
 
 
 def test_checking_leaves_nothing_and_keeps_what_is_there(tmp_path: Path) -> None:

@@ -68,7 +68,9 @@ def main(arguments: list[str]) -> None:
 def run(options: Options) -> None:
     """Capture every input; raises MienError before any work when an output cannot be written."""
     from mien.cli.live import webcam_of
-    from mien.cli.outputs import check_clip_format, check_writable, expand, needs_rig, save_clip
+    from mien.cli.outputs import expand
+    from mien.io import formats
+    from mien.io.atomic import check_writable
 
     if not options.inputs:
         raise MienError("no video given; usage: mien capture VIDEO --out take.csv")
@@ -82,12 +84,12 @@ def run(options: Options) -> None:
     paths = expand((*outs, *previews), options.inputs)
     for own in paths:
         for path in own[: len(outs)]:
-            check_clip_format(path)
+            formats.check_output(path, Clip)
         if previews and own[-1].suffix.lower() != ".mp4":
             raise MienError(f"{own[-1]}: a preview is an .mp4 video; name it so")
-        for path in own:
+        for path in own[len(outs) :]:
             check_writable(path)
-    wants_rig = bool(previews) or any(needs_rig(path) for own in paths for path in own)
+    wants_rig = bool(previews) or any(formats.needs_rig(path) for own in paths for path in own)
     rig = _load_rig(options.rig) if wants_rig or options.rig != "mo" else None
     capture = _open(options)
     for source, own in zip(options.inputs, paths, strict=True):
@@ -98,7 +100,7 @@ def run(options: Options) -> None:
             result = capture_one(capture, source, neutral)
             clip, milliseconds = _finished(result, options, neutral), result.milliseconds
         for path in own[: len(outs)]:
-            save_clip(clip, path, rig)
+            clip.save(path, rig=rig)
         if previews and rig is not None and device is None:
             preview(source, replace(result, clip=clip), own[-1], rig)
         summarise(source, clip, milliseconds, own)

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
 def run(options: Options) -> None:
     """Run the demo; raises MienError when the sample is not installed or the folder cannot be made."""
     from mien.cli import capture as command
-    from mien.cli.outputs import check_writable, save_clip
+    from mien.io.atomic import check_writable
     from mien.rigs.load import load_rig
     from mien.systems.capture.predict import Capture
 
@@ -49,7 +49,7 @@ def run(options: Options) -> None:
     rig = load_rig("mo")
     result = command.capture_one(Capture(mirror=True), video)
     for path in paths[:2]:
-        save_clip(result.clip, path, rig)
+        result.clip.save(path, rig=rig)
     command.preview(video, result, paths[2], rig)
     show(compare(result.clip, Clip.load(truth)))
     command.summarise(video, result.clip, result.milliseconds, paths)

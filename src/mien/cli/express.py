@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import tyro
 
-from mien.core import Mesh, MienError, Topology
+from mien.core import Mesh, MienError
 
 if TYPE_CHECKING:
     from mien.core import MeshSequence
@@ -21,8 +21,8 @@ class Options:
     """Animate a neutral face: `mien express NEUTRAL.obj --timeline "happy 0.0-0.4-1.2-1.6 @0.8" --out x.glb`."""
 
     neutral: tyro.conf.Positional[str] = "mean"
-    """The face at rest: an .obj or .ply on ICT-FaceKit's topology (face region or whole head), or "mean" for the
-    average face."""
+    """The face at rest on ICT-FaceKit's topology (face region or whole head): an .obj, .ply, .glb, .vrm or .usd file,
+    or "mean" for the average face."""
     timeline: str = "happy 0.1-0.5-1.2-1.6 @0.8"
     """Expressions with onset, apex, end of the apex and end [s], and an intensity; several parted by ";"."""
     out: Path = Path("express.glb")
@@ -58,7 +58,7 @@ def run(options: Options) -> None:
 
     _check_outputs(options)
     timeline = Timeline.parse(options.timeline)
-    neutral = _neutral(options)
+    neutral = None if options.neutral == "mean" else Mesh.load(options.neutral, unit=options.unit)
     express = Express(options.bundle)
     foreign = None
     if options.wrinkle_maps:
@@ -83,45 +83,21 @@ def run(options: Options) -> None:
 
 
 def _check_outputs(options: Options) -> None:
-    from mien.cli.outputs import check_clip_format, check_writable, needs_rig
-    from mien.core import MeshSequence
+    from mien.core import Clip, MeshSequence
     from mien.io import formats
+    from mien.io.atomic import check_writable
 
-    known = formats.suffixes(MeshSequence, writable=True)
-    if options.out.suffix.lower() not in known:
-        names = ", ".join(extension or "a folder" for extension in known)
-        raise MienError(f"{options.out}: a mesh sequence is written as one of: {names}")
     if options.transfer and options.neutral == "mean":
         raise MienError("--transfer brings movement to your own mesh: give its file as NEUTRAL")
-    if not options.out.suffix and options.out.exists():
-        raise MienError(f"{options.out} is there already; delete it or choose another name for the folder")
-    check_writable(options.out if options.out.suffix else options.out.parent / f"{options.out.name}.obj")
+    formats.check_output(options.out, MeshSequence)
     if options.clip:
-        check_clip_format(options.clip)
-        if needs_rig(options.clip):
+        formats.check_output(options.clip, Clip)
+        if formats.needs_rig(options.clip):
             raise MienError(f"{options.clip}: weights alone are written as .csv or .npz")
-        check_writable(options.clip)
     if options.wrinkles:
         if options.wrinkles.suffix.lower() != ".csv":
             raise MienError(f"{options.wrinkles}: wrinkle signals are written as .csv")
         check_writable(options.wrinkles)
-
-
-def _neutral(options: Options) -> Mesh | None:
-    """None for the average face."""
-    from mien.rigs.readers.obj import UNITS, load_obj
-    from mien.systems.express.training.scan_folders import read_mesh
-
-    path = Path(options.neutral)
-    if options.neutral == "mean":
-        return None
-    if path.suffix.lower() == ".obj":
-        return load_obj(path, options.unit)
-    if path.suffix.lower() != ".ply":
-        raise MienError(f"{path}: a neutral is an .obj or .ply file, or 'mean'")
-    vertices, triangles = read_mesh(path)
-    scaled = (vertices * UNITS[options.unit or "mm"]).astype(np.float32)
-    return Mesh(vertices=scaled, topology=Topology(triangles=triangles))
 
 
 def _write_maps(folder: Path) -> None:

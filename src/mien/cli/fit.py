@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import tyro
 
-from mien.core import Camera, MienError
+from mien.core import Camera, Mesh, MienError, Rig
 
 if TYPE_CHECKING:
     from mien.rigs.fit import Fit
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Views", "gather", "main", "run", "views_of"]
 
-_OWN = (".obj", ".npz")
-"""What is written here; other extensions are a rig's."""
+_IDENTITY = ".npz"
+"""Extension of an identity; others are a mesh's or a rig's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,8 @@ def run(options: Options) -> None:
 
 
 def _check(options: Options, outs: Sequence[Path]) -> None:
-    from mien.cli.outputs import check_rig_format, check_writable
+    from mien.io import formats
+    from mien.io.atomic import check_writable
 
     if not options.inputs:
         raise MienError("no picture given; usage: mien fit PHOTO --out neutral.obj")
@@ -108,11 +109,19 @@ def _check(options: Options, outs: Sequence[Path]) -> None:
     for path in outs:
         if not path.suffix:
             raise MienError(f"{path}: name it .obj (the neutral), .glb or .usd (a rig), or .npz (the identity)")
-        if path.suffix.lower() not in _OWN:
-            check_rig_format(path)
+        if path.suffix.lower() == _IDENTITY:
+            check_writable(path)
+        else:
+            formats.check_output(path, _kind(path))
         if any(path.resolve() == source.resolve() for source in options.inputs):
             raise MienError(f"{path} is an input and would be overwritten; choose another --out")
-        check_writable(path)
+
+
+def _kind(path: Path) -> type[Mesh] | type[Rig]:
+    """What is written under this name: the neutral alone, or a rig."""
+    from mien.io import formats
+
+    return Mesh if path.suffix.lower() in formats.suffixes(Mesh, writable=True) else Rig
 
 
 def gather(capture: "Capture", source: Path, count: int, focal: float | None) -> Views:
@@ -151,17 +160,14 @@ def views_of(
 
 
 def _save(fit: "Fit", path: Path) -> None:
-    from mien.cli.outputs import write_rig
     from mien.rigs.fit import save_identity
-    from mien.rigs.readers.obj import save_obj
 
-    match path.suffix.lower():
-        case ".obj":
-            save_obj(fit.rig, path)
-        case ".npz":
-            save_identity(fit, path)
-        case _:
-            write_rig(fit.rig, path)
+    if path.suffix.lower() == _IDENTITY:
+        save_identity(fit, path)
+    elif _kind(path) is Mesh:
+        fit.rig.neutral.save(path)
+    else:
+        fit.rig.save(path)
 
 
 def _summarise(fit: "Fit", views: Sequence[Views], outs: Sequence[Path]) -> None:

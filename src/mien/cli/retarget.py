@@ -38,18 +38,17 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Retarget one take; raises MienError before any work when the output cannot be written."""
-    from mien.cli.outputs import check_clip_format, check_writable, save_clip
+    from mien.io import formats
     from mien.rigs.load import load_rig
     from mien.rigs.retarget.retarget import retarget
 
-    check_clip_format(options.out)
-    check_writable(options.out)
+    formats.check_output(options.out, Clip)
     if options.out.exists() and options.take.exists() and options.out.samefile(options.take):
         raise MienError(f"{options.out} is the take and would be overwritten; choose another --out")
     clip = Clip.load(options.take)
     rig = load_rig(options.rig, mapping=options.map, any_names=True)
     done = retarget(clip, rig, options.source, method=options.method, own_range=not options.same_size)
-    save_clip(done.clip, options.out, rig)
+    done.clip.save(options.out, rig=rig)
     print(f"by name: {len(done.named)} channels")
     if done.share is not None:
         print(

@@ -102,27 +102,27 @@ def transfer(
     """Make every shape of a rig for a new neutral face, by deformation transfer.
 
     Args:
-        to: the neutral, upright and looking along +Z: .obj, .glb, .vrm, .gltf or .usd; a body keeps its joints and skin
+        to: the neutral, upright and looking along +Z: .obj, .ply, .glb, .vrm, .usd; a body keeps its joints and skin
         out: a .glb or .usd, or a folder for one .obj per shape
         source: the rig whose shapes are taken: ict, mo, or a file
         landmarks: where points are on the neutral: {"ibug68": {"30": vertex, ...}}; without, the face is found by shape
-        unit: the unit of an .obj; by default it follows from its size
+        unit: the unit of an .obj or .ply; by default that of an .obj follows from its size, and a .ply is in mm
     """
-    from mien.cli.outputs import check_rig_format, check_writable, write_rig
+    from mien.core import Rig
+    from mien.io import formats
     from mien.rigs.load import load_neutral, load_rig
     from mien.rigs.transfer.transfer import read_landmarks
     from mien.rigs.transfer.transfer import transfer as make
 
-    check_rig_format(out)
-    check_writable(out if out.suffix else out.parent / f"{out.name}.obj")
+    formats.check_output(out, Rig)
     if out.exists() and Path(to).exists() and out.samefile(to):
         raise MienError(f"{out} is the neutral and would be overwritten; choose another --out")
     neutral = load_neutral(to, unit)
     points = None if landmarks is None else read_landmarks(landmarks)
     rig = make(load_rig(source), neutral, name=neutral.name, landmarks=points)
-    write_rig(rig, out)
+    rig.save(out)
     print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(rig.neutral.vertices):,} vertices")
-    if Path(to).suffix.lower() not in ("", ".obj"):
+    if Path(to).suffix and Path(to).suffix.lower() in formats.suffixes(Rig, readable=True):
         print("not carried over: textures, and bones other than neck, head, jaw and eyes (their skin goes to the next)")
     if not out.suffix:
         print("an OBJ holds no joints and no skin: write a .glb or .usd for these")
@@ -144,7 +144,8 @@ def sheet(
         turntable: also the head turning once, as a .gif
         map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
     """
-    from mien.cli.outputs import check_writable, write_picture
+    from mien.cli.outputs import write_picture
+    from mien.io.atomic import check_writable
     from mien.io.gif import write_gif
     from mien.rigs.load import load_rig
     from mien.viewer import sheet as draw
@@ -171,18 +172,24 @@ def build(rig: tyro.conf.Positional[Literal["mo"]], /, *, out: Path | None = Non
         rig: mo, the one that is modelled by code
         out: a .npz, .glb or .usd, or a folder of .obj; the copy that mien loads when none is named
     """
-    from mien.cli.outputs import check_rig_format, check_writable, write_rig
+    from mien.core import Rig
+    from mien.io import formats
+    from mien.io.atomic import check_writable
     from mien.rigs.mo.load import STORED
     from mien.rigs.mo.load import build as model
     from mien.rigs.mo.store import write
 
     path = STORED if out is None else out
-    stored = path.suffix.lower() == ".npz"
-    if not stored:
-        check_rig_format(path)
-    check_writable(path if path.suffix else path.parent / f"{path.name}.obj")
+    stored = path.suffix.lower() == STORED.suffix
+    if stored:
+        check_writable(path)
+    else:
+        formats.check_output(path, Rig)
     made = model()
-    (write if stored else write_rig)(made, path)
+    if stored:
+        write(made, path)
+    else:
+        made.save(path)
     print(f"wrote {path}: {len(made.neutral.vertices):,} vertices, {len(made.shape_names)} shapes")
 
 

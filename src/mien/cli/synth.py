@@ -137,7 +137,8 @@ def preview(options: Preview) -> None:
     from tempfile import TemporaryDirectory
 
     from mien.cli.display import progress_bar
-    from mien.cli.outputs import check_writable, write_picture
+    from mien.cli.outputs import write_picture
+    from mien.io.atomic import check_writable
     from mien.synth.dataset import write_dataset
 
     if options.samples < 1 or options.columns < 1:

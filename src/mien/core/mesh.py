@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -81,12 +80,13 @@ class Mesh:
         files.write(path, self)
 
     @classmethod
-    def load(cls, path: str | Path, **options: Any) -> "Mesh":
-        """Read by the file's extension; raises MienError when the file is no mesh.
+    def load(cls, path: str | Path, *, unit: str | None = None) -> "Mesh":
+        """Read by the file's extension, a rig's file at rest; raises MienError when the file is no mesh.
 
-        `unit` ("mm", "cm", "m") is for files that state none; by default it follows from the mesh's size.
+        `unit` ("mm", "cm", "m") is for files that state none: without it that of an .obj follows from its size, and a
+        .ply is in millimetres. A unit for a file that states its own is a MienError.
         """
-        return files.read(path, cls, **options)
+        return files.read(path, cls, unit=unit)
 
 
 def vertex_normals(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "V 3"]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -227,6 +227,10 @@ class Rig:
         files.write(path, self)
 
     @classmethod
-    def load(cls, path: str | Path, **options: Any) -> "Rig":
-        """Read a rig from a file or folder; MienError when it is none. `mien.load_rig` also knows rigs by name."""
-        return files.read(path, cls, **options)
+    def load(cls, path: str | Path, *, unit: str | None = None, any_names: bool = False, still: bool = False) -> "Rig":
+        """Read a rig from a file or folder; raises MienError when it is none. `mien.load_rig` also knows rigs by name.
+
+        `unit` ("mm", "cm", "m") is for a folder of OBJ files, which state none. With `any_names` shapes need not carry
+        ARKit names, with `still` there need not be any shapes.
+        """
+        return files.read(path, cls, unit=unit, any_names=any_names, still=still)

@@ -1,8 +1,8 @@
 """The table of file formats: everything that anybody asks of a format stands in its row.
 
 `save` and `load` of the core types, what commands offer and refuse, and the tables of the documentation all read it. A
-format's module is imported at its first use. Two rows of one kind may share a suffix: the first that recognises a
-file's first bytes reads it, and the first that writes is written.
+format's module is imported at its first use. Several rows of one kind may share a suffix when they recognise their
+files by the first bytes; the first of them that writes is written.
 """
 
 from collections.abc import Callable
@@ -13,28 +13,38 @@ from typing import Any, TypeVar
 
 from mien.core.clip import Clip
 from mien.core.errors import MienError
-from mien.core.mesh import MeshSequence
+from mien.core.mesh import Mesh, MeshSequence
 from mien.core.rig import Rig
 from mien.io.atomic import check_writable
+from mien.io.extras import USD, Extra
 
-__all__ = ["FORMATS", "Extra", "Format", "check_output", "needs_rig", "read", "rows", "suffixes", "write"]
+__all__ = [
+    "FORMATS",
+    "GLTF",
+    "OBJ",
+    "Format",
+    "check_output",
+    "needs_rig",
+    "read",
+    "reader",
+    "rows",
+    "suffixes",
+    "write",
+    "writer",
+]
 
 T = TypeVar("T")
 
 HEAD = 4096
 """Bytes of a file that `Format.recognises` is shown."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Extra:
-    """An optional dependency."""
-
-    name: str
-    """The extra of mien that installs it: pip install 'mien[name]'."""
-    module: str
-    """The module it brings."""
-    what: str
-    """What people call it."""
+OBJ = ".obj"
+"""Extension of the files in a folder of OBJ files, and of the mesh beside a point cache."""
+GLTF = (".glb", ".gltf", ".vrm")
+"""Extensions of glTF with rigs in it."""
+_USD = (".usd", ".usda", ".usdc")
+"""Extensions of USD that are written: .usd is binary, as .usdc is; .usda is text."""
+_FOLDER = ("",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,64 +62,138 @@ class Format:
     read: str | None = "read"
     """Function of the module: `read(path) -> value`. None when the format is write only."""
     write: str | None = "write"
-    """Function of the module: `write(value, path)`, whole or not at all. None when the format is read only."""
+    """Function of the module: `write(value, path)`, whole or not at all. None when the format is not written so."""
+    stream: str | None = None
+    """In place of `write` for mesh sequences: `stream(path, topology, times)` of the module, a context manager that
+    gives a function which takes the vertices of one frame after the other, all of one shape and finite."""
     needs_rig: bool = False
     """Whether writing takes `rig=`: the file holds a rig that performs the value."""
+    takes_unit: bool = False
+    """Whether reading takes `unit=`: the file states no unit of length."""
+    new_only: bool = False
+    """Whether the path must not exist before it is written."""
     extra: Extra | None = None
     """What must be installed beside mien."""
-    recognises: Callable[[bytes], bool] | None = None
-    """Whether a file that begins with these bytes is of this format; None for every file of its suffix."""
+    recognises: str | None = None
+    """Function of the module: whether a file that begins with these bytes is of this format. None for every file."""
+    precision: float = 0.0
+    """Largest difference between a number that is written and the one that is read: weights, radians, millimetres."""
+    content: str = ""
+    """What is in such a file, for who chooses one to write."""
     notes: str = ""
-    """What a reader of the documentation should know."""
+    """What else a reader of the documentation should know."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether values can be written in this format."""
+        return self.write is not None or self.stream is not None
 
-USD = Extra(name="usd", module="pxr", what="OpenUSD")
+    def function(self, name: str | None) -> Callable[..., Any]:
+        """A function of the format's module; raises MienError when an optional dependency is missing."""
+        if self.extra is not None:
+            self.extra.load()
+        if name is None:
+            raise ValueError(f"{self.name} cannot do this")
+        return getattr(import_module(self.module), name)
+
 
 FORMATS: tuple[Format, ...] = (
-    Format(kind=Clip, suffixes=(".csv",), name="Live Link Face", module="mien.io.livelink_csv"),
-    Format(kind=Clip, suffixes=(".npz",), name="mien clip", module="mien.io.clip_npz"),
-    Format(kind=Clip, suffixes=(".glb",), name="glTF", module="mien.io.gltf.clip", needs_rig=True),
+    Format(
+        kind=Clip, suffixes=(".csv",), name="Live Link Face", module="mien.io.livelink_csv",
+        recognises="recognises", precision=1e-7,
+        content="52 curves, head and eye rotations, time code, as the app records them",
+        notes="frames without a face are left out; no head position",
+    ),
+    Format(
+        kind=Clip, suffixes=(".csv",), name="OpenFace 2", module="mien.io.openface_csv", write=None,
+        recognises="recognises", notes="action units as ARKit weights, head pose, gaze",
+    ),
+    Format(
+        kind=Clip, suffixes=(".npz",), name="mien clip", module="mien.io.clip_npz",
+        content="everything, with exact times, confidence and head position, for numpy", notes="bit-exact",
+    ),
+    Format(
+        kind=Clip, suffixes=(".glb",), name="glTF", module="mien.io.gltf.clip", needs_rig=True, precision=1e-5,
+        content="the rig (`mo`, or yours) with its shapes, head and eyes animated",
+        notes="true times; rotations of head and eyes as joints",
+    ),
     Format(kind=Clip, suffixes=(".gltf",), name="glTF", module="mien.io.gltf.clip", write=None),
     Format(
-        kind=Clip,
-        suffixes=(".usd", ".usda", ".usdc"),
-        name="UsdSkel",
-        module="mien.io.usd.clip",
-        write="write_clip",
-        needs_rig=True,
-        extra=USD,
+        kind=Clip, suffixes=_USD, name="UsdSkel", module="mien.io.usd.clip", write="write_clip", needs_rig=True,
+        extra=USD, precision=1e-5, content="the same rig and take as UsdSkel",
     ),
     Format(kind=Clip, suffixes=(".usdz",), name="UsdSkel", module="mien.io.usd.clip", write=None, extra=USD),
-    Format(kind=MeshSequence, suffixes=(".npz",), name="mien mesh sequence", module="mien.io.mesh_npz"),
-    Format(kind=MeshSequence, suffixes=(".glb",), name="glTF", module="mien.io.gltf.sequence"),
-    Format(kind=MeshSequence, suffixes=(".pc2",), name="Point Cache 2", module="mien.io.pointcache.pc2"),
-    Format(kind=MeshSequence, suffixes=(".mdd",), name="MDD", module="mien.io.pointcache.mdd"),
-    Format(kind=MeshSequence, suffixes=("",), name="folder of OBJ files", module="mien.io.obj_folder"),
     Format(
-        kind=MeshSequence,
-        suffixes=(".usd", ".usda", ".usdc"),
-        name="USD points",
-        module="mien.io.usd.mesh",
-        write="write_sequence",
-        extra=USD,
-    ),
-    Format(kind=MeshSequence, suffixes=(".usdz",), name="USD points", module="mien.io.usd.mesh", write=None, extra=USD),
-    Format(kind=Rig, suffixes=(".glb",), name="glTF", module="mien.io.gltf.rig", read=None, write="write_rig"),
-    Format(
-        kind=Rig, suffixes=(".glb", ".gltf", ".vrm"), name="glTF, VRM", module="mien.rigs.readers.gltf.reader",
-        read="load_glb", write=None,
+        kind=MeshSequence, suffixes=(".npz",), name="mien mesh sequence", module="mien.io.mesh_npz",
+        write=None, stream="stream", content="every vertex of every frame, for numpy", notes="bit-exact",
     ),
     Format(
-        kind=Rig, suffixes=(".usd", ".usda", ".usdc"), name="UsdSkel", module="mien.io.usd.rig",
-        read=None, write="write_rig", extra=USD,
+        kind=MeshSequence, suffixes=(".glb",), name="glTF morph targets", module="mien.io.gltf.sequence",
+        write=None, stream="stream", precision=0.02, content="as few morph targets as show every frame",
+        notes="no vertex is off by more than 0.02 mm",
     ),
     Format(
-        kind=Rig, suffixes=(".usd", ".usda", ".usdc", ".usdz"), name="UsdSkel", module="mien.rigs.readers.usd.reader",
+        kind=MeshSequence, suffixes=(".pc2",), name="Point Cache 2", module="mien.io.pointcache.pc2",
+        write=None, stream="stream", content="a point cache, with its mesh as .obj beside",
+        notes="evenly spaced frames of a scene of 30 frames a second",
+    ),
+    Format(
+        kind=MeshSequence, suffixes=(".mdd",), name="MDD", module="mien.io.pointcache.mdd",
+        write=None, stream="stream", precision=1e-6, content="a point cache, with its mesh as .obj beside",
+        notes="times as float32",
+    ),
+    Format(
+        kind=MeshSequence, suffixes=_FOLDER, name="folder of OBJ files", module="mien.io.frame_folder",
+        write=None, stream="stream", new_only=True, content="one mesh per frame", notes="OBJ or PLY is read",
+    ),
+    Format(
+        kind=MeshSequence, suffixes=_USD, name="USD points", module="mien.io.usd.mesh",
+        write=None, stream="stream", extra=USD, precision=1e-4, content="one mesh, its points sampled over time",
+    ),
+    Format(
+        kind=MeshSequence, suffixes=(".usdz",), name="USD points", module="mien.io.usd.mesh", write=None, extra=USD
+    ),
+    Format(
+        kind=Rig, suffixes=(".glb",), name="glTF", module="mien.io.gltf.rig", read=None, write="write_rig",
+        precision=1e-4, content="mesh, shapes, joints, materials",
+        notes="sparse morph targets, skin, vertex colours",
+    ),
+    Format(
+        kind=Rig, suffixes=GLTF, name="glTF, VRM", module="mien.rigs.readers.gltf.reader",
+        read="load_glb", write=None, notes="VRM 0.x and 1.0: humanoid bones, custom expressions, presets",
+    ),
+    Format(
+        kind=Rig, suffixes=_USD, name="UsdSkel", module="mien.io.usd.rig",
+        read=None, write="write_rig", extra=USD, precision=1e-4, content="mesh, shapes, joints, materials",
+    ),
+    Format(
+        kind=Rig, suffixes=(*_USD, ".usdz"), name="UsdSkel", module="mien.rigs.readers.usd.reader",
         read="load_usd", write=None, extra=USD,
     ),
     Format(
-        kind=Rig, suffixes=("",), name="folder of OBJ files", module="mien.rigs.readers.obj",
-        read="load_obj_folder", write="save_obj_folder",
+        kind=Rig, suffixes=_FOLDER, name="folder of OBJ files", module="mien.rigs.readers.obj",
+        read="load_obj_folder", write="save_obj_folder", takes_unit=True, precision=1e-4,
+        content="the neutral and one mesh per shape", notes="no joints, skin, correctives",
+    ),
+    Format(
+        kind=Mesh, suffixes=(OBJ,), name="OBJ", module="mien.io.obj", takes_unit=True,
+        content="triangles, texture coordinates, material names", notes="the unit follows from the size",
+    ),
+    Format(
+        kind=Mesh, suffixes=(".ply",), name="PLY", module="mien.io.ply", takes_unit=True,
+        content="triangles, in little-endian binary", notes="mm unless a unit is given",
+    ),
+    Format(
+        kind=Mesh, suffixes=GLTF, name="glTF, VRM", module="mien.rigs.readers.gltf.reader",
+        read="load_mesh", write=None, notes="at rest",
+    ),
+    Format(
+        kind=Mesh, suffixes=(*_USD, ".usdz"), name="USD", module="mien.rigs.readers.usd.reader",
+        read="load_mesh", write=None, extra=USD, notes="at rest",
+    ),
+    Format(
+        kind=Mesh, suffixes=_FOLDER, name="folder of OBJ files", module="mien.rigs.readers.obj",
+        read="load_mesh", write=None, takes_unit=True, notes="its neutral",
     ),
 )  # fmt: skip
 """Every format, in the order in which rows of one suffix are tried."""
@@ -125,7 +209,7 @@ def suffixes(kind: type, *, readable: bool = False, writable: bool = False) -> t
     found = (
         suffix
         for row in rows(kind)
-        if (row.read or not readable) and (row.write or not writable)
+        if (row.read or not readable) and (row.writable or not writable)
         for suffix in row.suffixes
     )
     return tuple(dict.fromkeys(found))
@@ -138,9 +222,11 @@ def needs_rig(path: Path) -> bool:
 
 def check_output(path: Path, kind: type) -> None:
     """Raise MienError when a `kind` cannot be written to `path`: no such format, a missing extra, or the place."""
-    _check_extra(_writer(path, kind))
-    if path.suffix:
-        check_writable(path)
+    row = writer(path, kind)
+    row.function(row.write or row.stream)
+    if row.new_only and path.exists():
+        raise MienError(f"cannot write {path}: it is there already; delete it or choose another name")
+    check_writable(path if path.suffix else path.parent / f"{path.name}.folder")
 
 
 def write(path: str | Path, value: object, *, rig: Rig | None = None, **options: Any) -> None:
@@ -149,71 +235,76 @@ def write(path: str | Path, value: object, *, rig: Rig | None = None, **options:
     Raises MienError when there is no such format, it needs a rig and none is given, or the path cannot be written.
     """
     path = Path(path)
-    row = _writer(path, type(value))
-    _check_extra(row)
-    assert row.write is not None
+    row = writer(path, type(value))
     if row.needs_rig:
         if rig is None:
             raise MienError(f"{path}: {path.suffix} needs a rig that performs the {_word(row.kind)}; give one as `rig`")
         options["rig"] = rig
-    getattr(import_module(row.module), row.write)(value, path, **options)
+    if row.stream:
+        row.function(row.stream)  # a missing extra is said first
+        import_module("mien.io.sequences").save(value, path, **options)
+    else:
+        row.function(row.write)(value, path, **options)
 
 
-def read(path: str | Path, kind: type[T], **options: Any) -> T:
-    """Read a `kind` from the format its path's extension and first bytes name.
+def read(path: str | Path, kind: type[T], *, unit: str | None = None, **options: Any) -> T:
+    """Read a `kind` from the format its path's extension and first bytes name; `unit` is for files that state none.
 
     Raises MienError when there is none, or the file is damaged.
     """
     path = Path(path)
-    row = _reader(path, kind)
-    _check_extra(row)
-    assert row.read is not None
+    row = reader(path, kind)
+    if unit is not None:
+        if not row.takes_unit:
+            raise MienError(f"{path}: {row.name} states its own unit; leave out `unit`")
+        options["unit"] = unit
     try:
-        return getattr(import_module(row.module), row.read)(path, **options)
+        return row.function(row.read)(path, **options)
     except ValueError as error:  # a core type refuses what the file holds
         raise MienError(f"{path} is damaged: {error}") from error
 
 
-def _writer(path: Path, kind: type) -> Format:
+def writer(path: Path, kind: type) -> Format:
+    """The format in which a `kind` is written to `path`; raises MienError when there is none."""
     found = [row for row in rows(kind) if path.suffix.lower() in row.suffixes]
-    writers = [row for row in found if row.write]
+    writers = [row for row in found if row.writable]
     if not writers:
-        known = ", ".join(suffix or "a folder" for suffix in suffixes(kind, writable=True))
+        known = _listed(suffixes(kind, writable=True))
         what = f"{path.suffix} can be read but not written" if found else f"there is no format '{path.suffix}' of it"
         raise MienError(f"{path}: a {_word(kind)} is written as one of: {known}; {what}")
     return writers[0]
 
 
-def _reader(path: Path, kind: type) -> Format:
+def reader(path: Path, kind: type) -> Format:
+    """The format in which a `kind` is read from `path`, by extension and first bytes; MienError when there is none."""
     suffix = path.suffix.lower()
     if path.is_dir() and suffix not in suffixes(kind, readable=True):  # a folder may have a dot in its name
         suffix = ""
     readers = [row for row in rows(kind) if row.read and suffix in row.suffixes]
     if not readers:
-        known = ", ".join(suffix or "a folder" for suffix in suffixes(kind, readable=True))
+        known = _listed(suffixes(kind, readable=True))
         raise MienError(f"{path}: a {_word(kind)} is read from one of: {known}")
     if len(readers) == 1:
         return readers[0]
     head = _head(path)
-    return next((row for row in readers if row.recognises is None or row.recognises(head)), readers[0])
+    for row in readers:
+        if row.recognises is None or row.function(row.recognises)(head):
+            return row
+    known = " or ".join(row.name for row in readers)
+    raise MienError(f"{path} is no {suffix} of {known}; a {_word(kind)} was expected")
 
 
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(HEAD)
-    except OSError:  # the reader says it better
-        return b""
+    except OSError as error:
+        raise MienError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _check_extra(row: Format) -> None:
-    if row.extra is None:
-        return
-    try:
-        import_module(row.extra.module)
-    except ModuleNotFoundError:
-        raise MienError(f"{row.name} files need {row.extra.what}; run: pip install 'mien[{row.extra.name}]'") from None
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(name or "a folder" for name in names)
 
 
 def _word(kind: type) -> str:
-    return {"Clip": "clip", "MeshSequence": "mesh sequence", "Rig": "rig", "Mesh": "mesh"}[kind.__name__]
+    return {Clip: "clip", MeshSequence: "mesh sequence", Rig: "rig", Mesh: "mesh"}[kind]

@@ -7,17 +7,18 @@ another program, another kind or a later version is refused with a sentence inst
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "streamed", "writing"]
 
 _RATIO = 1100
 """Deflate expands at most 1032 times (RFC 1951); an array that claims more than its bytes can hold is corrupt."""
@@ -26,9 +27,30 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotI
 
 def save(path: Path, kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays and `meta` (JSON values) whole or not at all. Raises MienError when the path cannot be written."""
+    with writing(path, kind, version, meta, arrays):
+        pass
+
+
+@contextmanager
+def writing(
+    path: Path, kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> Generator[zipfile.ZipFile]:
+    """As `save`, and yield the archive for what `streamed` appends to it."""
     tag = json.dumps({"format": kind, "version": version, **meta})
-    with write_whole(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, mien=np.array(tag), **dict(arrays))
+    with write_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in {"mien": np.array(tag), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
+        yield archive
+
+
+@contextmanager
+def streamed(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype) -> Generator[IO[bytes]]:
+    """A file to which the bytes of one array are written, little by little, in C order."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        yield file
 
 
 def load(path: Path, kind: str, version: int, what: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
 from mien.core.channels import ARKIT
+from mien.io import formats
 from mien.rigs.ict_landmarks import dense_anchors
 
 __all__ = ["EYE_AXES", "GROUPS", "find_ict", "load_ict"]
@@ -155,12 +156,12 @@ def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
 def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
     """Names of the OBJ files in a folder or zip (without extension), and a function that reads one."""
     if source.is_dir():
-        paths = {p.stem: p for p in source.rglob("*.obj")}
+        paths = {p.stem: p for p in source.rglob(f"*{formats.OBJ}")}
         yield list(paths), lambda name: paths[name].read_bytes()
         return
     try:
         with zipfile.ZipFile(source) as archive:
-            entries = {Path(n).stem: n for n in archive.namelist() if n.endswith(".obj")}
+            entries = {Path(n).stem: n for n in archive.namelist() if n.endswith(formats.OBJ)}
             yield list(entries), lambda name: archive.read(entries[name])
     except zipfile.BadZipFile:
         raise MienError(f"'{source}' is not a zip archive; download it again with `mien assets get ict`") from None

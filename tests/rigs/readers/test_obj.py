@@ -9,7 +9,7 @@ import trimesh
 from mien.core import ARKIT, Mesh, MienError, Rig, Topology
 from mien.rigs.load import load_rig
 from mien.rigs.mapping import FADE, apply_mapping, read_mapping
-from mien.rigs.readers.obj import load_obj, load_obj_folder, name_report, save_obj_folder
+from mien.rigs.readers.obj import load_obj_folder, name_report, save_obj_folder
 
 SQUARE = "v -100 0 0\nv 100 0 0\nv 100 200 0\nv -100 200 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 FACES = "g skin\nf 1/1 2/2 3/3 4/4\n"
@@ -44,7 +44,7 @@ def test_an_independent_reader_sees_the_same_mesh(tmp_path: Path) -> None:
     other = trimesh.load(
         tmp_path / "out" / "a.obj", process=False, maintain_order=True, force="mesh", skip_materials=True
     )
-    ours = load_obj(tmp_path / "out" / "a.obj")
+    ours = Mesh.load(tmp_path / "out" / "a.obj")
     np.testing.assert_allclose(other.area, trimesh.Trimesh(*_pair(ours), process=False).area, rtol=1e-6)
     np.testing.assert_allclose(other.bounds, [ours.vertices.min(0), ours.vertices.max(0)], atol=1e-4)
 
@@ -64,7 +64,7 @@ def test_quads_become_fans_and_names_are_understood(tmp_path: Path) -> None:
 
 def test_negative_indices_colours_and_bare_faces(tmp_path: Path) -> None:
     text = "v -100 0 0 1 0 0\nv 100 0 0 1 0 0\nv 100 200 0 1 0 0\nf -3 -2 -1\n"
-    mesh = load_obj(folder(tmp_path, x=text) / "x.obj")
+    mesh = Mesh.load(folder(tmp_path, x=text) / "x.obj")
     assert mesh.topology.triangles.tolist() == [[0, 1, 2]]
     assert mesh.topology.uv is None
 
@@ -73,8 +73,8 @@ def test_negative_indices_colours_and_bare_faces(tmp_path: Path) -> None:
 def test_the_unit_follows_from_the_size(tmp_path: Path, size: float, scale: float) -> None:
     text = f"v 0 0 0\nv {size} 0 0\nv 0 {size} 0\nf 1 2 3\n"
     path = folder(tmp_path, x=text) / "x.obj"
-    assert load_obj(path).vertices.max() == pytest.approx(200)
-    assert load_obj(path, unit="m").vertices.max() == pytest.approx(1000 * size)
+    assert Mesh.load(path).vertices.max() == pytest.approx(200)
+    assert Mesh.load(path, unit="m").vertices.max() == pytest.approx(1000 * size)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_unit_follows_from_the_size(tmp_path: Path, size: float, scale: floa
         ({"neutral": SQUARE + "f 1 2 9\n", "smile": moved(1)}, "vertices that are not there"),
         ({"neutral": SQUARE + "f 1 2 \n", "smile": moved(1)}, "vertices that are not there"),
         ({"neutral": "nonsense", "smile": moved(1)}, "no vertices"),
-        ({"neutral": SQUARE.replace("00", "0000000") + FACES, "smile": moved(1)}, "state its unit"),
+        ({"neutral": SQUARE.replace("00", "0000000") + FACES, "smile": moved(1)}, "state its `unit`"),
     ],
 )
 def test_bad_folders_are_refused_in_one_line(tmp_path: Path, files: dict[str, str], phrase: str) -> None:

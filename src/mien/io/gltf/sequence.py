@@ -1,11 +1,14 @@
 """MeshSequence as .glb: the first frame, as few morph targets as reproduce every frame, and their weights over time.
 
-The targets are principal components of the sequence about its first frame (Alexa & Mueller 2000, "Representing
-Animations by Principal Components"), as many as leave no vertex of any frame farther than `ERROR_MM` from where it was.
+The targets are those of `mien.io.gltf.morph_basis` about the first frame, as many as leave no vertex of any frame
+farther than `ERROR_MM` from where it was.
 Normals have targets too, fitted by least squares to the same weights, so that the light moves with the skin.
 """
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 
 import numpy as np
@@ -14,10 +17,12 @@ from jaxtyping import Float
 from mien import __version__
 from mien.core.errors import MienError
 from mien.core.mesh import MeshSequence, Topology, vertex_normals
+from mien.io.atomic import check_writable
 from mien.io.gltf.builder import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, Builder
 from mien.io.gltf.document import GltfDocument, read_glb
+from mien.io.gltf.morph_basis import BLOCK, morph_basis
 
-__all__ = ["ERROR_MM", "morph_basis", "read", "write"]
+__all__ = ["ERROR_MM", "read", "stream"]
 
 ERROR_MM = 0.02
 """Largest distance of a vertex from its place, over all frames [mm]: a fifth of a hair."""
@@ -29,53 +34,44 @@ _LARGEST = 2**31
 Json = dict[str, Any]
 
 
-def morph_basis(
-    moved: Float[np.ndarray, "T V 3"], error: float
-) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "K V 3"]]:
-    """Weights and targets, the fewest whose products leave no vertex farther than `error` from `moved`.
+@contextmanager
+def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
+    """Write frames as they come, which are kept in a file beside `path` until all are there.
 
-    Each target is scaled so that its weight is 1 at most.
+    Memory holds the morph targets and a few frames. Raises MienError when there are no triangles, the times lie too
+    close together, or the file cannot be written.
     """
-    flat = moved.reshape(len(moved), -1).astype(np.float64)
-    values, vectors = np.linalg.eigh(flat @ flat.T)  # frames are fewer than coordinates
-    order = np.argsort(values)[::-1]
-    order = order[values[order] > max(float(values.max(initial=0.0)), 1e-12) * 1e-14]
-    weights = vectors[:, order]
-    low, high = 0, len(order)
-    while low < high:
-        middle = (low + high) // 2
-        if _farthest(flat, weights[:, :middle]) <= 0.9 * error:  # float32 takes the rest
-            high = middle
-        else:
-            low = middle + 1
-    kept = weights[:, :low]
-    scale = np.maximum(np.abs(kept).max(axis=0, initial=0.0), 1e-12)
-    targets = (kept * scale).T @ flat
-    return (kept / scale).astype(np.float32), targets.reshape(low, *moved.shape[1:]).astype(np.float32)
+    if not len(topology.triangles):
+        raise MienError(f"cannot write {path}: a .glb needs triangles, and the mesh has none")
+    since = (times - times[0]).astype(np.float32)
+    if (np.diff(since) <= 0).any():
+        raise MienError(f"cannot write {path}: frames lie too close together for float32 seconds; write .npz instead")
+    check_writable(path)
+    with TemporaryFile(dir=path.resolve().parent, prefix=".mien-") as file:
+        shapes: list[tuple[int, ...]] = []
+
+        def put(vertices: np.ndarray) -> None:
+            shapes.append(vertices.shape)
+            file.write(vertices.astype(np.float32).tobytes())
+
+        yield put
+        file.flush()
+        frames = np.memmap(file, np.float32, "r", shape=(len(times), *shapes[0]))
+        _write(path, topology.triangles, frames, since, float(times[0]))
 
 
-def _farthest(flat: np.ndarray, weights: np.ndarray) -> float:
-    left = (flat - weights @ (weights.T @ flat)).reshape(-1, 3)
-    return float(np.sqrt((left**2).sum(axis=1).max(initial=0.0)))
-
-
-def write(sequence: MeshSequence, path: Path, *, error_mm: float = ERROR_MM) -> None:
-    """Write `sequence`; raises MienError when it is empty, has positions that are no numbers, or cannot be written."""
-    times, vertices = np.asarray(sequence.times, np.float64), np.asarray(sequence.vertices, np.float32)
-    triangles = sequence.topology.triangles
-    if not len(times) or not np.isfinite(vertices).all() or not len(triangles):
-        raise MienError(
-            f"cannot write {path}: the sequence has no frames, no triangles, or positions that are no numbers"
-        )
-    weights, targets = morph_basis(vertices - vertices[0], error_mm)
+def _write(path: Path, triangles: np.ndarray, frames: np.ndarray, since: np.ndarray, start: float) -> None:
+    """Write `frames` that may lie in a file; `since` are seconds after the first, which is at `start`."""
+    rest = np.array(frames[0])
+    weights, targets = morph_basis(frames, rest, ERROR_MM)
     if not len(targets):  # nothing moves: one target that does nothing keeps the times
-        weights, targets = np.zeros((len(times), 1), np.float32), np.zeros_like(vertices[:1])
+        weights, targets = np.zeros((len(since), 1), np.float32), np.zeros((1, *rest.shape), np.float32)
     builder = Builder(f"mien {__version__}")
-    normals = _unit(vertex_normals(vertices[0], triangles))
-    index_type = np.uint16 if vertices.shape[1] <= 0xFFFF else np.uint32
+    normals = _unit(vertex_normals(rest, triangles))
+    index_type = np.uint16 if len(rest) <= 0xFFFF else np.uint32
     primitive: Json = {
         "attributes": {
-            "POSITION": builder.accessor(vertices[0] * _MM, target=ARRAY_BUFFER, bounds=True),
+            "POSITION": builder.accessor((frames[:1] * _MM)[0], target=ARRAY_BUFFER, bounds=True),
             "NORMAL": builder.accessor(normals, target=ARRAY_BUFFER),
         },
         "indices": builder.accessor(triangles.reshape(-1).astype(index_type), target=ELEMENT_ARRAY_BUFFER),
@@ -85,16 +81,25 @@ def write(sequence: MeshSequence, path: Path, *, error_mm: float = ERROR_MM) -> 
     node = {"mesh": builder.add("meshes", mesh), "name": path.stem}
     builder.add("scenes", {"nodes": [builder.add("nodes", node)]})
     builder.json["scene"] = 0
-    turned = np.stack([_unit(vertex_normals(frame, triangles)) - normals for frame in vertices])
-    turns = np.linalg.pinv(weights.astype(np.float64)) @ turned.reshape(len(turned), -1)
     primitive["targets"] = [
         {"POSITION": builder.accessor(target * _MM, bounds=True), "NORMAL": builder.accessor(turn)}
-        for target, turn in zip(targets, turns.reshape(targets.shape).astype(np.float32), strict=True)
+        for target, turn in zip(targets, _turns(frames, weights, normals, triangles), strict=True)
     ]
     mesh["weights"] = [0.0] * len(targets)
     mesh["extras"] = {"targetNames": [f"component{k}" for k in range(len(targets))]}
-    _animate(builder, times, weights)
+    _animate(builder, since, start, weights)
     builder.write(path)
+
+
+def _turns(frames: np.ndarray, weights: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Displacements of the normals [K, V, 3] that fit the frames' normals best, by least squares."""
+    inverse = np.linalg.pinv(weights.astype(np.float64))
+    turns = np.zeros((len(inverse), normals.size))
+    for start in range(0, len(frames), BLOCK):
+        block = frames[start : start + BLOCK]
+        turned = np.stack([_unit(vertex_normals(frame, triangles)) - normals for frame in block])
+        turns += inverse[:, start : start + len(block)] @ turned.reshape(len(block), -1)
+    return turns.reshape(-1, *normals.shape).astype(np.float32)
 
 
 _MATERIAL: Json = {
@@ -104,10 +109,7 @@ _MATERIAL: Json = {
 }
 
 
-def _animate(builder: Builder, times: np.ndarray, weights: np.ndarray) -> None:
-    since = (times - times[0]).astype(np.float32)
-    if (np.diff(since) <= 0).any():
-        raise MienError("frames lie too close together for float32 seconds; write .npz instead")
+def _animate(builder: Builder, since: np.ndarray, start: float, weights: np.ndarray) -> None:
     sampler = {
         "input": builder.accessor(since, bounds=True),
         "output": builder.accessor(np.ascontiguousarray(weights).reshape(-1)),
@@ -115,7 +117,7 @@ def _animate(builder: Builder, times: np.ndarray, weights: np.ndarray) -> None:
     }
     channel = {"sampler": 0, "target": {"node": 0, "path": "weights"}}
     # glTF times start at 0 or later; where the sequence began is ours to remember.
-    extras = {"mien": {"start": float(times[0])}}
+    extras = {"mien": {"start": start}}
     builder.add("animations", {"name": "sequence", "samplers": [sampler], "channels": [channel], "extras": extras})
 
 

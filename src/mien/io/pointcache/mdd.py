@@ -4,27 +4,29 @@ Big-endian: frames, vertices, the time of every frame [s] as float32, then x y z
 """
 
 import struct
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from mien.core.errors import MienError
-from mien.core.mesh import MeshSequence
-from mien.io.atomic import write_whole
-from mien.io.pointcache.base import assemble, write_base
+from mien.core.mesh import MeshSequence, Topology
+from mien.io.pointcache.base import assemble, stream_cache
 
-__all__ = ["read", "write"]
+__all__ = ["read", "stream"]
 
 
-def write(sequence: MeshSequence, path: Path) -> None:
-    """Write `sequence`; raises MienError when it cannot be written."""
-    write_base(sequence, path)
-    count, points = sequence.vertices.shape[:2]
-    with write_whole(path) as temporary, temporary.open("wb") as file:
-        file.write(struct.pack(">ii", count, points))
-        file.write(np.asarray(sequence.times, ">f4").tobytes())
-        for frame in sequence.vertices:
-            file.write(np.ascontiguousarray(frame, ">f4").tobytes())
+def stream(
+    path: Path, topology: Topology, times: Float[np.ndarray, "T"]
+) -> AbstractContextManager[Callable[[np.ndarray], None]]:
+    """Write frames as they come; raises MienError when the file cannot be written."""
+
+    def header(points: int) -> bytes:
+        return struct.pack(">ii", len(times), points) + times.astype(">f4").tobytes()
+
+    return stream_cache(path, topology, header, ">f4")
 
 
 def read(path: Path) -> MeshSequence:

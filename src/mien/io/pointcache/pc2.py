@@ -5,16 +5,18 @@ every vertex of every sample. The format counts in frames of a scene whose rate 
 """
 
 import struct
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from mien.core.errors import MienError
-from mien.core.mesh import MeshSequence
-from mien.io.atomic import write_whole
-from mien.io.pointcache.base import assemble, write_base
+from mien.core.mesh import MeshSequence, Topology
+from mien.io.pointcache.base import assemble, stream_cache
 
-__all__ = ["SCENE_FPS", "read", "write"]
+__all__ = ["SCENE_FPS", "read", "stream"]
 
 SCENE_FPS = 30.0
 """Frames per second of the scene that a .pc2 is written for and read as."""
@@ -24,18 +26,22 @@ _EVEN = 1e-3
 """Largest departure from even spacing [frames], about what float32 keeps of an hour."""
 
 
-def write(sequence: MeshSequence, path: Path) -> None:
-    """Write `sequence`; raises MienError when its times are uneven (an .mdd keeps them) or it cannot be written."""
-    times = np.asarray(sequence.times, np.float64) * SCENE_FPS
-    step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1.0
-    if len(times) and np.abs(times - times[0] - step * np.arange(len(times))).max() > _EVEN:
+def stream(
+    path: Path, topology: Topology, times: Float[np.ndarray, "T"]
+) -> AbstractContextManager[Callable[[np.ndarray], None]]:
+    """Write frames as they come.
+
+    Raises MienError when the times are uneven (an .mdd keeps them) or the file cannot be written.
+    """
+    at = times * SCENE_FPS
+    step = (at[-1] - at[0]) / (len(at) - 1) if len(at) > 1 else 1.0
+    if np.abs(at - at[0] - step * np.arange(len(at))).max() > _EVEN:
         raise MienError(f"cannot write {path}: .pc2 holds evenly spaced frames only; write .mdd, .npz or .glb")
-    write_base(sequence, path)
-    header = _HEADER.pack(_MAGIC, 1, sequence.vertices.shape[1], times[0], step, len(times))
-    with write_whole(path) as temporary, temporary.open("wb") as file:
-        file.write(header)
-        for frame in sequence.vertices:
-            file.write(np.ascontiguousarray(frame, "<f4").tobytes())
+
+    def header(points: int) -> bytes:
+        return _HEADER.pack(_MAGIC, 1, points, at[0], step, len(at))
+
+    return stream_cache(path, topology, header, "<f4")
 
 
 def read(path: Path) -> MeshSequence:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from jaxtyping import Float
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
+from mien.io.extras import USD
 
 __all__ = [
-    "SUFFIXES",
     "compose",
     "frame_rate",
     "new_stage",
@@ -29,14 +28,14 @@ __all__ = [
     "prim_name",
     "pxr",
     "reading",
+    "save_piece",
     "time_codes",
     "timeline",
     "write",
 ]
 
-SUFFIXES = (".usd", ".usda", ".usdc")
-"""Extensions that are written: .usd is binary, as .usdc is; .usda is text."""
-_OPENED = (*SUFFIXES, ".usdz")
+_TEXT = b"#usda "
+"""What a text file begins with."""
 _LAYERS = 64
 """A model is made of at most this many files."""
 _RATES = tuple(range(1, 241))
@@ -48,10 +47,7 @@ _PATIENCE = 120.0
 
 def pxr(*modules: str) -> list[Any]:
     """Modules of USD's Python package ("Usd", "UsdGeom", ...); raises MienError that names the extra without it."""
-    try:
-        return [import_module(f"pxr.{name}") for name in modules]
-    except ModuleNotFoundError:
-        raise MienError("USD files need OpenUSD; run: pip install 'mien[usd]'") from None
+    return USD.load(*modules)
 
 
 def frame_rate(times: Float[np.ndarray, "T"]) -> float:
@@ -79,10 +75,10 @@ def timeline(stage: Any, times: Float[np.ndarray, "T"]) -> list[float]:
     return codes
 
 
-def new_stage(generator: str, licence: str = "") -> Any:
-    """An empty stage in memory: metres, +Y up."""
+def new_stage(generator: str, licence: str = "", path: Path | None = None) -> Any:
+    """An empty stage, in memory or in a file to be saved at `path`: metres, +Y up."""
     Usd, UsdGeom = pxr("Usd", "UsdGeom")
-    stage = Usd.Stage.CreateInMemory()
+    stage = Usd.Stage.CreateInMemory() if path is None else Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     stage.SetMetadata("comment", generator)
@@ -116,21 +112,29 @@ def write(stage: Any, path: Path) -> None:
             raise MienError(f"cannot write {path}: USD refused; is the disk full?")
 
 
+def save_piece(stage: Any, path: Path) -> None:
+    """Save a stage that has a file of its own, on the way to `path`; raises MienError when the disk refuses."""
+    (Tf,) = pxr("Tf")
+    try:
+        stage.GetRootLayer().Save()
+    except Tf.ErrorException as error:
+        raise MienError(f"cannot write {path}: {_said(error)}") from None
+
+
 def open_stage(path: str | Path) -> Any:
     """Open a stranger's file.
 
     Raises MienError when it is missing or damaged, refers to itself, or draws in files from outside of its own folder.
     """
     path = Path(path)
-    if path.suffix.lower() not in _OPENED:
-        raise MienError(f"{path}: not a USD file; use {', '.join(_OPENED)}")
     try:
         with path.open("rb") as file:
+            text = file.read(len(_TEXT)) == _TEXT
             blocks = iter(lambda: file.read(1 << 20), b"")
-            alone = not any(b"@" in block for block in blocks)  # in text, asset paths stand between two of them
+            alone = text and not any(b"@" in block for block in blocks)  # asset paths stand between two of them
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror or error}") from error
-    if not (alone and path.suffix.lower() == ".usda") and not _survives(path):
+    if not alone and not _survives(path):
         raise MienError(f"{path} is damaged: OpenUSD cannot read it")
     with reading(path):
         return compose(path)

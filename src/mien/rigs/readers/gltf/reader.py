@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.core.channels import ARKIT
+from mien.core.mesh import Mesh
 from mien.core.rig import Rig
 from mien.io.gltf.correctives import correctives_of
 from mien.io.gltf.document import GltfDocument, read_glb
@@ -25,7 +26,7 @@ from mien.rigs.readers.gltf.joints import find_joints
 from mien.rigs.readers.gltf.pieces import Piece, as_dict, check_claims, pieces_of, target_names
 from mien.rigs.readers.gltf.vrm import expressions, named_binds, preset_shapes
 
-__all__ = ["load_glb", "name_report"]
+__all__ = ["load_glb", "load_mesh", "name_report"]
 
 
 def load_glb(path: str | Path, *, any_names: bool = False, still: bool = False) -> Rig:
@@ -52,6 +53,11 @@ def load_glb(path: str | Path, *, any_names: bool = False, still: bool = False) 
             f"none of its {len(set(named))} morph targets has an ARKit name (one is '{named[0]}'); rename them"
         )
     return _assemble(document, pieces, shapes, found)
+
+
+def load_mesh(path: str | Path) -> Mesh:
+    """The mesh of a file at rest, with or without shapes; raises MienError when there is none."""
+    return load_glb(path, still=True).neutral
 
 
 def name_report(path: str | Path) -> NameReport:

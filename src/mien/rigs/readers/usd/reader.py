@@ -14,7 +14,7 @@ import numpy as np
 
 from mien.core.channels import ARKIT
 from mien.core.errors import MienError
-from mien.core.mesh import Part
+from mien.core.mesh import Mesh, Part
 from mien.core.rig import Corrective, Rig
 from mien.io.usd.mesh import points_of, to_millimetres, triangulated
 from mien.io.usd.stage import open_stage, pxr, reading
@@ -24,7 +24,7 @@ from mien.rigs.readers.gltf.pieces import LIMIT, Piece
 from mien.rigs.readers.usd.looks import part_of, shown, texture, vertex_colors
 from mien.rigs.readers.usd.skeleton import Skeletons
 
-__all__ = ["load_usd", "name_report"]
+__all__ = ["load_mesh", "load_usd", "name_report"]
 
 _FARTHEST = 1e4
 """Coordinates [m] beyond this are damage."""
@@ -43,6 +43,11 @@ def load_usd(path: str | Path, *, any_names: bool = False, still: bool = False) 
     stage = open_stage(path)
     with reading(path):
         return _Scene(Path(path), stage).rig(any_names, still)
+
+
+def load_mesh(path: str | Path) -> Mesh:
+    """The mesh of a file at rest, with or without shapes; raises MienError when there is none."""
+    return load_usd(path, still=True).neutral
 
 
 def name_report(path: str | Path) -> NameReport:

@@ -63,7 +63,9 @@ def _costumes() -> "Iterator[Costume]":
 
 def pictures_of(path: Path) -> dict[str, UInt8[np.ndarray, "N M 4"]]:
     """Part name -> base colour picture (sRGB, opacity) of a glTF file's materials; {} for files of other kinds."""
-    if path.suffix.lower() not in (".glb", ".gltf", ".vrm"):
+    from mien.io import formats
+
+    if path.suffix.lower() not in formats.GLTF:
         return {}
     from mien.io.gltf.document import read_glb
 
