@@ -90,7 +90,7 @@ def test_a_transfer_that_cannot_be_is_refused(refused, tmp_path: Path) -> None:
     assert "x.fbx" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.fbx")
     assert "none.obj" in refused("rig", "transfer", "--to", "none.obj", "--out", "x.glb")
     (tmp_path / "face.fbx").write_text("")
-    assert "a neutral is an .obj" in refused("rig", "transfer", "--to", "face.fbx", "--out", "x.glb")
+    assert "a mesh is read from one of: .obj, .ply" in refused("rig", "transfer", "--to", "face.fbx", "--out", "x.glb")
     (tmp_path / "face.glb").write_text("glTF")
     assert "states its own" in refused("rig", "transfer", "--to", "face.glb", "--out", "x.glb", "--unit", "cm")
     assert "overwritten" in refused("rig", "transfer", "--to", "face.glb", "--out", "face.glb")

@@ -208,7 +208,7 @@ def itself(folder: Path) -> None:
 
 OBJ: list[tuple[Callable[[Path], None], str]] = [
     (remove("neutral.obj"), "none of its 3 .obj files is a neutral"),
-    (edit("jawOpen.obj", lambda lines: lines[1:]), "vertices, but neutral.obj has"),
+    (edit("jawOpen.obj", lambda lines: lines[2:]), "vertices, but neutral.obj has"),
     (edit("jawOpen.obj", lambda lines: ["v nan 0 0\n", *lines[1:]]), "not a number"),
     (edit("jawOpen.obj", lambda lines: [*lines[:99], "v 1.2"]), "three numbers"),
     (edit("neutral.obj", lambda lines: [line for line in lines if line[0] == "v"]), "no faces"),

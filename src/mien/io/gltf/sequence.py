@@ -65,13 +65,13 @@ def _write(path: Path, triangles: np.ndarray, frames: np.ndarray, since: np.ndar
     rest = np.array(frames[0])
     weights, targets = morph_basis(frames, rest, ERROR_MM)
     if not len(targets):  # nothing moves: one target that does nothing keeps the times
-        weights, targets = np.zeros((len(since), 1), np.float32), np.zeros((1, *rest.shape), np.float32)
+        weights, targets = np.zeros((len(since), 1), np.float32), np.zeros_like(frames[:1], subok=False)
     builder = Builder(f"mien {__version__}")
     normals = _unit(vertex_normals(rest, triangles))
     index_type = np.uint16 if len(rest) <= 0xFFFF else np.uint32
     primitive: Json = {
         "attributes": {
-            "POSITION": builder.accessor((frames[:1] * _MM)[0], target=ARRAY_BUFFER, bounds=True),
+            "POSITION": builder.accessor(rest * _MM, target=ARRAY_BUFFER, bounds=True),
             "NORMAL": builder.accessor(normals, target=ARRAY_BUFFER),
         },
         "indices": builder.accessor(triangles.reshape(-1).astype(index_type), target=ELEMENT_ARRAY_BUFFER),
