@@ -5,7 +5,8 @@ A document shows figures between two marker lines that name result files, and no
     <!-- figures: capture track, headline -->     or     <!-- figures: capture -->
     <!-- end of figures -->
 
-`python -m benchmarks.tables` writes them, `--check` exits with 1 when a document differs from the files.
+Blocks of file formats (`benchmarks.format_tables`) are filled as well. `python -m benchmarks.tables` writes all of
+them, `--check` exits with 1 when a document differs from the files.
 """
 
 import json
@@ -14,6 +15,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks import format_tables
 
 __all__ = ["figures_of", "fill", "main", "markdown"]
 
@@ -59,7 +62,7 @@ def fill(text: str, results: Path = RESULTS) -> str:
         begin, names, headline, end = match.groups()
         return f"{begin}\n{markdown(names.split(), results, headline=bool(headline))}\n\n{end}"
 
-    return BLOCK.sub(replace, text)
+    return format_tables.fill(BLOCK.sub(replace, text))
 
 
 def markdown(names: list[str], results: Path = RESULTS, *, headline: bool = False) -> str:

@@ -106,3 +106,21 @@ def test_commands_that_documents_show_exist(document: Path) -> None:
     assert commands <= set(COMMANDS)
     targets = set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.MULTILINE))
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_format_stands_in_the_table_that_is_filled_in(tables: ModuleType) -> None:
+    from mien.io.formats import FORMATS
+
+    text = (
+        "before\n<!-- formats -->\ntyped\n<!-- end of formats -->\n<!-- formats: output -->\n<!-- end of formats -->\n"
+    )
+    made = tables.fill(text)
+    whole, output = made.split("<!-- end of formats -->")[:2]
+    assert whole.startswith("before\n") and "typed" not in whole
+    for row in FORMATS:
+        told = [row.name, row.notes, row.extra.command if row.extra else "", *(f"`{s}`" for s in row.suffixes if s)]
+        assert any(all(word in line for word in told) for line in whole.splitlines()), told
+    assert all(row.content in output for row in FORMATS if row.needs_rig)
+    assert tables.fill(made) == made
+    for name in ("README.md", "docs/rigs.md"):
+        assert "<!-- formats" in (ROOT / name).read_text(encoding="utf-8")

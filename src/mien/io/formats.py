@@ -101,31 +101,35 @@ FORMATS: tuple[Format, ...] = (
     Format(
         kind=Clip, suffixes=(".csv",), name="Live Link Face", module="mien.io.livelink_csv",
         recognises="recognises", precision=1e-7,
-        content="52 curves, head and eye rotations, time code, as the app records them",
-        notes="frames without a face are left out; no head position",
+        content="52 curves, head and eye rotations, time code; frames without a face are left out",
+        notes="no head position, and no frames without a face",
     ),
     Format(
         kind=Clip, suffixes=(".csv",), name="OpenFace 2", module="mien.io.openface_csv", write=None,
-        recognises="recognises", notes="action units as ARKit weights, head pose, gaze",
+        recognises="recognises", notes="action units become ARKit weights; head pose and gaze of one face",
     ),
     Format(
         kind=Clip, suffixes=(".npz",), name="mien clip", module="mien.io.clip_npz",
-        content="everything, with exact times, confidence and head position, for numpy", notes="bit-exact",
+        content="everything, with exact times, confidence and head position, for numpy", notes="everything, bit-exact",
     ),
     Format(
         kind=Clip, suffixes=(".glb",), name="glTF", module="mien.io.gltf.clip", needs_rig=True, precision=1e-5,
         content="the rig (`mo`, or yours) with its shapes, head and eyes animated",
-        notes="true times; rotations of head and eyes as joints",
+        notes="the rig that performs it; true times",
     ),
-    Format(kind=Clip, suffixes=(".gltf",), name="glTF", module="mien.io.gltf.clip", write=None),
+    Format(kind=Clip, suffixes=(".gltf",), name="glTF", module="mien.io.gltf.clip", write=None, notes="as .glb"),
     Format(
         kind=Clip, suffixes=_USD, name="UsdSkel", module="mien.io.usd.clip", write="write_clip", needs_rig=True,
-        extra=USD, precision=1e-5, content="the same rig and take as UsdSkel",
+        extra=USD, precision=1e-5, content="the rig and the take, as in a .glb",
+        notes="the rig that performs it; true times",
     ),
-    Format(kind=Clip, suffixes=(".usdz",), name="UsdSkel", module="mien.io.usd.clip", write=None, extra=USD),
+    Format(
+        kind=Clip, suffixes=(".usdz",), name="UsdSkel", module="mien.io.usd.clip", write=None, extra=USD,
+        notes="as .usd",
+    ),
     Format(
         kind=MeshSequence, suffixes=(".npz",), name="mien mesh sequence", module="mien.io.mesh_npz",
-        write=None, stream="stream", content="every vertex of every frame, for numpy", notes="bit-exact",
+        write=None, stream="stream", content="every vertex of every frame, for numpy", notes="everything, bit-exact",
     ),
     Format(
         kind=MeshSequence, suffixes=(".glb",), name="glTF morph targets", module="mien.io.gltf.sequence",
@@ -144,14 +148,17 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         kind=MeshSequence, suffixes=_FOLDER, name="folder of OBJ files", module="mien.io.frame_folder",
-        write=None, stream="stream", new_only=True, content="one mesh per frame", notes="OBJ or PLY is read",
+        write=None, stream="stream", new_only=True, content="one mesh per frame",
+        notes="frames that are PLY are read, too",
     ),
     Format(
         kind=MeshSequence, suffixes=_USD, name="USD points", module="mien.io.usd.mesh",
-        write=None, stream="stream", extra=USD, precision=1e-4, content="one mesh, its points sampled over time",
+        write=None, stream="stream", extra=USD, precision=1e-4,
+        content="one mesh, its points sampled over time", notes="true times",
     ),
     Format(
-        kind=MeshSequence, suffixes=(".usdz",), name="USD points", module="mien.io.usd.mesh", write=None, extra=USD
+        kind=MeshSequence, suffixes=(".usdz",), name="USD points", module="mien.io.usd.mesh", write=None, extra=USD,
+        notes="as .usd",
     ),
     Format(
         kind=Rig, suffixes=(".glb",), name="glTF", module="mien.io.gltf.rig", read=None, write="write_rig",
@@ -160,11 +167,12 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         kind=Rig, suffixes=GLTF, name="glTF, VRM", module="mien.rigs.readers.gltf.reader",
-        read="load_glb", write=None, notes="VRM 0.x and 1.0: humanoid bones, custom expressions, presets",
+        read="load_glb", write=None, notes="of VRM 0.x and 1.0: humanoid bones, custom expressions, presets",
     ),
     Format(
         kind=Rig, suffixes=_USD, name="UsdSkel", module="mien.io.usd.rig",
         read=None, write="write_rig", extra=USD, precision=1e-4, content="mesh, shapes, joints, materials",
+        notes="sparse blendshapes, skin, vertex colours",
     ),
     Format(
         kind=Rig, suffixes=(*_USD, ".usdz"), name="UsdSkel", module="mien.rigs.readers.usd.reader",
@@ -173,27 +181,29 @@ FORMATS: tuple[Format, ...] = (
     Format(
         kind=Rig, suffixes=_FOLDER, name="folder of OBJ files", module="mien.rigs.readers.obj",
         read="load_obj_folder", write="save_obj_folder", takes_unit=True, precision=1e-4,
-        content="the neutral and one mesh per shape", notes="no joints, skin, correctives",
+        content="the neutral and one mesh per shape",
+        notes="a neutral, and a file per shape; no joints, skin, correctives",
     ),
     Format(
         kind=Mesh, suffixes=(OBJ,), name="OBJ", module="mien.io.obj", takes_unit=True,
-        content="triangles, texture coordinates, material names", notes="the unit follows from the size",
+        content="triangles, texture coordinates, material names",
+        notes="in mm; the unit of a file that is read follows from its size",
     ),
     Format(
         kind=Mesh, suffixes=(".ply",), name="PLY", module="mien.io.ply", takes_unit=True,
-        content="triangles, in little-endian binary", notes="mm unless a unit is given",
+        content="triangles, in little-endian binary", notes="in mm, unless a unit is given",
     ),
     Format(
         kind=Mesh, suffixes=GLTF, name="glTF, VRM", module="mien.rigs.readers.gltf.reader",
-        read="load_mesh", write=None, notes="at rest",
+        read="load_mesh", write=None, notes="a rig or any other mesh, at rest",
     ),
     Format(
         kind=Mesh, suffixes=(*_USD, ".usdz"), name="USD", module="mien.rigs.readers.usd.reader",
-        read="load_mesh", write=None, extra=USD, notes="at rest",
+        read="load_mesh", write=None, extra=USD, notes="a rig or any other mesh, at rest",
     ),
     Format(
         kind=Mesh, suffixes=_FOLDER, name="folder of OBJ files", module="mien.rigs.readers.obj",
-        read="load_mesh", write=None, takes_unit=True, notes="its neutral",
+        read="load_mesh", write=None, takes_unit=True, notes="the neutral in it",
     ),
 )  # fmt: skip
 """Every format, in the order in which rows of one suffix are tried."""
