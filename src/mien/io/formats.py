@@ -266,7 +266,7 @@ def read(path: str | Path, kind: type[T], *, unit: str | None = None, **options:
     row = reader(path, kind)
     if unit is not None:
         if not row.takes_unit:
-            raise MienError(f"{path}: {row.name} states its own unit; leave out `unit`")
+            raise MienError(f"{path}: this file states its own unit; leave out `unit`")
         options["unit"] = unit
     try:
         return row.function(row.read)(path, **options)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import Clip, MeshSequence, MienError
+from mien.core import Clip, Mesh, MeshSequence, MienError, Topology
 from mien.runtime import Bundle
 from mien.synth.expressions import FACE, write_expressions
 from mien.systems.express.config import PRESETS
@@ -97,12 +97,11 @@ def test_the_command_writes_what_it_is_asked_for(bundle: Bundle, assets: Path, t
 
 def test_a_foreign_mesh_is_refused_with_the_way_out_and_taken_by_transfer(bundle: Bundle, tmp_path: Path) -> None:
     from mien.cli.express import main
-    from mien.io.obj import write_obj
     from mien.rigs.ict import load_ict
 
     skin = load_ict().neutral  # without eyes, teeth and mouth: 11,248 vertices
     triangles = skin.topology.triangles[(skin.topology.triangles < 11248).all(axis=1)]
-    write_obj(tmp_path / "skin.obj", skin.vertices[:11248], triangles)
+    Mesh(vertices=skin.vertices[:11248], topology=Topology(triangles=triangles)).save(tmp_path / "skin.obj")
     words = [str(tmp_path / "skin.obj"), "--unit", "mm", "--out", str(tmp_path / "x.npz"), "--timeline", TEXT]
     with pytest.raises(MienError, match="--transfer"):
         main([*words, "--bundle", str(bundle.path)])
