@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mien.cli.machine import describe
 
 from benchmarks import refs
-from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, MienError
 from mien.engine import metrics
 from mien.engine.provenance import git_revision

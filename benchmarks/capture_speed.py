@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
-
 from mien.cli.machine import describe
+
 from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import open_video

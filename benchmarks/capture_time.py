@@ -22,9 +22,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from mien.cli.machine import describe
 
 from benchmarks import refs
-from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, MienError
 from mien.core.smoothing import smooth, smooth_ahead
 from mien.engine import metrics

@@ -16,8 +16,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
-
 from mien.cli.machine import describe
+
 from mien.core import ARKIT, Clip, Rig
 from mien.core.transforms import quaternion_from_angles
 from mien.io.atomic import write_whole

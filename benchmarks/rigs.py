@@ -23,8 +23,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-
 from mien.cli.machine import describe
+
 from mien.core import ARKIT, Clip, Mesh, Rig, Topology
 from mien.io.atomic import write_whole
 from mien.rigs.load import load_rig
