@@ -28,7 +28,7 @@ class Figure:
     ours: float | None
     """The number of the system that is measured; None when it could not be computed."""
     unit: str = ""
-    """Empty for shares, correlations and counts."""
+    """The unit, or the kind of number where that is none: "mm", "correlation, median of 4 videos"; may be empty."""
     better: Literal["higher", "lower"] = "higher"
     target: float | None = None
     """The number that a release has to reach; None where there is none."""
