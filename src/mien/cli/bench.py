@@ -38,8 +38,8 @@ class Command(Generic[Own]):
 
 def main(arguments: list[str]) -> None:
     """Parse the command line, measure, print a table, write the JSON file."""
-    from mien.cli.outputs import check_writable
     from mien.engine.provenance import check_clean
+    from mien.io.atomic import check_writable
 
     name = next((word for word in arguments if word in registry.SYSTEMS), None)
     if name is None:
