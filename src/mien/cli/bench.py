@@ -38,9 +38,8 @@ def main(arguments: list[str]) -> None:
 def run(options: Options) -> None:
     """Measure, print a table, write the JSON file."""
     from mien.cli.machine import describe
-    from mien.cli.outputs import check_writable
     from mien.engine.provenance import git_revision
-    from mien.io.atomic import write_whole
+    from mien.io.atomic import check_writable, write_whole
     from mien.systems import registry
 
     system = registry.find(options.name)
