@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from benchmarks.machine import describe
 
-from mien.cli.fit import views_of
 from mien.core import Camera, LandmarkLayout, Rig
 from mien.engine import metrics
 from mien.engine.provenance import git_revision
@@ -28,6 +27,7 @@ from mien.rigs.fit import FaceModel, Guess, Priors, fit_identity
 from mien.rigs.ict import GROUPS, load_ict
 from mien.systems.capture import spec
 from mien.systems.capture.evaluate import HELD_OUT
+from mien.systems.capture.fit import views_of
 from mien.systems.capture.predict import Capture, pose_trust
 from mien.systems.capture.runtime.identity_readout import Readout
 from mien.systems.capture.training.portraits import landmarks_from_template, read_template, split

@@ -76,7 +76,7 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
     mo = load_rig("mo")
     one = Rig(name="mo", neutral=mo.neutral, shape_names=("jawOpen",), shapes=mo.shape("jawOpen")[None])
     save_obj_folder(one, tmp_path / "new")
-    done = run("rig", "transfer", "--from", "mo", "--to", "new/neutral.obj", "--out", "made.glb")
+    done = run("rig", "transfer", "new/neutral.obj", "--from", "mo", "--out", "made.glb")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"52 shapes of {len(mo.neutral.vertices):,} vertices" in done.stdout
     assert "not carried" not in done.stdout
@@ -86,11 +86,11 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
 
 def test_a_transfer_that_cannot_be_is_refused(refused, tmp_path: Path) -> None:
     (tmp_path / "bad.obj").write_text("v 0 0")
-    assert "bad.obj" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.glb")
-    assert "x.fbx" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.fbx")
-    assert "none.obj" in refused("rig", "transfer", "--to", "none.obj", "--out", "x.glb")
+    assert "bad.obj" in refused("rig", "transfer", "bad.obj", "--out", "x.glb")
+    assert "x.fbx" in refused("rig", "transfer", "bad.obj", "--out", "x.fbx")
+    assert "none.obj" in refused("rig", "transfer", "none.obj", "--out", "x.glb")
     (tmp_path / "face.fbx").write_text("")
-    assert "a neutral is an .obj" in refused("rig", "transfer", "--to", "face.fbx", "--out", "x.glb")
+    assert "a neutral is an .obj" in refused("rig", "transfer", "face.fbx", "--out", "x.glb")
     (tmp_path / "face.glb").write_text("glTF")
-    assert "states its own" in refused("rig", "transfer", "--to", "face.glb", "--out", "x.glb", "--unit", "cm")
-    assert "overwritten" in refused("rig", "transfer", "--to", "face.glb", "--out", "face.glb")
+    assert "states its own" in refused("rig", "transfer", "face.glb", "--out", "x.glb", "--unit", "cm")
+    assert "overwritten" in refused("rig", "transfer", "face.glb", "--out", "face.glb")

@@ -24,7 +24,7 @@ def open_mediapipe(model: Path) -> "MediaPipe":
     try:
         from mediapipe.tasks import python as tasks  # pyright: ignore
     except ImportError as error:
-        raise MienError("--mediapipe needs the package of that name; run: pip install mediapipe") from error
+        raise MienError("`mediapipe` needs the package of that name; run: pip install mediapipe") from error
     return MediaPipe(tasks, Path(model))
 
 
