@@ -9,7 +9,7 @@ import pytest
 from mien.cli.synth import frame_rates, tile
 from mien.core import MienError
 
-from .conftest import Run
+from .conftest import Mien, Run
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +90,11 @@ def test_bad_numbers_and_places(refused, tmp_path: Path) -> None:
     assert "file/data" in refused("synth", "dataset", "--out", "file/data")
     assert "at least 1" in refused("synth", "expressions", "--out", "data", "--subjects", "0")
     assert "sheet.gif" in refused("synth", "preview", "--out", "sheet.gif")
+
+
+def test_the_earlier_positional_folder_still_works_and_names_the_new_way(mien: Mien, tmp_path: Path) -> None:
+    note, error = mien("synth", "dataset", "data", "--samples", 0).err.splitlines()
+    assert "'mien synth dataset --out DIR'" in note and "--samples" in error
+    done = mien("synth", "expressions", "takes", "--subjects", 1, "--per-expression", 1, "--blends", 0)
+    assert done.code == 0 and "'mien synth expressions --out DIR'" in done.err
+    assert (tmp_path / "takes" / "subject-0000.npz").is_file()

@@ -158,7 +158,7 @@ def motion_between(
         turned = turned_eyes(source, kept, eyes.first, ours[:, eyes.first].astype(float))
         turned = turned @ pairs.similarity.rotation.T * eyes.scale[:, None]
         a, b = np.concatenate([a, turned], axis=1), np.concatenate([b, theirs[:, eyes.second]], axis=1)
-    a, b = a.reshape(len(a), -1).astype(float), b.reshape(len(b), -1).astype(float)
+    a, b = (rows.reshape(len(rows), 3 * rows.shape[1]).astype(float) for rows in (a, b))
     strength = (b**2).sum(axis=1)
     seen = strength > _SEEN**2 * strength.max(initial=0.0)
     b = b[seen]
