@@ -134,15 +134,13 @@ def portrait(number: int = 1_000_009) -> np.ndarray:
 
 def photo(stage: Stage) -> np.ndarray:
     """A picture of somebody, the neutral that `mien fit` finds in it, and that face's six apexes."""
-    from mien.cli.fit import main as fit
-    from mien.rigs.readers.obj import load_obj
+    from mien import fit
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "photo.png"
         picture = portrait()
         write_picture(path, picture)
-        fit([str(path), "--out", f"{folder}/neutral.obj"])
-        neutral = load_obj(Path(folder) / "neutral.obj", "mm").vertices
+        neutral = fit(path).neutral.vertices
     painter = stage.painter(neutral)
     row = [cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA), label(painter.draw(neutral), "fitted")]
     for name in spec.EXPRESSIONS:

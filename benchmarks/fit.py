@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from benchmarks.command import PORTRAITS, command_line, run
 
-from mien.cli.fit import views_of
 from mien.core import Camera, LandmarkLayout, Rig
 from mien.engine import metrics
 from mien.engine.figures import Figure, Result
@@ -27,6 +26,7 @@ from mien.rigs.ict import GROUPS, load_ict
 from mien.systems.capture import spec
 from mien.systems.capture.evaluation.rendered_takes import HELD_OUT
 from mien.systems.capture.evaluation.scores import OUTER_EYES
+from mien.systems.capture.fit import views_of
 from mien.systems.capture.predict import Capture, pose_trust
 from mien.systems.capture.runtime.identity_readout import Readout
 from mien.systems.capture.training.portraits import landmarks_from_template, read_template, split
