@@ -99,10 +99,7 @@ def body() -> Body:
     corner_triangles = flat.reshape(-1, 3).astype(np.int32)
     uv = rig.neutral.topology.uv
     assert uv is not None and rig.joint_weights is not None and rig.identity_modes is not None
-    basis = np.zeros((len(ARKIT), len(ids), 3), np.float32)
-    for c, name in enumerate(ARKIT):
-        if name in rig.shape_names:
-            basis[c] = rig.shape(name)[ids]
+    basis = rig.basis()[:, ids]
     basis[ARKIT.index("tongueOut")] = tongue_out(rig.neutral.vertices)[ids]
     anchors = rig.landmarks["mien198"]
     neutral = rig.neutral.vertices[ids].astype(np.float32)

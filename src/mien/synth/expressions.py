@@ -218,10 +218,7 @@ def _anatomy() -> _Anatomy:
         raise MienError("the ICT rig has no identity modes; download it again with `mien assets get ict`")
     triangles = rig.neutral.topology.triangles
     triangles = triangles[(triangles < FACE).all(axis=1)]
-    shapes = np.zeros((len(ARKIT), FACE, 3), np.float32)
-    for channel, name in enumerate(ARKIT):
-        if name in rig.shape_names:
-            shapes[channel] = rig.shape(name)[:FACE]
+    shapes = rig.basis()[:, :FACE]
     bony = np.array([name.startswith("jaw") for name in ARKIT])
 
     def where(*names: str) -> np.ndarray:

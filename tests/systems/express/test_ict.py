@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import Clip, MeshSequence, MienError
+from mien.core import ARKIT, Clip, MeshSequence, MienError
 from mien.runtime import Bundle
-from mien.synth.expressions import FACE, write_expressions
+from mien.synth.expressions import FACE, ExpressiveFace, sample_takes, write_expressions
 from mien.systems.express.config import PRESETS
-from mien.systems.express.evaluate import frames_per_second
+from mien.systems.express.evaluate import frames_per_second, ict_shapes
 from mien.systems.express.export import export
 from mien.systems.express.predict import Express
 from mien.systems.express.runtime.wrinkles import REGIONS
@@ -57,6 +57,21 @@ def test_the_movement_is_read_as_weights_and_wrinkles(express: Express) -> None:
     assert clip.weights.min() >= 0 and clip.weights.max() <= 1 + 1e-6 and clip.weights.any()
     signal = express.wrinkles(sequence)
     assert signal.shape == (len(sequence.times), len(REGIONS)) and signal[0].max() < 1e-6
+
+
+def test_faces_moved_by_weights_give_these_weights_back(express: Express) -> None:
+    takes = sample_takes(1, 3, 1)
+    face, weights = ExpressiveFace(takes.coefficients), takes.weights[0][::6]
+    moved = np.concatenate([np.zeros((1, FACE, 3), np.float32), face.displacements(weights)])
+    sequence = MeshSequence(
+        times=np.arange(len(moved)) / 5, vertices=(face.neutral + moved).astype(np.float32), topology=express.topology
+    )
+    found = express.clip(sequence).weights[1:]
+    # The face is another person's and not linear: what is asked is the same units, as strongly.
+    assert np.corrcoef(found.ravel(), weights.ravel())[0, 1] > 0.9
+    left = np.linalg.norm(np.tensordot(found, ict_shapes(), axes=1) - moved[1:], axis=2).mean()
+    assert left < 0.25 * np.linalg.norm(moved[1:], axis=2).mean()
+    assert found[:, ARKIT.index("mouthSmileLeft")].max() > 0.2
 
 
 def test_raised_brows_fold_the_forehead_and_knit_ones_the_glabella(express: Express) -> None:

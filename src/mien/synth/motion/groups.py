@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mien.core.channels import ARKIT, index, mirrored
+from mien.core.channels import ARKIT, index, mirrored, side_pairs
 
 __all__ = ["AT", "COUNT", "MIRROR", "REGIONS", "UNITS", "expand", "mirror"]
 
@@ -56,11 +56,7 @@ def _units() -> tuple[tuple[str, ...], ...]:
     # mouthClose only corrects an open jaw (ICT-FaceKit#5), so alone it means "jaw down behind closed lips"; nor does a
     # tongue come out of a shut mouth.
     singles = tuple((name,) for name in rest if name not in ("mouthClose", "tongueOut"))
-    pairs = tuple(
-        (name, mirrored(name))
-        for name in rest
-        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft") and mirrored(name) in AT
-    )
+    pairs = tuple((rest[left], rest[right]) for left, right in side_pairs(rest))
     combined = (
         ("jawOpen", "mouthClose"),
         ("jawOpen", "tongueOut"),

@@ -22,7 +22,6 @@ from mien.systems.capture.evaluation.figures import ANGLES, rows_of
 from mien.systems.capture.evaluation.rendered_takes import HELD_OUT, SHOWN, TURNS, Trial, Watcher, performed, watch
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.runtime.hidden_regions import HIDDEN, TRUSTED
-from mien.systems.capture.runtime.landmark_rig import face_shapes
 
 if TYPE_CHECKING:
     from mien.synth.foreign import Foreign
@@ -167,7 +166,7 @@ def _face_shapes() -> Float[np.ndarray, "A V 3"]:
 
     rig = load_ict()
     face = rig.neutral.topology.groups["face"]
-    return face_shapes(rig)[:, face]
+    return rig.basis(spec.CHANNELS)[:, face]
 
 
 def selectivity_figures(trial: Trial) -> dict[str, dict[str, Any]]:

@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Rig, Topology
+from mien.rigs.bounded import SolveSettings, solve
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
 from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
 from mien.systems.express.runtime.other_topology import ForeignFace
 from mien.systems.express.runtime.timeline import Timeline
-from mien.systems.express.runtime.units import UnitSolver
 from mien.systems.express.runtime.wrinkles import REGIONS, Wrinkles
 
 __all__ = ["Express"]
@@ -96,7 +96,7 @@ class Express:
             raise MienError(
                 "this network was not trained on ICT-FaceKit's face: there are no shapes to read weights with"
             )
-        return Clip(times=sequence.times, weights=self._solver(moved), channels=ARKIT, source="mien express")
+        return Clip(times=sequence.times, weights=self._weights(moved), channels=ARKIT, source="mien express")
 
     def wrinkles(self, sequence: MeshSequence) -> Float[np.ndarray, "T R"]:
         """How much of each wrinkle map shows in a generated sequence, in the order of `wrinkles.REGIONS`; see there.
@@ -130,7 +130,7 @@ class Express:
 
     def whole(self, moved: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "W 3"]:
         """Displacements of a full ICT head from those of its face: the rest follows by the weights that explain it."""
-        weights = self._solver(moved[None])[0]
+        weights = self._weights(moved[None])[0]
         return np.concatenate([moved, np.tensordot(weights, self._shapes[:, len(moved) :], axes=1)])
 
     @cached_property
@@ -142,15 +142,19 @@ class Express:
     @cached_property
     def _shapes(self) -> Float[np.ndarray, "52 V 3"]:
         """Of the whole head, in the order of ARKit's channels."""
-        rig, out = self._rig, np.zeros((len(ARKIT), _FULL_ICT, 3), np.float32)
-        for channel, name in enumerate(ARKIT):
-            if name in rig.shape_names:
-                out[channel] = rig.shape(name)
-        return out
+        return self._rig.basis()
 
     @cached_property
-    def _solver(self) -> UnitSolver:
-        return UnitSolver(self._shapes[:, : len(self.mean)])
+    def _face(self) -> tuple[Float[np.ndarray, "52 N"], Float[np.ndarray, "52 52"]]:
+        """The shapes of the face alone, flat, and their products [mm^2]."""
+        flat = np.ascontiguousarray(self._shapes[:, : len(self.mean)]).reshape(len(ARKIT), -1)
+        return flat, (flat @ flat.T).astype(np.float64)
+
+    def _weights(self, moved: Float[np.ndarray, "T V 3"]) -> Float[np.ndarray, "T 52"]:
+        """Weights of ARKit's channels that explain displacements of the face [mm] best, each frame by itself."""
+        flat, gram = self._face
+        products = (moved.reshape(len(moved), -1) @ flat.T).astype(np.float64)
+        return solve(gram, products, _BOUNDED).astype(np.float32)
 
     def _checked(self, neutral: np.ndarray | Mesh) -> np.ndarray:
         vertices = np.asarray(neutral.vertices if isinstance(neutral, Mesh) else neutral, np.float32)
@@ -177,6 +181,8 @@ class Express:
         return float(np.median(np.linalg.norm(vertices[a] - vertices[b], axis=1)))
 
 
+_BOUNDED = SolveSettings(ridge=1e-3, sparsity=0.0, symmetry=0.0, smoothness=0.0)
+"""Nothing but the box and a pull towards zero: of two shapes that do the same neither runs away."""
 _FULL_ICT, _FACE_ICT = 26719, 9409
 _ODD = 3.0
 """Heads differ in size by far less; a shuffled mesh has edges some twenty times as long, centimetres a tenth."""
