@@ -19,6 +19,7 @@ import numpy as np
 from mien.core import Mesh, MienError, Topology
 from mien.engine.mesh.decimate import decimate
 from mien.rigs.ict import load_ict
+from mien.rigs.ict_topology import FACE, SKIN
 from mien.rigs.load import load_rig
 from mien.rigs.retarget.surface import Surface
 from mien.rigs.transfer.transfer import transfer
@@ -29,8 +30,6 @@ from mien.systems.express.predict import Express
 from mien.systems.express.runtime.other_topology import ForeignFace
 
 SEED = 1
-SKIN = 11248
-"""Vertices of ICT-FaceKit's skin, which come first: face and the rest of the head."""
 
 
 def remeshed(vertices: np.ndarray, triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,7 +63,7 @@ def main() -> None:
         coefficients = identity_coefficients(SEED, number)
         head = ict.neutral.vertices + np.tensordot(coefficients, ict.identity_modes[: len(coefficients)], axes=1)
         split, corners, weights = remeshed(head[:SKIN], triangles, 2500 + 100 * (number % 7))
-        known = (corners < ex.FACE).all(axis=1)
+        known = (corners < FACE).all(axis=1)
 
         def seen(field: np.ndarray, at: np.ndarray = corners[known], by: np.ndarray = weights[known]) -> np.ndarray:
             return np.einsum("nkd,nk->nd", field[at], by)
@@ -74,7 +73,7 @@ def main() -> None:
             topology=Topology(triangles=split),
         )
         try:
-            foreign, rig = ForeignFace(ict, ex.FACE, mesh), transfer(load_rig("ict"), mesh)
+            foreign, rig = ForeignFace(ict, FACE, mesh), transfer(load_rig("ict"), mesh)
         except MienError as error:
             print(f"{number}: {error}")
             continue

@@ -25,7 +25,8 @@ from mien.engine.provenance import git_revision
 from mien.io.atomic import write_whole
 from mien.io.video import read_image
 from mien.rigs.fit import FaceModel, Guess, Priors, fit_identity
-from mien.rigs.ict import GROUPS, load_ict
+from mien.rigs.ict import load_ict
+from mien.rigs.ict_topology import GROUPS
 from mien.systems.capture import spec
 from mien.systems.capture.evaluate import HELD_OUT
 from mien.systems.capture.predict import Capture, pose_trust

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.core import ARKIT, MienError
+from mien.rigs.ict_topology import FACE
 from mien.synth import expressions as ex
 
 
@@ -89,10 +90,10 @@ def test_the_mean_face_carries_shapes_unchanged_where_they_are_small() -> None:
 
     mean = ex.ExpressiveFace(np.zeros(100))
     rig = load_ict()
-    np.testing.assert_allclose(mean.neutral, rig.neutral.vertices[: ex.FACE], atol=1e-4)
+    np.testing.assert_allclose(mean.neutral, rig.neutral.vertices[:FACE], atol=1e-4)
     weights = np.zeros((1, 52), np.float32)
     weights[0, ARKIT.index("browOuterUpLeft")] = 0.05
-    expected = 0.05 * rig.shape("browOuterUpLeft")[: ex.FACE]
+    expected = 0.05 * rig.shape("browOuterUpLeft")[:FACE]
     np.testing.assert_allclose(mean.displacements(weights)[0], expected, atol=2e-3)
 
 

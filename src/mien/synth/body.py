@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.core import ARKIT, Rig
-from mien.rigs.ict import GROUPS, load_ict
+from mien.rigs.ict import load_ict
 from mien.rigs.ict_landmarks import edge_paths
+from mien.rigs.ict_topology import GROUPS
 from mien.synth.tongue import tongue_out
 
 __all__ = ["Body", "Lids", "Lips", "body"]

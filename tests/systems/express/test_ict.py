@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, Clip, MeshSequence, MienError
+from mien.rigs.ict_topology import FACE, SKIN, VERTICES
 from mien.runtime import Bundle
-from mien.synth.expressions import FACE, ExpressiveFace, sample_takes, write_expressions
+from mien.synth.expressions import ExpressiveFace, sample_takes, write_expressions
 from mien.systems.express.config import PRESETS
 from mien.systems.express.evaluate import frames_per_second, ict_shapes
 from mien.systems.express.export import export
@@ -44,7 +45,9 @@ def test_a_whole_head_moves_with_its_face(express: Express) -> None:
     head = load_ict().neutral
     whole = express.generate(head, TEXT)
     face = express.generate(head.vertices[:FACE], TEXT)
-    assert whole.vertices.shape[1:] == (26719, 3) and np.array_equal(whole.topology.triangles, head.topology.triangles)
+    assert whole.vertices.shape[1:] == (VERTICES, 3) and np.array_equal(
+        whole.topology.triangles, head.topology.triangles
+    )
     np.testing.assert_allclose(whole.vertices[:, :FACE], face.vertices, atol=1e-4)
     np.testing.assert_allclose(whole.vertices[0], head.vertices, atol=1e-4)  # no drift at time 0
     assert np.isfinite(whole.vertices).all()
@@ -116,15 +119,15 @@ def test_a_foreign_mesh_is_refused_with_the_way_out_and_taken_by_transfer(bundle
     from mien.rigs.ict import load_ict
 
     skin = load_ict().neutral  # without eyes, teeth and mouth: 11,248 vertices
-    triangles = skin.topology.triangles[(skin.topology.triangles < 11248).all(axis=1)]
-    write_obj(tmp_path / "skin.obj", skin.vertices[:11248], triangles)
+    triangles = skin.topology.triangles[(skin.topology.triangles < SKIN).all(axis=1)]
+    write_obj(tmp_path / "skin.obj", skin.vertices[:SKIN], triangles)
     words = [str(tmp_path / "skin.obj"), "--unit", "mm", "--out", str(tmp_path / "x.npz"), "--timeline", TEXT]
     with pytest.raises(MienError, match="--transfer"):
         main([*words, "--bundle", str(bundle.path)])
     more = ["--clip", str(tmp_path / "x.csv"), "--wrinkle-maps", str(tmp_path / "maps")]
     main([*words, "--bundle", str(bundle.path), "--transfer", *more])
     sequence = MeshSequence.load(tmp_path / "x.npz")
-    np.testing.assert_allclose(sequence.vertices[0], skin.vertices[:11248], atol=1e-2)
+    np.testing.assert_allclose(sequence.vertices[0], skin.vertices[:SKIN], atol=1e-2)
     assert len(sequence.times) == len(Clip.load(tmp_path / "x.csv").times) == 16
     # The mean head is the mean person: the face moves as it does on its own topology.
     own = Express(bundle).generate(skin.vertices[:FACE], TEXT).vertices

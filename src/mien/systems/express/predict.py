@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Rig, Topology
 from mien.rigs.bounded import SolveSettings, solve
+from mien.rigs.ict_topology import FACE, VERTICES
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
 from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
@@ -92,7 +93,7 @@ class Express:
         Raises MienError when the network's topology is not ICT-FaceKit's, or its assets are missing.
         """
         moved = (sequence.vertices - sequence.vertices[0])[:, : len(self.mean)]
-        if len(self.mean) != _FACE_ICT:
+        if len(self.mean) != FACE:
             raise MienError(
                 "this network was not trained on ICT-FaceKit's face: there are no shapes to read weights with"
             )
@@ -104,7 +105,7 @@ class Express:
         Raises MienError as `clip` does.
         """
         count = len(self.mean)
-        if count != _FACE_ICT:
+        if count != FACE:
             raise MienError("this network was not trained on ICT-FaceKit's face: there are no regions to measure in")
         shapes = {
             name: self._shapes[ARKIT.index(name), :count] for region in REGIONS.values() for name in region.shapes
@@ -118,9 +119,9 @@ class Express:
         `landmarks` are number of an iBUG 68 point -> vertex; by default the face is found by shape. Raises MienError
         when ICT-FaceKit's head does not fit it, or the network's topology is not ICT-FaceKit's.
         """
-        if len(self.mean) != _FACE_ICT:
+        if len(self.mean) != FACE:
             raise MienError("this network was not trained on ICT-FaceKit's face: no head can be laid under another's")
-        return ForeignFace(self._rig, _FACE_ICT, mesh, landmarks)
+        return ForeignFace(self._rig, FACE, mesh, landmarks)
 
     def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
         """What the network is told of a face, by input: its code and local shape, or nothing if it does not look."""
@@ -159,7 +160,7 @@ class Express:
     def _checked(self, neutral: np.ndarray | Mesh) -> np.ndarray:
         vertices = np.asarray(neutral.vertices if isinstance(neutral, Mesh) else neutral, np.float32)
         count = len(self.mean)
-        whole = vertices.shape == (_FULL_ICT, 3) and count == _FACE_ICT
+        whole = vertices.shape == (VERTICES, 3) and count == FACE
         if vertices.shape != (count, 3) and not whole:
             raise MienError(
                 f"the neutral has {len(vertices)} vertices, this network's topology has {count}: bring the movement "
@@ -183,7 +184,6 @@ class Express:
 
 _BOUNDED = SolveSettings(ridge=1e-3, sparsity=0.0, symmetry=0.0, smoothness=0.0)
 """Nothing but the box and a pull towards zero: of two shapes that do the same neither runs away."""
-_FULL_ICT, _FACE_ICT = 26719, 9409
 _ODD = 3.0
 """Heads differ in size by far less; a shuffled mesh has edges some twenty times as long, centimetres a tenth."""
 
