@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mien.core import ARKIT, Rig
+from mien.core import ARKIT, IBUG68, Rig
+from mien.core.regions import region_points
 from mien.rigs.ict import load_ict
 from mien.rigs.ict_landmarks import edge_paths
 from mien.rigs.ict_topology import GROUPS
@@ -189,11 +190,7 @@ def _lips(rig: Rig, new: np.ndarray, neutral: np.ndarray) -> Lips:
 
 def _probes(rig: Rig, new: np.ndarray) -> dict[str, np.ndarray]:
     points = rig.landmarks["ibug68"].indices[:, 0]
-    return {
-        "eyes": new[points[36:48]],
-        "brows": new[points[17:27]],
-        "mouth": new[points[48:68]],
-    }
+    return {region: new[points[own]] for region, own in region_points(IBUG68).items()}
 
 
 def smoothstep(low: float, high: float, x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

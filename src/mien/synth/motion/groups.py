@@ -3,8 +3,9 @@
 import numpy as np
 
 from mien.core.channels import ARKIT, index, mirrored, side_pairs
+from mien.core.regions import region_of
 
-__all__ = ["AT", "COUNT", "MIRROR", "REGIONS", "UNITS", "expand", "mirror"]
+__all__ = ["AT", "COUNT", "MIRROR", "REGION_COLUMNS", "UNITS", "expand", "mirror"]
 
 AT: dict[str, int] = index(ARKIT)
 """Channel name -> column."""
@@ -16,14 +17,8 @@ MIRROR: np.ndarray = np.array([AT[mirrored(name)] for name in ARKIT])
 """Columns of the face seen in a mirror: `weights[..., MIRROR]`."""
 
 
-def _region_of(name: str) -> str:
-    if name.startswith("brow"):
-        return "brows"
-    return "eyes" if name.startswith("eye") else "mouth"
-
-
-REGIONS: dict[str, np.ndarray] = {
-    region: np.array([i for i, name in enumerate(ARKIT) if _region_of(name) == region])
+REGION_COLUMNS: dict[str, np.ndarray] = {
+    region: np.array([i for i, name in enumerate(ARKIT) if region_of(name) == region])
     for region in ("brows", "eyes", "mouth")
 }
 """Columns that a recombination moves together; cheeks, nose and jaw go with the mouth (they share muscles)."""
