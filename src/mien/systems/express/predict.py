@@ -85,7 +85,7 @@ class Express:
         made = np.stack(list(self.stream(neutral, timeline.signal(steps, self.expressions))))
         times = np.arange(int(np.floor(length * fps + 1e-9)) + 1) / fps
         topology = self.topology if made.shape[1] == len(self.mean) else self._rig.neutral.topology
-        return MeshSequence(times=times, vertices=_between(made, times * spec.FPS), topology=topology)
+        return MeshSequence(times=steps, vertices=made, topology=topology).at(times)
 
     def clip(self, sequence: MeshSequence) -> Clip:
         """The 52 ARKit weights that explain a generated sequence best, against its first frame: for any other rig.
@@ -186,11 +186,3 @@ _BOUNDED = SolveSettings(ridge=1e-3, sparsity=0.0, symmetry=0.0, smoothness=0.0)
 """Nothing but the box and a pull towards zero: of two shapes that do the same neither runs away."""
 _ODD = 3.0
 """Heads differ in size by far less; a shuffled mesh has edges some twenty times as long, centimetres a tenth."""
-
-
-def _between(made: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Frames at fractional places, linearly."""
-    low = np.minimum(np.floor(at + 1e-6).astype(int), len(made) - 1)
-    high = np.minimum(low + 1, len(made) - 1)
-    share = np.clip(at - low, 0.0, 1.0).astype(np.float32)[:, None, None]
-    return made[low] * (1 - share) + made[high] * share
