@@ -16,6 +16,9 @@ from jaxtyping import Float, Int
 
 from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
 from mien.core.channels import ARKIT
+from mien.io.assets import find
+from mien.io.atomic import write_whole
+from mien.io.cache import cache_folder
 from mien.rigs.ict_landmarks import dense_anchors
 from mien.rigs.ict_topology import GROUPS, IBUG68_VERTICES, PARTS, VERTICES
 
@@ -36,20 +39,8 @@ _WHERE = "run `mien assets get ict`, or set MIEN_ICT to the archive (or its extr
 
 
 def find_ict() -> Path:
-    """The ICT-FaceKit archive or folder: env MIEN_ICT, the user's cache, then `../shared/assets` beside the checkout.
-
-    Raises MienError when there is none.
-    """
-    if named := os.environ.get("MIEN_ICT"):
-        if not Path(named).exists():
-            raise MienError(f"MIEN_ICT names '{named}', which does not exist; correct it or unset it")
-        return Path(named)
-    shared = Path(__file__).resolve().parents[4] / "shared" / "assets"
-    for folder in (_cache_folder(), shared):
-        found = sorted(folder.glob("ICT-FaceKit*.zip")) if folder.is_dir() else []
-        if found:
-            return found[-1]
-    raise MienError(f"ICT-FaceKit is not on this machine; {_WHERE}")
+    """The ICT-FaceKit archive or folder (`mien.io.assets.find`). Raises MienError when there is none."""
+    return find("ict")
 
 
 def load_ict(source: Path | None = None) -> Rig:
@@ -59,7 +50,7 @@ def load_ict(source: Path | None = None) -> Rig:
     parses 154 OBJ files (seconds) and writes a cache. Raises MienError when the archive is missing or not ICT-FaceKit.
     """
     explicit = source is not None
-    cache = _cache_folder() / f"ict-rig-{CACHE_VERSION}.npz"
+    cache = cache_folder() / f"ict-rig-{CACHE_VERSION}.npz"
     if not explicit and not os.environ.get("MIEN_ICT") and cache.is_file():
         arrays = _read_cache(cache)
         if arrays is not None:
@@ -71,12 +62,6 @@ def load_ict(source: Path | None = None) -> Rig:
         arrays = {**_parse(source), "stamp": np.array(stamp)}
         _write_cache(cache, arrays)
     return _build(arrays)
-
-
-def _cache_folder() -> Path:
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("mien"))
 
 
 def _stamp(source: Path) -> str:
@@ -97,8 +82,6 @@ def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
 
 
 def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
-    from mien.io.atomic import write_whole
-
     cache.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(cache) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]

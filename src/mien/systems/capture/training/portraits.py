@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from mien.core import ARKIT, Camera, MienError, Rig
 from mien.core.landmarks import OUTER_EYE_CORNERS
+from mien.io.assets import find
 from mien.rigs.fit import fit_identity
 from mien.systems.capture import spec
 
@@ -101,20 +102,24 @@ def landmarks_from_template(
     return landmarks, trust
 
 
-def split(folder: Path, *, held_out: bool) -> list[Path]:
-    """The portraits trained on (every other by name) or those never trained on; MienError when there are none."""
+def split(folder: Path | None = None, *, held_out: bool) -> list[Path]:
+    """The portraits trained on (every other by name) or those never trained on; MienError when there are none.
+
+    Without a `folder` they are those that MIEN_PORTRAITS names or `mien assets get portraits` downloaded.
+    """
+    folder = find("portraits") if folder is None else folder
     pictures = sorted(folder.glob("*.jpg"))
     if not pictures:
         raise MienError(
-            f"{folder} holds no portraits (.jpg, each with its .tem): webmorph_canada is in github.com/debruine/"
-            "webmorphR.stim; training goes without by --portraits ''"
+            f"{folder} holds no portraits (.jpg, each with its .tem); `mien assets get portraits` downloads a set"
         )
     return pictures[1 if held_out else 0 :: 2]
 
 
-def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
+def load_portraits(folder: Path | None = None, *, held_out: bool) -> list[Portrait]:
     """Find, align and crop one half of the set, exactly as capture does at run time; faceless pictures are left out.
 
+    Without a `folder` the set is that of `mien assets get portraits`.
     Points that the templates lack are those of a head fitted to the points they have. Needs ICT-FaceKit.
     """
     from mien.io.video import read_image
