@@ -20,14 +20,14 @@ def test_list_names_title_licence_and_place(run: Run, assets: Path, monkeypatch:
     monkeypatch.setenv("MIEN_ICT", str(archive))
     done = run("assets", "list")
     assert (done.returncode, done.stderr) == (0, "")
-    for text in ("ICT-FaceKit da5f95a", "MIT", "webmorph_canada", "CC BY 4.0", f"ict: {archive}"):
+    for text in ("ICT-FaceKit da5f95a", "MIT", "webmorph_canada", "CC BY 4.0", f"place:   {archive}\n"):
         assert text in done.stdout
 
 
 def test_list_says_how_to_get_what_is_not_here(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path / "gone"))
     done = run("assets", "list")
-    assert "portraits: not here; get it with: mien assets get portraits\n" in done.stdout and done.returncode == 0
+    assert "place:   not here; get it with: mien assets get portraits\n" in done.stdout and done.returncode == 0
 
 
 def test_portraits_that_are_in_the_cache_are_kept(run: Run, assets: Path, cache: Path) -> None:

@@ -35,17 +35,12 @@ def get(name: tyro.conf.Positional[_Name], /) -> None:
 
 def show() -> None:
     """Show the assets, their licences and whether they are here."""
-    from mien.cli.display import console, table
     from mien.core import MienError
 
-    out = table("Assets", "name", "title", "what for", "licence and credit", "MB")
-    for column in out.columns[:-1]:
-        column.justify = "left"
     for name, asset in assets.ASSETS.items():
-        out.add_row(name, asset.title, asset.what, f"{asset.licence}\n{asset.source}", f"{asset.megabytes}")
-    console().print(out)
-    for name in assets.ASSETS:  # on lines of their own: a path is worth nothing when it is cut or folded
         try:
-            print(f"{name}: {assets.find(name)}")
+            place = str(assets.find(name))
         except MienError:
-            print(f"{name}: not here; get it with: mien assets get {name}")
+            place = f"not here; get it with: mien assets get {name}"
+        print(f"{name}: {asset.title}, {asset.what} ({asset.megabytes} MB)")
+        print(f"  licence: {asset.licence}\n  source:  {asset.source}\n  place:   {place}")
