@@ -27,7 +27,7 @@ from mien.synth import expressions as ex
 from mien.synth.performer import identity_coefficients
 from mien.systems.express import spec
 from mien.systems.express.predict import Express
-from mien.systems.express.runtime.other_topology import ForeignFace
+from mien.systems.express.runtime.other_topology import OtherTopologyFace
 
 SEED = 1
 
@@ -73,7 +73,7 @@ def main() -> None:
             topology=Topology(triangles=split),
         )
         try:
-            foreign, rig = ForeignFace(ict, FACE, mesh), transfer(load_rig("ict"), mesh)
+            other, rig = OtherTopologyFace(ict, FACE, mesh), transfer(load_rig("ict"), mesh)
         except MienError as error:
             print(f"{number}: {error}")
             continue
@@ -85,13 +85,13 @@ def main() -> None:
             full = express.generate(face.neutral, text).vertices[at[1]] - face.neutral
             # As strong as the take: the strength is told to every way.
             text += f" @{min(1.0, takes.apex_mm[e] / np.linalg.norm(full, axis=1).mean()):.3f}"
-            made = express.generate(foreign.neutral, text)
+            made = express.generate(other.neutral, text)
             direct = express.generate(face.neutral, text).vertices - face.neutral
             clip = express.clip(express.generate(express.mean, text))
             truth = face.displacements(takes.weights[e][at])
             for frame, true in zip(at, truth, strict=True):
                 ways = {
-                    "own movement": foreign.carried(made.vertices[frame] - made.vertices[0]),
+                    "own movement": other.carried(made.vertices[frame] - made.vertices[0]),
                     "average weights": rig.perform(clip, frame) - mesh.vertices,
                     "still": np.zeros_like(mesh.vertices),
                 }

@@ -60,20 +60,22 @@ def run(options: Options) -> None:
     timeline = Timeline.parse(options.timeline)
     neutral = _neutral(options)
     express = Express(options.bundle)
-    foreign = None
+    other = None
     if options.wrinkle_maps:
         _write_maps(options.wrinkle_maps)
     if options.transfer and neutral is not None:
-        foreign = express.foreign(neutral, None if options.landmarks is None else read_landmarks(options.landmarks))
-    start = express.mean if neutral is None else neutral if foreign is None else foreign.neutral
+        other = express.other_topology(
+            neutral, None if options.landmarks is None else read_landmarks(options.landmarks)
+        )
+    start = express.mean if neutral is None else neutral if other is None else other.neutral
     sequence = express.generate(start, timeline, fps=options.fps)
     if options.wrinkles:
         _write_wrinkles(options.wrinkles, express, sequence)
     if options.clip:
         express.clip(sequence).save(options.clip)
         print(f"wrote {options.clip}")
-    if foreign is not None:
-        sequence = foreign.sequence(sequence)
+    if other is not None:
+        sequence = other.sequence(sequence)
     sequence.save(options.out)
     moved = np.linalg.norm(sequence.vertices - sequence.vertices[0], axis=2)
     print(

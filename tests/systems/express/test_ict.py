@@ -113,7 +113,9 @@ def test_the_command_writes_what_it_is_asked_for(bundle: Bundle, assets: Path, t
             main([*words, *common])
 
 
-def test_a_foreign_mesh_is_refused_with_the_way_out_and_taken_by_transfer(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_mesh_of_another_topology_is_refused_with_the_way_out_and_taken_by_transfer(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     from mien.cli.express import main
     from mien.io.obj import write_obj
     from mien.rigs.ict import load_ict

@@ -24,7 +24,7 @@ from mien.systems.capture.predict import Capture
 from mien.systems.capture.runtime.hidden_regions import HIDDEN, TRUSTED
 
 if TYPE_CHECKING:
-    from mien.synth.foreign import Foreign
+    from mien.synth.filmed_rig import FilmedRig
 
 __all__ = ["HELD_OUT", "Baselines", "bench", "still_figures", "stranger_figures", "window_figures"]
 
@@ -238,7 +238,7 @@ def sight_figures(trial: Trial) -> dict[str, float]:
 
 
 def stranger_figures(
-    capture: Capture, strangers: "Sequence[Foreign]", baselines: Baselines, beside: Mapping[str, Watcher], size: Size
+    capture: Capture, strangers: "Sequence[FilmedRig]", baselines: Baselines, beside: Mapping[str, Watcher], size: Size
 ) -> dict[str, Any]:
     """All of it on a rig that no image of training shows, in one or more looks."""
     _, count, views = size.stranger

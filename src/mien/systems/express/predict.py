@@ -13,7 +13,7 @@ from mien.rigs.ict_topology import FACE, VERTICES
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
 from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
-from mien.systems.express.runtime.other_topology import ForeignFace
+from mien.systems.express.runtime.other_topology import OtherTopologyFace
 from mien.systems.express.runtime.timeline import Timeline
 from mien.systems.express.runtime.wrinkles import REGIONS, Wrinkles
 
@@ -113,7 +113,7 @@ class Express:
         face = sequence.vertices[:, :count]
         return Wrinkles(face[0], self.topology.triangles, shapes)(face)
 
-    def foreign(self, mesh: Mesh, landmarks: dict[int, int] | None = None) -> ForeignFace:
+    def other_topology(self, mesh: Mesh, landmarks: dict[int, int] | None = None) -> OtherTopologyFace:
         """A face of another topology, for which its `neutral` can be animated and the result `carried` back onto it.
 
         `landmarks` are number of an iBUG 68 point -> vertex; by default the face is found by shape. Raises MienError
@@ -121,7 +121,7 @@ class Express:
         """
         if len(self.mean) != FACE:
             raise MienError("this network was not trained on ICT-FaceKit's face: no head can be laid under another's")
-        return ForeignFace(self._rig, FACE, mesh, landmarks)
+        return OtherTopologyFace(self._rig, FACE, mesh, landmarks)
 
     def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
         """What the network is told of a face, by input: its code and local shape, or nothing if it does not look."""
