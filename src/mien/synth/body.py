@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from mien.core import ARKIT, IBUG68, Rig
 from mien.core.regions import region_points
@@ -197,6 +197,3 @@ def smoothstep(low: float, high: float, x: Float[np.ndarray, "*n"]) -> Float[np.
     """Cubic step from 0 at `low` to 1 at `high` (which may be smaller than `low`)."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-Mask = Bool[np.ndarray, "_"]
