@@ -20,8 +20,8 @@ MODULES = sorted(
 LIGHT = [
     name
     for name in MODULES
-    if name.split(".")[1] in {"core", "io", "runtime", "track", "rigs", "viewer", "cli"}
-    or (name.startswith("mien.systems.") and name.split(".")[-1] in {"spec", "predict", "registry"})
+    if name.split(".")[1] in {"core", "io", "live", "runtime", "track", "rigs", "viewer", "cli"}
+    or (name.startswith("mien.systems.") and name.split(".")[-1] in {"spec", "predict", "perform", "fit", "registry"})
 ]
 
 
@@ -45,6 +45,8 @@ def test_importing_mien_is_cheap() -> None:
     assert not top(root) & (HEAVY | {"numpy"})
     core = loaded("import mien; mien.Clip, mien.Rig") - bare
     assert not top(core) & HEAVY
+    verbs = loaded("import mien; mien.capture, mien.express, mien.fit, mien.load_rig, mien.retarget")
+    assert top(verbs) & HEAVY <= {"cv2"}  # which cuts the crops
     assert len(core) < len(loaded("import numpy, jaxtyping") - bare) + 60
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from mien.core import MienError
-from mien.runtime import Bundle, open_session
+from mien.runtime import Bundle, open_session, packaged_bundles
 from mien.systems import registry
 
 SYSTEMS = sorted(registry.SYSTEMS)
+SHIPPED = [name for name in SYSTEMS if name in packaged_bundles()]
 ROOT = Path(registry.__file__).parent
 
 
@@ -44,6 +45,18 @@ def test_its_presets_are_frozen_documented_dataclasses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
+def test_its_bench_options_are_a_frozen_documented_dataclass_with_defaults(name: str) -> None:
+    options = registry.find(name).bench_options()
+    assert options().quick is False and options().bundle is None
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options().quick = True  # pyright: ignore
+    source = (ROOT / name / "evaluate.py").read_text().split("class BenchOptions")[1]
+    for field in dataclasses.fields(options):  # pyright: ignore
+        after = source.split(f"    {field.name}: ")[1].split("\n", 1)[1]
+        assert after.lstrip().startswith('"""'), f"{name}: {field.name} has no docstring"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_its_shipped_bundle_opens_and_says_where_it_came_from(name: str) -> None:
     bundle = Bundle.load(name)
     open_session(bundle)

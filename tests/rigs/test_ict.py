@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, MIEN70, MienError
-from mien.rigs.ict import EYE_AXES, GROUPS, find_ict, load_ict
+from mien.rigs.ict import EYE_AXES, find_ict, load_ict
+from mien.rigs.ict_topology import FACE, GROUPS, SKIN
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def test_counts(archive: Path) -> None:
     rig = load_ict()
     assert rig.neutral.vertices.shape == (26719, 3)
     assert set(ARKIT) - set(rig.shape_names) == {"tongueOut"}
+    assert (FACE, SKIN) == (9409, 11248)
     extra = set(rig.shape_names) - set(ARKIT)
     assert extra == {"cheekRaiserLeft", "cheekRaiserRight", "pupilDilateLeft", "pupilDilateRight"}
     assert rig.identity_modes is not None
@@ -170,3 +172,16 @@ def test_what_is_not_ict_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MIEN_ICT", str(tmp_path / "gone"))
     with pytest.raises(MienError, match="MIEN_ICT"):
         load_ict()
+
+
+def test_the_archive_is_found_in_the_folder_of_test_material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    monkeypatch.delenv("MIEN_ICT", raising=False)
+    monkeypatch.setenv("MIEN_TEST_ASSETS", str(tmp_path))
+    with pytest.raises(MienError, match="mien assets get ict"):
+        find_ict()
+    (tmp_path / "ICT-FaceKit-1.zip").touch()
+    assert find_ict() == tmp_path / "ICT-FaceKit-1.zip"
+    monkeypatch.delenv("MIEN_TEST_ASSETS")
+    with pytest.raises(MienError, match="mien assets get ict"):
+        find_ict()

@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from mien.core import MienError
-from mien.io.atomic import write_whole
+from mien.io import formats
+from mien.io.atomic import check_writable, write_whole
 
-__all__ = ["expand", "write_picture"]
+__all__ = ["check_output", "check_suffix", "expand", "write_picture"]
 
 
 def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
@@ -29,6 +30,21 @@ def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
                     f"{path} would be written for both {other} and {source}; put {{name}} in it: --out '{{name}}.csv'"
                 )
     return paths
+
+
+def check_output(path: Path, kind: type, *, never: Sequence[str | Path | None] = ()) -> None:
+    """Raise MienError when a `kind` cannot be written to `path`, or `path` is one of the files that are read."""
+    formats.check_output(path, kind)
+    for other in never:
+        if other is not None and path.exists() and Path(other).exists() and path.samefile(other):
+            raise MienError(f"{path} is an input and would be overwritten; choose another --out")
+
+
+def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
+    """Raise MienError when `path` has another extension or cannot be written; `what` is written there."""
+    if path.suffix.lower() not in suffixes:
+        raise MienError(f"{path}: {what} is written as {' or '.join(suffixes)}; name it so")
+    check_writable(path)
 
 
 def write_picture(path: Path, image: UInt8[np.ndarray, "H W 3"]) -> None:

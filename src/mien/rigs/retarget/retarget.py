@@ -3,26 +3,28 @@
 By names a weight is copied: both faces do "jawOpen" in their own way, which is what animators mean by retargeting.
 What the clip moves and the target has no name for goes through motion: the displacements that those channels make on a
 source face are carried to the target's skin (`correspondence`), and the target's unnamed shapes are mixed to follow
-them (`solver`). With `method="motion"` everything goes that way: for rigs whose names say nothing.
+them (`mien.rigs.bounded`). With `method="motion"` everything goes that way: for rigs whose names say nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from mien.core.channels import ARKIT
+from mien.core.channels import ARKIT, side_pairs
 from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.rig import Rig
 from mien.core.transforms import gaze_from_weights
+from mien.rigs.bounded import SolveSettings, solve
+from mien.rigs.load import load_rig
 from mien.rigs.retarget.correspondence import Correspondence, correspond
 from mien.rigs.retarget.eyes import eye_pairs, turned_eyes
-from mien.rigs.retarget.solver import SolveSettings, side_pairs, solve, symmetry_of
 
-__all__ = ["Motion", "Retargeted", "motion_between", "retarget"]
+__all__ = ["Motion", "Retargeted", "motion_between", "retarget", "symmetry_of"]
 
 _MOVES = 0.02
 """A channel that stays below this weight need not be carried over."""
@@ -84,17 +86,27 @@ class Motion:
         if own_range:  # what a channel does its partner tends to do
             hold = _HOLD * np.diag(gram) * self.partner.any(axis=0)
             gram, products = gram + np.diag(hold), products + hold * (performance @ self.partner)
-        solved = solve(gram, products, self.shapes, settings or SolveSettings(), symmetric=symmetric, times=times)
+        solved = solve(gram, products, settings, names=self.shapes, symmetric=symmetric, times=times)
         wanted = np.einsum("tc,cd,td->", rows, self.own, rows)
         left = wanted - 2 * np.einsum("tc,ck,tk->", rows, self.cross, solved)
         left += np.einsum("tk,kl,tl->", solved, self.gram, solved)
         return solved, float(np.clip(1 - left / wanted, 0, 1)) if wanted > 0 else 0.0
 
 
+def symmetry_of(weights: Float[np.ndarray, "T C"], channels: Sequence[str] = ARKIT) -> Float[np.ndarray, "T"]:
+    """How alike both sides of a performance are, 1 alike to 0 one-sided; 1 at rest."""
+    pairs = side_pairs(channels)
+    if not pairs:
+        return np.ones(len(weights))
+    left, right = (np.abs(weights[:, [pair[k] for pair in pairs]]) for k in (0, 1))
+    total = (left + right).sum(axis=1)
+    return 1 - np.abs(left - right).sum(axis=1) / np.where(total > 0.1, total, np.inf)
+
+
 def retarget(
     clip: Clip,
-    target: Rig,
-    source: Rig | str = "mo",
+    target: Rig | str | Path,
+    source: Rig | str | Path = "mo",
     *,
     method: Literal["auto", "names", "motion"] = "auto",
     own_range: bool = True,
@@ -102,12 +114,16 @@ def retarget(
 ) -> Retargeted:
     """`clip` for `target`; `source` is the face that its channels move, loaded only when motion must be carried.
 
+    Both are rigs, or what `load_rig` loads: a name or a path. The shapes of a target that is loaded here may have any
+    names.
+
     With `own_range` a full motion of the source becomes a full motion of the target, however far that goes: what
     copying a weight by name does. Without, motion keeps its size against the face, and shapes that cannot go that far
     stay at their limit.
 
     Raises MienError when not one channel can be shown, or the faces cannot be laid on each other.
     """
+    target = target if isinstance(target, Rig) else load_rig(target, any_names=True)
     moving = tuple(name for name in clip.channels if np.nanmax(clip.curve(name), initial=0.0) > _MOVES)
     named = () if method == "motion" else tuple(n for n in target.shape_names if n in clip.channels)
     rest = tuple(name for name in moving if name not in named)
@@ -116,11 +132,8 @@ def retarget(
     carried: tuple[str, ...] = ()
     share: float | None = None
     if method != "names" and rest and free:
-        if isinstance(source, str):
-            from mien.rigs.load import load_rig
-
-            source = load_rig(source)
-        motion = motion_between(source, target, rest, free)
+        face = source if isinstance(source, Rig) else load_rig(source)
+        motion = motion_between(face, target, rest, free)
         carried = motion.channels
         if carried:
             solved, share = _follow(clip, motion, settings, own_range)
@@ -155,7 +168,7 @@ def motion_between(
         turned = turned_eyes(source, kept, eyes.first, ours[:, eyes.first].astype(float))
         turned = turned @ pairs.similarity.rotation.T * eyes.scale[:, None]
         a, b = np.concatenate([a, turned], axis=1), np.concatenate([b, theirs[:, eyes.second]], axis=1)
-    a, b = a.reshape(len(a), -1).astype(float), b.reshape(len(b), -1).astype(float)
+    a, b = (rows.reshape(len(rows), 3 * rows.shape[1]).astype(float) for rows in (a, b))
     strength = (b**2).sum(axis=1)
     seen = strength > _SEEN**2 * strength.max(initial=0.0)
     b = b[seen]

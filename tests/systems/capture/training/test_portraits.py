@@ -27,7 +27,7 @@ def test_the_halves_are_disjoint_and_cover_the_set(folder: Path) -> None:
 
 def test_a_folder_without_portraits_is_not_trained_without_a_word(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(MienError, match=r"holds no portraits.*webmorphR"):
+        with pytest.raises(MienError, match=r"holds no portraits.*assets get portraits"):
             load_portraits(folder, held_out=False)
 
 
