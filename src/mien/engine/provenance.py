@@ -1,12 +1,16 @@
 """Where a result came from: revision, versions, machine, time."""
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["git_revision", "provenance"]
+import numpy as np
+
+__all__ = ["fingerprint", "git_revision", "provenance"]
 
 
 def git_revision() -> str:
@@ -32,3 +36,16 @@ def provenance(*packages: str) -> dict[str, str]:
         "machine": platform.machine(),
         **{name: metadata.version(name) for name in packages},
     }
+
+
+def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
+    """A hash (SHA-256) of bytes, text and arrays, in order: equal for equal contents, wherever they lie."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part))
+        else:
+            own = part.encode() if isinstance(part, str) else part
+            digest.update(f"{len(own)} ".encode() + own)
+    return digest.hexdigest()

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mien.core.errors import MienError
+from mien.runtime import Bundle
 
 __all__ = ["SYSTEMS", "System", "find"]
 
@@ -31,6 +32,14 @@ class System:
     def train(self, config: Any) -> Path:
         """Train by `config` and return the checkpoint (`train.train`); ImportError without the extra mien[train]."""
         return self.module("train").train(config)
+
+    def export_defaults(self) -> Any:
+        """Default options of an export (`config.EXPORT`)."""
+        return self.module("config").EXPORT
+
+    def export(self, checkpoint: Path, out: Path, options: Any = None) -> Bundle:
+        """Write a checkpoint's bundle (`export.export`); ImportError without the extra mien[train]."""
+        return self.module("export").export(checkpoint, out, self.export_defaults() if options is None else options)
 
     def bench(self, *, quick: bool, **options: Any) -> dict[str, Any]:
         """Figures of the shipped weights beside their baselines, computed now (`evaluate.bench`, which says what other

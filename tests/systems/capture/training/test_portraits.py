@@ -9,6 +9,7 @@ from mien.systems.capture.training.portraits import (
     WEBMORPH_TO_MIEN70,
     landmarks_from_template,
     load_portraits,
+    portraits_folder,
     read_template,
     split,
 )
@@ -27,8 +28,19 @@ def test_the_halves_are_disjoint_and_cover_the_set(folder: Path) -> None:
 
 def test_a_folder_without_portraits_is_not_trained_without_a_word(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(MienError, match=r"holds no portraits.*webmorphR"):
+        with pytest.raises(MienError, match=r"holds no portraits.*mien assets get portraits.*--portraits none"):
             load_portraits(folder, held_out=False)
+
+
+def test_the_default_is_the_downloaded_set_and_none_is_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path))
+    assert portraits_folder("") == tmp_path
+    assert portraits_folder("elsewhere") == Path("elsewhere")
+    assert portraits_folder("none") is None
+    monkeypatch.delenv("MIEN_PORTRAITS")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with pytest.raises(MienError, match=r"mien assets get portraits.*--portraits none"):
+        portraits_folder("")
 
 
 def test_mapped_landmarks_mirror_into_each_other(folder: Path) -> None:

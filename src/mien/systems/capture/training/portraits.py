@@ -3,7 +3,9 @@
 Source: DeBruine & Jones, webmorph (CC BY 4.0). A .tem file holds the number of points, then "x y" per line.
 """
 
+import os
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,15 @@ from mien.core import ARKIT, Camera, MienError, Rig
 from mien.rigs.fit import fit_identity
 from mien.systems.capture import spec
 
-__all__ = ["WEBMORPH_TO_MIEN70", "Portrait", "landmarks_from_template", "load_portraits", "read_template", "split"]
+__all__ = [
+    "WEBMORPH_TO_MIEN70",
+    "Portrait",
+    "landmarks_from_template",
+    "load_portraits",
+    "portraits_folder",
+    "read_template",
+    "split",
+]
 
 _DIRECT = {
     # eyes: outer corner, upper lid, inner corner, lower lid; the subject's right eye first
@@ -58,6 +68,12 @@ _LENS = 4.0
 """Focal length of the portraits in picture widths: a studio's, far enough off for faces without perspective."""
 
 
+_ADVICE = (
+    "get webmorph_canada with 'mien assets get portraits', name a folder by `portraits`, "
+    "or train without by 'mien train capture --portraits none'"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Portrait:
     """One real face with the points known of it."""
@@ -99,14 +115,36 @@ def landmarks_from_template(
     return landmarks, trust
 
 
+def portraits_folder(chosen: str) -> Path | None:
+    """The folder of portraits that the setting `portraits` stands for; None when it is the word none.
+
+    The empty setting is the set that the environment variable MIEN_PORTRAITS names, or that `mien assets get portraits`
+    downloaded; raises MienError when there is neither.
+    """
+    if chosen == "none":
+        return None
+    folder = Path(chosen) if chosen else _downloaded()
+    if folder is None:
+        raise MienError(f"the real portraits are not here; {_ADVICE}")
+    return folder
+
+
+def _downloaded() -> Path | None:
+    named = os.environ.get("MIEN_PORTRAITS")
+    if named:
+        return Path(named)
+    try:
+        folder = import_module("mien.io.assets").folder("portraits")
+    except ModuleNotFoundError:
+        return None
+    return folder if folder is not None and folder.is_dir() else None
+
+
 def split(folder: Path, *, held_out: bool) -> list[Path]:
     """The portraits trained on (every other by name) or those never trained on; MienError when there are none."""
     pictures = sorted(folder.glob("*.jpg"))
     if not pictures:
-        raise MienError(
-            f"{folder} holds no portraits (.jpg, each with its .tem): webmorph_canada is in github.com/debruine/"
-            "webmorphR.stim; training goes without by --portraits ''"
-        )
+        raise MienError(f"{folder} holds no portraits (.jpg, each with its .tem); {_ADVICE}")
     return pictures[1 if held_out else 0 :: 2]
 
 
