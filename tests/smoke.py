@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from mien.core.channels import ARKIT, mirrored
 from mien.systems.capture import spec as capture_spec
 from mien.systems.capture.config import PRESETS as CAPTURE
 from mien.systems.capture.config import CaptureConfig
+from mien.systems.capture.data import BatchSource
 from mien.systems.express import spec as express_spec
 from mien.systems.express.config import PRESETS as EXPRESS
 from mien.systems.express.config import ExpressConfig
@@ -42,6 +44,13 @@ class Smoke:
     """Inputs of the exported network for the frames of one window; takes the configuration of the run."""
     whole: Callable[[Any, Frames], Mapping[str, np.ndarray]]
     """Outputs [T, ...] of the trained network for that window in one pass, as training runs it."""
+    mirrored: Callable[[Path], tuple[Any, Any, Any]] | None = None
+    """For a system that mirrors its data: a batch in which nothing is mirrored, the same with everything mirrored, and
+    the same with nothing mirrored from data that were written mirrored into a folder."""
+    pictures: frozenset[str] = frozenset()
+    """Fields of a batch that hold pictures."""
+    symmetric: frozenset[str] = frozenset()
+    """Fields of a batch that a mirror leaves as they are."""
 
 
 @pytest.fixture(scope="session")
@@ -114,12 +123,13 @@ def _capture(request: pytest.FixtureRequest) -> Smoke:
         path = folder / "shard-00000" / "shard.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "seed": 7}))
 
-    def frames(_: CaptureConfig) -> Frames:
-        rng = np.random.default_rng(5)
+    def frames(config: CaptureConfig) -> Frames:
+        rng, inner = np.random.default_rng(5), slice(capture_spec.MARGIN, capture_spec.MARGIN + capture_spec.CROP)
+        faces = np.load(Path(config.stills) / "shard-00000" / "crops.npy")[::5, 0, inner, inner].astype(np.float32)
         rest = rng.normal(0, 1, (1, capture_spec.CODE)).astype(np.float32)
         return [
             {
-                "crop": rng.uniform(0, 255, (1, 3, capture_spec.CROP, capture_spec.CROP)).astype(np.float32),
+                "crop": np.ascontiguousarray(faces[None, t].transpose(0, 3, 1, 2)),
                 "fresh": np.full((1, 1), float(t == 0), np.float32),
                 "step": np.full((1, 1), rng.uniform(0.01, 0.1), np.float32),
                 "rest": rest,
@@ -143,7 +153,46 @@ def _capture(request: pytest.FixtureRequest) -> Smoke:
         alter=alter,
         frames=frames,
         whole=whole,
+        mirrored=lambda folder: _capture_mirrored(smoke, folder),
+        pictures=frozenset({"crops"}),
+        symmetric=frozenset({"steps", "seen", "known", "other_from_one"}),
     )
+
+
+def _mirror_shards(source: Path, target: Path) -> None:
+    """Write a dataset of which every face is mirrored."""
+    layout, side = capture_spec.LAYOUT, capture_spec.CROP + 2 * capture_spec.MARGIN
+    channels = [ARKIT.index(mirrored(name)) for name in ARKIT]
+    for shard in source.iterdir():
+        own = target / shard.name
+        shutil.copytree(shard, own)
+        for name in ("crops", "neutral"):
+            np.save(own / f"{name}.npy", np.load(shard / f"{name}.npy")[..., ::-1, :])
+        for name in ("landmarks", "neutral_landmarks"):
+            points = np.load(shard / f"{name}.npy") * np.float32([-1, 1]) + np.float32([side - 1, 0])
+            np.save(own / f"{name}.npy", points[..., list(layout.mirror), :])
+        np.save(own / "landmarks_visible.npy", np.load(shard / "landmarks_visible.npy")[..., list(layout.mirror)])
+        np.save(own / "weights.npy", np.load(shard / "weights.npy")[..., channels])
+
+
+def _capture_mirrored(config: CaptureConfig, folder: Path) -> tuple[Any, Any, Any]:
+    """`Smoke.mirrored` of capture: a batch of stills, windows, resting faces and portraits."""
+    config = replace(config, samples=10 * config.batch, landmark_share=0.1)
+    places = {name: str(folder / name) for name in ("stills", "sequences")}
+    for name, place in places.items():
+        _mirror_shards(Path(getattr(config, name)), Path(place))
+    there = BatchSource(replace(config, **places), mirrored=False)
+    order, side = list(capture_spec.LAYOUT.mirror), capture_spec.CROP + 2 * capture_spec.MARGIN
+    there.portraits = [
+        replace(
+            portrait,
+            crop=np.ascontiguousarray(portrait.crop[:, ::-1]),
+            landmarks=(portrait.landmarks * (-1, 1) + (side - 1, 0))[order],
+            trust=portrait.trust[order],
+        )
+        for portrait in there.portraits
+    ]
+    return BatchSource(config, mirrored=False)[3], BatchSource(config, mirrored=True)[3], there[3]
 
 
 def _express(request: pytest.FixtureRequest) -> Smoke:

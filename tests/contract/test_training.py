@@ -82,7 +82,7 @@ def test_the_smoke_runs_cover_every_system() -> None:
 def test_a_run_that_was_killed_and_moved_ends_as_if_it_had_not_been(trained: Trained, tmp_path: Path) -> None:
     killed = replace(trained.smoke.config, out=str(tmp_path / "killed"))
     for _ in range(2):  # before the last stage begins, and within it
-        first = trained.system.train(killed, stop_after=2)
+        first = trained.system.module("train").train(killed, stop_after=2)
     (tmp_path / "killed").rename(tmp_path / "moved")
     resumed = trained.system.train(replace(killed, out=str(tmp_path / "moved"), save_every=3))
     assert not first.exists() and resumed.parent == tmp_path / "moved"
@@ -192,8 +192,23 @@ def test_frames_streamed_through_the_runtime_equal_the_window_in_one_pass(
     assert set(whole) == set(streamed[0]) == {feed.name for feed in bundle.manifest.outputs}
     for name, values in whole.items():
         got = np.concatenate([step[name] for step in streamed])
-        np.testing.assert_allclose(got, values, atol=2e-3, rtol=1e-4, err_msg=name)
-        assert np.ptp(values, axis=0).max() > 10e-3, f"{name} does not move"
+        moved = np.ptp(values, axis=0).max()
+        assert moved > 0 and np.abs(got - values).max() < 0.01 * moved, name
+
+
+def test_a_batch_under_a_forced_mirror_is_the_batch_of_mirrored_data(trained: Trained, tmp_path: Path) -> None:
+    """Picture and every truth; for the systems that mirror."""
+    if trained.smoke.mirrored is None:
+        return
+    plain, forced, drawn = trained.smoke.mirrored(tmp_path)
+    for field in fields(forced):
+        got, expected, unmirrored = (getattr(batch, field.name).double() for batch in (forced, drawn, plain))
+        far, by_mirror = (got - expected).abs(), (got - unmirrored).abs()
+        if field.name in trained.smoke.pictures:  # interpolated to a 32nd of a pixel
+            assert far.mean() < 1 and by_mirror.mean() > 10
+        else:
+            assert far.max() < 2e-3, field.name
+        assert field.name in trained.smoke.symmetric or by_mirror.max() > 0, f"{field.name} has no side"
 
 
 def test_the_manifest_tells_what_was_trained_on_and_by_what(trained: Trained, exported: tuple[Path, Bundle]) -> None:

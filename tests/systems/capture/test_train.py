@@ -1,12 +1,16 @@
 import json
 import pickle
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import tyro
 
+from mien.cli.synth import Dataset, Preview
 from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
 from mien.io.video import open_video
@@ -249,6 +253,23 @@ def test_the_gram_matrix_measures_errors_in_millimetres_on_the_face(assets: Path
     assert error @ vertex_gram() @ error == pytest.approx((moved**2).sum(axis=1).mean(), rel=1e-4)
 
 
-def test_a_folder_without_shards_is_one_clear_line(smoke: CaptureConfig, tmp_path: Path) -> None:
-    with pytest.raises(MienError, match="mien synth dataset"):
-        train(replace(smoke, stills=str(tmp_path)))
+def test_a_folder_without_shards_is_one_line_whose_advice_can_be_followed(smoke: CaptureConfig, tmp_path: Path) -> None:
+    gone = {name: tmp_path / f"some {name}" for name in ("stills", "sequences")}
+    for name, frames in (("stills", 1), ("sequences", 8)):
+        with pytest.raises(MienError, match="no shards") as raised:
+            train(replace(after_one_step(smoke), **{name: str(gone[name])}, out=str(tmp_path / name)))
+        advice = re.search(r"'mien synth (.+)'", str(raised.value))
+        assert advice is not None
+        options = tyro.extras.subcommand_cli_from_dict({"dataset": Dataset, "_": Preview}, args=shlex.split(advice[1]))
+        assert isinstance(options, Dataset) and options.out == gone[name] and options.frames == frames
+
+
+def test_a_command_line_without_portraits_says_how_to_get_them_or_go_without(
+    smoke: CaptureConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIEN_PORTRAITS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    with pytest.raises(MienError, match=r"mien assets get portraits.*mien train capture --portraits none"):
+        train(replace(smoke, portraits="", out=str(tmp_path / "run")))
+    config = replace(smoke, portraits="none", samples=smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
+    assert train(config).exists() and not BatchSource(config).portraits

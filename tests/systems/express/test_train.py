@@ -1,11 +1,15 @@
 import json
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import tyro
 
+from mien.cli.synth import Expressions, Preview
 from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
 from mien.systems.express import losses
@@ -137,6 +141,17 @@ def test_what_cannot_be_expressed_is_one_clear_line(learnt: Path, tmp_path: Path
         express.generate(neutral, "happy 0-1-2-9999")
     with pytest.raises(MienError, match="one per expression"):
         list(express.stream(neutral, [np.array([np.nan, 0.0])]))
+
+
+def test_missing_data_are_one_line_whose_advice_can_be_followed(smoke: ExpressConfig, tmp_path: Path) -> None:
+    with pytest.raises(MienError, match="no such folder") as raised:
+        train(replace(smoke, data=str(tmp_path / "some data")))
+    advice = re.search(r"'mien synth (.+)'", str(raised.value))
+    assert advice is not None
+    options = tyro.extras.subcommand_cli_from_dict(
+        {"expressions": Expressions, "_": Preview}, args=shlex.split(advice[1])
+    )
+    assert isinstance(options, Expressions) and options.out == tmp_path / "some data"
 
 
 def test_the_command_writes_a_sequence_and_names_what_it_cannot_read(learnt: Path, tmp_path: Path, actor) -> None:
