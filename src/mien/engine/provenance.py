@@ -44,7 +44,7 @@ def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).data)
         else:
             own = part.encode() if isinstance(part, str) else part
             digest.update(f"{len(own)} ".encode() + own)
