@@ -181,7 +181,11 @@ def _capture_mirrored(config: CaptureConfig, folder: Path) -> tuple[Any, Any, An
     places = {name: str(folder / name) for name in ("stills", "sequences")}
     for name, place in places.items():
         _mirror_shards(Path(getattr(config, name)), Path(place))
+    plain, forced = (BatchSource(config, mirrored=mirror) for mirror in (False, True))
     there = BatchSource(replace(config, **places), mirrored=False)
+    for source in (plain, forced, there):  # templates trust both sides alike: a lost mirror would not show
+        trust = np.linspace(0.1, 1.0, capture_spec.LAYOUT.count)
+        source.portraits = [replace(portrait, trust=trust) for portrait in source.portraits]
     order, side = list(capture_spec.LAYOUT.mirror), capture_spec.CROP + 2 * capture_spec.MARGIN
     there.portraits = [
         replace(
@@ -192,7 +196,7 @@ def _capture_mirrored(config: CaptureConfig, folder: Path) -> tuple[Any, Any, An
         )
         for portrait in there.portraits
     ]
-    return BatchSource(config, mirrored=False)[3], BatchSource(config, mirrored=True)[3], there[3]
+    return plain[3], forced[3], there[3]
 
 
 def _express(request: pytest.FixtureRequest) -> Smoke:
