@@ -10,21 +10,21 @@ is in `benchmarks.layers`.
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from benchmarks.machine import describe
+from benchmarks.command import PORTRAITS, command_line, run
 
 from mien.engine import metrics
-from mien.engine.provenance import git_revision
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.systems.capture import spec
 from mien.systems.capture.config import PRESETS, CaptureConfig
 from mien.systems.capture.data import Shards
+from mien.systems.capture.evaluation.scores import OUTER_EYES
 from mien.systems.capture.export import load_net
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.runtime.landmark_rig import vertex_gram
@@ -49,13 +49,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def judge(net: CaptureNet, stills: Shards, windows: Shards, portraits: Path, *, per_frame: bool) -> dict[str, float]:
     """Figures of one net on data it never saw; NME in units of the distance of the outer eye corners."""
     still, landmarks, weights = _answers(net, stills, known=False, per_frame=per_frame)
-    eyes = (36, 45)
     true = np.concatenate([row[:, 0] for row in stills.landmarks]) - spec.MARGIN
     truth = weights[:, 0]
     moving, _, motion = _answers(net, windows, known=False, per_frame=per_frame)
     gram, error = vertex_gram(), still[:, 0] - truth
     return {
-        "nme": float(metrics.nme(landmarks[:, 0], true, eyes).mean()),
+        "nme": float(metrics.nme(landmarks[:, 0], true, OUTER_EYES).mean()),
         "pearson": metrics.summary(still[:, 0], truth)["pearson"],
         "pearson_at_rest_known": metrics.summary(
             _answers(net, stills, known=True, per_frame=per_frame)[0][:, 0], truth
@@ -108,7 +107,8 @@ def _answers(
 @torch.no_grad()
 def _on_portraits(net: CaptureNet, folder: Path, views: int = 8) -> dict[str, float]:
     """NME on known points, mean and worst answer of a resting face (gaze left out), and how far views differ."""
-    rng, eyes = np.random.default_rng(0), (36, 45)
+    rng = np.random.default_rng(0)
+    right, left = OUTER_EYES
     errors, answers = [], []
     for portrait in load_portraits(folder, held_out=True):
         looks = [sample_view(rng, mirrored=False) for _ in range(views)]
@@ -120,7 +120,7 @@ def _on_portraits(net: CaptureNet, folder: Path, views: int = 8) -> dict[str, fl
         for view, found in zip(looks, landmarks, strict=True):
             true = view.points(portrait.landmarks)
             far = np.linalg.norm(found - true, axis=1)[known].mean()
-            errors.append(far / np.linalg.norm(true[eyes[0]] - true[eyes[1]]))
+            errors.append(far / np.linalg.norm(true[right] - true[left]))
     said = np.stack(answers)[..., [not name.startswith("eyeLook") for name in spec.CHANNELS]]
     return {
         "portrait_nme": float(np.mean(errors)),
@@ -130,7 +130,9 @@ def _on_portraits(net: CaptureNet, folder: Path, views: int = 8) -> dict[str, fl
     }
 
 
-def run(base: CaptureConfig, out: Path, held: tuple[Path, Path], portraits: Path) -> dict[str, Mapping[str, float]]:
+def train_all(
+    base: CaptureConfig, out: Path, held: tuple[Path, Path], portraits: Path
+) -> dict[str, Mapping[str, float]]:
     """Train and judge every variant; prints each as it comes."""
     table: dict[str, Mapping[str, float]] = {}
     stills, windows = (Shards(folder) for folder in held)
@@ -142,22 +144,44 @@ def run(base: CaptureConfig, out: Path, held: tuple[Path, Path], portraits: Path
     return table
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="folder of the runs")
-    for name in ("stills", "sequences", "held", "held-sequences"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder of shards")
-    parser.add_argument("--portraits", type=Path, default=Path("../shared/assets/faces/webmorph_canada"))
-    parser.add_argument("--samples", type=int, default=80_000, help="images each run sees")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """The whole method beside the runs that lack a part of it."""
+    whole, *others = details["runs"]
+    rows: tuple[tuple[str, str, Literal["higher", "lower"], str], ...] = (
+        ("nme", "landmark error on renders, share of the distance of the outer eye corners", "lower", ""),
+        ("pearson", "correlation of weights with the truth, stills", "higher", ""),
+        (
+            "pearson_at_rest_known",
+            "correlation of weights with the truth, stills beside the face at rest",
+            "higher",
+            "",
+        ),
+        ("error_mm", "distance of vertices from the true expression, stills", "lower", "mm"),
+        ("pearson_windows", "correlation of weights with the truth, windows of motion", "higher", ""),
+        ("velocity_error", "error of the weights' velocities, windows of motion", "lower", ""),
+        ("portrait_nme", "landmark error on real portraits", "lower", ""),
+        ("portrait_bias_worst", "weight answered to real portraits at rest, worst channel", "lower", ""),
+        ("portrait_inconsistency", "spread of the weights of one portrait from view to view", "lower", ""),
+    )
+    return [
+        Figure(
+            name=f"Trained on {details['samples']:,} images: {what}",
+            ours=details["runs"][whole][key],
+            unit=unit,
+            better=better,
+            baselines={name: details["runs"][name][key] for name in others},
+        )
+        for key, what, better, unit in rows
+    ]
+
+
+def measured(chosen: argparse.Namespace) -> Result:
+    """Train and judge as the command line says."""
     base = replace(
         PRESETS["cpu"],
         stills=str(chosen.stills),
         sequences=str(chosen.sequences),
-        portraits=str(chosen.portraits),
+        portraits=str(chosen.assets / PORTRAITS),
         samples=chosen.samples,
         threads=chosen.threads,
         warmup=100,
@@ -165,11 +189,20 @@ def main() -> None:
         head_samples=16_000,
         head_steps=1_000,
     )
-    table = run(base, chosen.out, (chosen.held, chosen.held_sequences), chosen.portraits)
-    if chosen.json:
-        report = {"revision": git_revision(), "machine": describe(), "samples": chosen.samples, "runs": table}
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    table = train_all(base, chosen.out, (chosen.held, chosen.held_sequences), chosen.assets / PORTRAITS)
+    details = {"samples": chosen.samples, "runs": table}
+    return Result.measured("ablation", figures_of(details), details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets=f"{PORTRAITS}/")
+    parser.add_argument("out", type=Path, help="folder of the runs")
+    for name in ("stills", "sequences", "held", "held-sequences"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder of shards")
+    parser.add_argument("--samples", type=int, default=80_000, help="images each run sees")
+    parser.add_argument("--threads", type=int, default=2)
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Capture the real videos that have reference curves and the portraits never trained on, and score what comes out.
 
-    python -m benchmarks.capture_real ../shared/assets [--mediapipe FILE.task | FOLDER]
+    python -m benchmarks.capture_real [--mediapipe FILE.task | FOLDER]
         [--json benchmarks/results/capture_real.json]
 
 Prints a table per figure and video with medians and targets; see benchmarks/refs.py for what is compared with what.
@@ -15,29 +15,26 @@ Mind that half of the reference curves come from MediaPipe's own landmarks.
 """
 
 import argparse
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.command import PORTRAITS, command_line, run
 
 from benchmarks import refs
-from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, MienError
 from mien.engine import metrics
-from mien.engine.provenance import git_revision
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.io.video import read_image
 from mien.systems.capture import spec
 from mien.systems.capture.evaluation.mediapipe import open_mediapipe
+from mien.systems.capture.evaluation.scores import ONE_LOOK, OUTER_EYES
 from mien.systems.capture.perform import finish
 from mien.systems.capture.predict import Capture, CapturedFrame
 from mien.systems.capture.training.portraits import landmarks_from_template, read_template, split
 from mien.track.align import align_matrix
-
-_OUTER_EYES = (36, 45)
 
 
 def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
@@ -52,7 +49,7 @@ def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
     for frame, truth, known in _known_faces(capture, folder, held_out=True):
         matrix = align_matrix(frame.face.five_points, spec.CROP)
         laid = (mean - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-        apart = np.linalg.norm(truth[_OUTER_EYES[0]] - truth[_OUTER_EYES[1]])
+        apart = np.linalg.norm(truth[OUTER_EYES[0]] - truth[OUTER_EYES[1]])
         for row, points in ((errors, frame.landmarks), (baseline, laid)):
             row.append(float(np.linalg.norm(points[known] - truth[known], axis=1).mean() / apart))
         weights.append(frame.weights)
@@ -98,23 +95,34 @@ def peer_clips(source: Path, videos: dict[str, Path]) -> dict[str, Clip]:
     return clips
 
 
-def main() -> None:
-    """Capture, score, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, help="folder with video/ and refs/")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
-    parser.add_argument("--mediapipe", type=Path, help="a .task model, or a folder of curves it made")
-    parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
-    chosen = parser.parse_args()
-    try:
-        measure(chosen)
-    except MienError as error:
-        parser.error(str(error))
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """Real videos (`refs.figures_of`), and what portraits show."""
+    faces = details["portraits"]
+    strongest = max(faces["neutral_bias"], key=faces["neutral_bias"].get)
+    where = f"{faces['portraits']} real portraits never trained on"
+    of_videos = refs.figures_of(details["scores"], details["medians"], details["medians_beside"])
+    at = len(refs.WHAT)
+    return [
+        *of_videos[:at],
+        Figure(
+            name=f"{where}: landmark error, share of the distance of the outer eye corners",
+            better="lower",
+            ours=faces["nme"],
+            baselines={"mean portrait on the same five points": faces["nme_of_mean_face"]},
+            short=True,
+        ),
+        Figure(
+            name=f"{where}: weight answered to a face at rest, worst channel ({strongest})",
+            better="lower",
+            ours=faces["neutral_bias_worst"],
+            target=0.05,
+        ),
+        *of_videos[at:],
+    ]
 
 
-def measure(chosen: argparse.Namespace) -> None:
-    """What `main` does once the command line is read."""
+def measured(chosen: argparse.Namespace) -> Result:
+    """Capture, score, print."""
     references = {path.stem: refs.load_refs(path) for path in sorted((chosen.assets / "refs").glob("*.npz"))}
     capture = Capture(chosen.bundle, backend=chosen.backend, mirror=True)
     fast = Capture(chosen.bundle, backend=chosen.backend)
@@ -131,37 +139,40 @@ def measure(chosen: argparse.Namespace) -> None:
         scores[name] = refs.score(finish(result), reference)
         scores[name]["missed_frames"] = float((reference["valid"].astype(bool) & ~result.clip.seen).sum())
         scores[name]["ms_median"] = float(np.median(result.milliseconds))
+    medians = {"ours": refs.medians(scores), "uncalibrated": refs.medians(plain), ONE_LOOK: refs.medians(once)}
+    others = {ONE_LOOK: medians[ONE_LOOK]} | ({"MediaPipe": refs.medians(beside)} if beside else {})
     agreements = {name: refs.agreement(reference) for name, reference in references.items()}
-    print(refs.table(scores, agreements, {"MediaPipe": refs.medians(beside)} if beside else None))
-    before, after, fewer = refs.medians(plain), refs.medians(scores), refs.medians(once)
-    looks = [f"{k} {fewer[k]:.2f} -> {after[k]:.2f}" for k in refs.TARGETS if abs(after[k] - fewer[k]) >= 0.005]
-    print(f"\nMedians that the mirror image changed: {', '.join(looks) or 'none'}.")
-    changes = [f"{k} {before[k]:.2f} -> {after[k]:.2f}" for k in refs.TARGETS if abs(after[k] - before[k]) >= 0.005]
-    print(f"\nMedians that calibration changed: {', '.join(changes) or 'none'}.")
-    faces = portraits(capture, chosen.assets / "faces" / "webmorph_canada")
+    print(refs.table(scores, agreements, others))
     print("\nPearson against the references; in brackets, how far the two trackers agree with each other.")
+    print(f"\nMedians that the mirror image changed: {_changes(medians[ONE_LOOK], medians['ours'])}.")
+    print(f"Medians that calibration changed: {_changes(medians['uncalibrated'], medians['ours'])}.")
+    faces = portraits(capture, chosen.assets / PORTRAITS)
     worst = sorted(faces["neutral_bias"].items(), key=lambda item: -item[1])[:5]
     print(f"\n{faces['portraits']} portraits: NME {faces['nme']:.4f}, a mean face {faces['nme_of_mean_face']:.4f}")
     print(f"Strongest neutral biases: {worst}")
-    if chosen.json:
-        report = {
-            "revision": git_revision(),
-            "machine": describe(),
-            "scores": {video: _known(row) for video, row in scores.items()},
-            "medians": _known(after),
-            "medians_uncalibrated": _known(before),
-            "medians_beside": {"one look": _known(fewer)}
-            | ({"MediaPipe": _known(refs.medians(beside))} if beside else {}),
-            "targets": refs.TARGETS,
-            "portraits": faces,
-        }
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    details = {
+        "scores": scores,
+        "medians": medians["ours"],
+        "medians_uncalibrated": medians["uncalibrated"],
+        "medians_beside": others,
+        "targets": refs.TARGETS,
+        "portraits": faces,
+    }
+    return Result.measured("capture_real", figures_of(details), details)
 
 
-def _known(row: dict[str, float]) -> dict[str, float | None]:
-    """JSON knows no NaN."""
-    return {name: value if np.isfinite(value) else None for name, value in row.items()}
+def _changes(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+    changed = [name for name in refs.TARGETS if abs(after[name] - before[name]) >= 0.005]
+    return ", ".join(f"{name} {before[name]:.2f} -> {after[name]:.2f}" for name in changed) or "none"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets=f"video/, refs/ and {PORTRAITS}/")
+    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--mediapipe", type=Path, help="a .task model, or a folder of curves that MediaPipe made")
+    parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

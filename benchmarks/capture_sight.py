@@ -1,22 +1,21 @@
-"""Is what hides a face noticed on real footage? `python -m benchmarks.capture_sight ../shared/assets [--sheet FILE]`.
+"""Is what hides a face noticed on real footage? `python -m benchmarks.capture_sight [--sheet FILE] [--json FILE]`.
 
 Five real videos, every tenth frame, with something drawn before the face or the picture cut: dark glasses, a cap pulled
 over the brows, a mask, fingers before the mouth. None of it is made by the renderer that the network learnt from. Of
-each, the share of frames in which the region would be held (`hold.HIDDEN`), beside the same frames untouched.
+each, the share of frames in which the region would be held (`hidden_regions.HIDDEN`), beside the same frames untouched.
 """
 
 import argparse
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from benchmarks.machine import describe
+from benchmarks.command import command_line, run
 
 from mien.core import MienError
-from mien.engine.provenance import git_revision
+from mien.engine.figures import Figure, Result
 from mien.io.atomic import write_whole
 from mien.io.video import open_video
 from mien.systems.capture import spec
@@ -135,21 +134,24 @@ def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, 
             yield row
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, help="folder with video/")
-    parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
-    parser.add_argument("--sheet", type=Path, help="write a picture of what was drawn")
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    try:
-        capture = Capture(chosen.bundle, mirror=True)
-        rows = {name: list(looks(capture, chosen.assets / "video" / f"{name}.mp4")) for name in VIDEOS}
-    except MienError as error:
-        parser.error(str(error))
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """The share of frames held under each cover, beside the same frames without it."""
+    return [
+        Figure(
+            name=f"The {cover['region']} behind {name}: share of {details['frames']} real frames taken for hidden",
+            ours=cover["held"],
+            baselines={"nothing before the face": cover["held_without"]},
+        )
+        for name, cover in details["covers"].items()
+    ]
+
+
+def measured(chosen: argparse.Namespace) -> Result:
+    """Measure, print, draw the sheet."""
+    capture = Capture(chosen.bundle, mirror=True)
+    rows = {name: list(looks(capture, chosen.assets / "video" / f"{name}.mp4")) for name in VIDEOS}
     frames = [row for video in rows.values() for row in video]
-    covers = {}
+    covers: dict[str, dict[str, Any]] = {}
     for cover in COVERS:
         k = spec.REGIONS.index(cover.region)
         sight = {name: np.array([row[name][1][k] for row in frames]) for name in (cover.name, "nothing")}
@@ -163,11 +165,18 @@ def main() -> None:
         print(f"{cover.region} behind {cover.name}: {covers[cover.name]}")
     if chosen.sheet:
         tiles = [np.hstack([crop for crop, _ in video[len(video) // 2].values()]) for video in rows.values()]
-        cv2.imwrite(str(chosen.sheet), np.ascontiguousarray(np.vstack(tiles)[..., ::-1]))
-    if chosen.json:
-        report = {"revision": git_revision(), "machine": describe(), "frames": len(frames), "covers": covers}
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+        with write_whole(chosen.sheet) as temporary:
+            cv2.imwrite(str(temporary), np.ascontiguousarray(np.vstack(tiles)[..., ::-1]))
+    details = {"frames": len(frames), "covers": covers}
+    return Result.measured("capture_sight", figures_of(details), details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets="video/")
+    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--sheet", type=Path, help="write a picture of what was drawn")
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A webcam's faces are read once, a file's with their mirror image; both are measured.
 
-    python -m benchmarks.capture_speed ../shared/assets [--json benchmarks/results/capture_speed.json]
+    python -m benchmarks.capture_speed [--json benchmarks/results/capture_speed.json]
 
 Real video is scaled to each size first; decoding is left out. All four take the whole video in turn, several times:
 alternating frame by frame, each would find the caches full of the others' weights. The best pass counts, as other
@@ -10,8 +10,8 @@ programs on the machine only ever add time; all medians are written.
 """
 
 import argparse
-import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,15 +20,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
+from benchmarks.command import command_line, run
 
-from mien.cli.machine import describe
-from mien.engine.provenance import git_revision
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.io.video import open_video
 from mien.systems.capture.predict import Capture
 
 SIZES = ((640, 480), (1280, 720))
-BACKENDS = ("onnx", "ncnn")
+BACKENDS = {"onnx": "ONNX Runtime", "ncnn": "NCNN"}
 LOOKS = {"once": False, "with mirror": True}
 WARM_UP = 20
 PASSES = 5
@@ -82,14 +81,25 @@ def _one_pass(capture: Capture, pictures: list[tuple[np.ndarray, float]]) -> lis
     return times
 
 
-def main() -> None:
-    """Measure every size and backend, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, help="folder with video/")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
-    parser.add_argument("--frames", type=int, default=300)
-    chosen = parser.parse_args()
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """Milliseconds of a frame per size and backend, as a webcam's faces are read, beside those of a file's."""
+    return [
+        Figure(
+            name=f"One frame of {size} from picture to weights, one thread, {label}",
+            unit="ms, median",
+            better="lower",
+            ours=row[f"{backend} once"]["median_ms"],
+            target=2 if size == "640x480" else 3,
+            baselines={"with the mirror image, as files are read": row[f"{backend} with mirror"]["median_ms"]},
+            short=size == "640x480" and backend == "onnx",
+        )
+        for size, row in details["whole_frame"].items()
+        for backend, label in BACKENDS.items()
+    ]
+
+
+def measured(chosen: argparse.Namespace) -> Result:
+    """Measure and print every size and backend."""
     cv2.setNumThreads(1)
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     for width, height in SIZES:
@@ -98,10 +108,16 @@ def main() -> None:
         for name, row in rows[f"{width}x{height}"].items():
             shown = ", ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "medians_ms")
             print(f"{width}x{height} {name}: {shown}")
-    if chosen.json:
-        with write_whole(chosen.json) as temporary:
-            report = {"revision": git_revision(), "machine": describe(), "threads": 1, "whole_frame": rows}
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    details = {"threads": 1, "whole_frame": rows}
+    return Result.measured("capture_speed", figures_of(details), details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets="video/")
+    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--frames", type=int, default=300)
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

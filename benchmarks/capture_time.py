@@ -1,6 +1,6 @@
 """Tremble and delay of a capture together, filter off, live and looking ahead, in one run.
 
-    python -m benchmarks.capture_time ../shared/assets [--bundle DIR] [--json benchmarks/results/capture_time.json]
+    python -m benchmarks.capture_time [--bundle DIR] [--json benchmarks/results/capture_time.json]
 
 Rest: a held-out portrait as a video of one face that keeps still, each frame with sensor noise (sigma 3 grey levels);
 tremble is the standard deviation over time of the second difference, of the weights and of the five points over the
@@ -14,30 +14,29 @@ faces are read once, with the live filter.
 """
 
 import argparse
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from benchmarks.command import PORTRAITS, command_line, run
 
 from benchmarks import refs
-from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, MienError
 from mien.core.smoothing import smooth, smooth_ahead
 from mien.engine import metrics
-from mien.engine.provenance import git_revision
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.io.video import read_image
 from mien.systems.capture.evaluation.rendered_takes import HELD_OUT
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.training.portraits import split
 
-__all__ = ["FILTERS", "delays", "moving", "performance", "rendered", "resting", "table"]
+__all__ = ["FILTERS", "delays", "figures_of", "moving", "performance", "rendered", "resting", "table"]
 
 FILTERS: dict[str, Callable[[Clip], Clip]] = {"off": lambda clip: clip, "live": smooth, "ahead": smooth_ahead}
+LABELS = {"off": "no filter", "live": "the live filter", "ahead": "the filter that looks ahead"}
 _ONCE = "live"
 """The filter of a webcam, whose faces are read without their mirror image."""
 NOISE = 3.0
@@ -173,33 +172,56 @@ def rendered(capture: Capture, fps: float) -> dict[str, dict[str, float]]:
     return {name: {"blink_lag_ms": float(blink), "jaw_lag_ms": float(jaw)} for name, (blink, jaw) in means.items()}
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, help="folder with video/, refs/ and faces/")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    parser.add_argument("--bundle", type=Path, help="a bundle in place of the shipped one")
-    parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
-    chosen = parser.parse_args()
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """Tremble, delay and lost height per filter."""
+    rest, rendered_rows = details["rest"]["filters"], details["rendered"]
+    figures: list[Figure] = []
+    for name, label in LABELS.items():
+        loss = max(video[name].get("blink_loss_worst", float("nan")) for video in details["real"].values())
+        late = [
+            (f"delay of {what} against a rendered performance at {rate} fps", "ms", by_filter[name][key], 40.0)
+            for rate, by_filter in rendered_rows.items()
+            for what, key in (("blinks", "blink_lag_ms"), ("the jaw", "jaw_lag_ms"))
+        ]
+        rows = (
+            ("tremble of the weights of a still face under noise", "1e-3", 1e3 * rest[name]["jitter_mean"], 1.0),
+            *late,
+            ("largest loss of a blink's height on real video", "%", 100 * loss, None),
+        )
+        figures += [
+            Figure(name=f"With {label}: {what}", unit=unit, better="lower", ours=value, target=target, headline=False)
+            for what, unit, value, target in rows
+        ]
+    return figures
+
+
+def measured(chosen: argparse.Namespace) -> Result:
+    """Measure and print."""
     once, both = (
-        measured(Capture(chosen.bundle, backend=chosen.backend, mirror=mirror), chosen.assets)
+        under_filters(Capture(chosen.bundle, backend=chosen.backend, mirror=mirror), chosen.assets)
         for mirror in (False, True)
     )
-    report = {"revision": git_revision(), "machine": describe(), **_as_used(once, both)}
-    print(table(report))
-    if chosen.json:
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    details = _as_used(once, both)
+    print(table(details))
+    return Result.measured("capture_time", figures_of(details), details)
 
 
-def measured(capture: Capture, assets: Path) -> dict[str, Any]:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets=f"video/, refs/ and {PORTRAITS}/")
+    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
+    run(parser, measured, arguments)
+
+
+def under_filters(capture: Capture, assets: Path) -> dict[str, Any]:
     """Rest, rendered motion and real motion under every filter."""
     real = {}
     for path in sorted((assets / "refs").glob("*.npz")):
         clip = capture.video(assets / "video" / f"{path.stem}.mp4").clip
         real[path.stem] = moving(clip, clip, refs.load_refs(path)["blinks"])
     return {
-        "rest": resting(capture, split(assets / "faces" / "webmorph_canada", held_out=True)[:4]),
+        "rest": resting(capture, split(assets / PORTRAITS, held_out=True)[:4]),
         "rendered": {f"{fps:g}": rendered(capture, fps) for fps in RATES},
         "real": real,
     }

@@ -7,13 +7,12 @@ bundles also go where mien looks for them: identity as `express`, the others as 
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mien.core.errors import MienError
-from mien.io.atomic import write_whole
+from mien.engine.figures import Result
 from mien.synth.expressions import write_expressions
 from mien.systems.express.config import PRESETS, ExpressConfig, ExpressExport
 from mien.systems.express.evaluate import (
@@ -60,8 +59,7 @@ def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
         "blends": blended,
         "samples": {"sequences": len(rows), "subjects": len(set(corpus.subject[rows].tolist()))},
     }
-    with write_whole(out / "figures.json") as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    Result.measured("express", (), figures).write(out / "figures.json")
     return figures
 
 

@@ -11,7 +11,6 @@ the errors are those of benchmarks/results/express.json, OUT is docs/images by d
     express_error.png     figure 5: the error over the course of a take
 """
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,9 +20,11 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 import torch
+from benchmarks.command import IMAGES, RESULTS
 
 from mien.cli.outputs import write_picture
 from mien.core import Rig
+from mien.engine.figures import Result
 from mien.rigs.ict import load_ict
 from mien.synth.expressions import FPS, ExpressiveFace, read_subject
 from mien.synth.performer import identity_coefficients
@@ -35,8 +36,6 @@ from mien.systems.express.runtime.timeline import Timeline
 from mien.systems.express.training.corpus import load_corpus
 from mien.viewer.paint import Painter
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT / "benchmarks" / "results" / "express.json"
 CELL = 190
 """Side of a picture [px]."""
 PEOPLE = (155, 163, 171)
@@ -135,15 +134,13 @@ def portrait(number: int = 1_000_009) -> np.ndarray:
 
 def photo(stage: Stage) -> np.ndarray:
     """A picture of somebody, the neutral that `mien fit` finds in it, and that face's six apexes."""
-    from mien.cli.fit import main as fit
-    from mien.rigs.readers.obj import load_obj
+    from mien import fit
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "photo.png"
         picture = portrait()
         write_picture(path, picture)
-        fit([str(path), "--out", f"{folder}/neutral.obj"])
-        neutral = load_obj(Path(folder) / "neutral.obj", "mm").vertices
+        neutral = fit(path).neutral.vertices
     painter = stage.painter(neutral)
     row = [cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA), label(painter.draw(neutral), "fitted")]
     for name in spec.EXPRESSIONS:
@@ -229,14 +226,14 @@ def main(arguments: list[str]) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     run = Path(arguments[0])
-    out = Path(arguments[1]) if len(arguments) > 1 else ROOT / "docs" / "images"
+    out = Path(arguments[1]) if len(arguments) > 1 else IMAGES
     stage = Stage(Express())
     write_picture(out / "express_sheet.jpg", sheet(stage, run / "data"))
     write_picture(out / "express_strips.jpg", strips(stage))
     write_picture(out / "express_timeline.jpg", timelines(stage))
     write_picture(out / "express_latent.jpg", latent(stage, run / "identity" / "checkpoint.pt"))
     write_picture(out / "express_photo.jpg", photo(stage))
-    write_picture(out / "express_error.png", error_plot(json.loads(RESULT.read_text(encoding="utf-8"))["errors"]))
+    write_picture(out / "express_error.png", error_plot(Result.read(RESULTS / "express.json").details["errors"]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from benchmarks.command import IMAGES
 
 from mien.cli.outputs import write_picture
 from mien.core.mesh import vertex_normals
@@ -19,7 +20,6 @@ from mien.systems.express.predict import Express
 from mien.systems.express.runtime.wrinkle_maps import SIZE, normal_map, wrinkle_heights
 from mien.systems.express.runtime.wrinkles import REGIONS
 
-ROOT = Path(__file__).resolve().parents[1]
 PERSON, SEED, CELL = 163, 1, 300
 SHOWN = ("surprise", "happiness", "anger", "disgust")
 LIGHT = np.array([-0.55, 0.62, 0.56])
@@ -95,7 +95,7 @@ def draw(vertices: np.ndarray, express: Express, normals_uv: np.ndarray | None) 
 def main(arguments: list[str]) -> None:
     """Write the picture."""
     cv2.setNumThreads(1)
-    out = Path(arguments[0]) if arguments else ROOT / "docs" / "images" / "express_wrinkles.jpg"
+    out = Path(arguments[0]) if arguments else IMAGES / "express_wrinkles.jpg"
     express, rig = Express(), load_ict()
     assert rig.identity_modes is not None
     coefficients = identity_coefficients(SEED, PERSON)

@@ -1,6 +1,6 @@
 """Whose face is it: the identity fitted by `mien fit` against the truth of renders, and against annotated portraits.
 
-    python -m benchmarks.fit ../shared/assets [--people 40] [--json benchmarks/results/fit.json]
+    python -m benchmarks.fit [--people 40] [--json benchmarks/results/fit.json]
 
 Renders: people never trained on, 12 stills each (expressions and head angles as in training), each captured from its
 picture alone. Vertex error: mean distance [mm] over the face region's vertices, after the best similarity (shape) or
@@ -9,25 +9,24 @@ rigid figure is mostly about how far a person's size is from the mean.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.machine import describe
+from benchmarks.command import PORTRAITS, command_line, run
 
-from mien.cli.fit import views_of
 from mien.core import Camera, LandmarkLayout, Rig
 from mien.engine import metrics
-from mien.engine.provenance import git_revision
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.io.video import read_image
 from mien.rigs.fit import FaceModel, Guess, Priors, fit_identity
 from mien.rigs.ict import GROUPS, load_ict
 from mien.systems.capture import spec
-from mien.systems.capture.evaluate import HELD_OUT
+from mien.systems.capture.evaluation.rendered_takes import HELD_OUT
+from mien.systems.capture.evaluation.scores import OUTER_EYES
+from mien.systems.capture.fit import views_of
 from mien.systems.capture.predict import Capture, pose_trust
 from mien.systems.capture.runtime.identity_readout import Readout
 from mien.systems.capture.training.portraits import landmarks_from_template, read_template, split
@@ -37,7 +36,6 @@ FRAMES = 12
 EXACT = Priors(landmark_mm=0.3, repeated=0.0, slide=1.0, brows=0.0)
 """For true landmarks: what is left is contact of lids and lips, which the linear face does not have. A true brow is
 where its hair is painted."""
-_EYES = (36, 45)
 _NOT_SHOWN = Priors(identity=1e-4, expression=1e-4, focal=1e-4)
 """Holds the mean face, the captured expression and the guessed lens: pose only."""
 
@@ -240,68 +238,70 @@ def portraits(rig: Rig, capture: Capture, readout: Readout | None, folder: Path)
         for name, points in seen.items():
             marked = (trust == 1.0)[None, : spec.KEYS]  # what the template marks as mien does
             keys = points[:, : spec.KEYS], truth[None, : spec.KEYS]
-            found[name].append(float(metrics.nme(*keys, _EYES, visible=marked)[0]))
+            found[name].append(float(metrics.nme(*keys, OUTER_EYES, visible=marked)[0]))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def figures(shape: Mapping[str, Mapping[str, float]], nme: Mapping[str, float], pose: Mapping[str, Any]) -> list[Any]:
-    """The rows of the documents' table."""
-    mean = {"mean face": shape["mean face"]["shape_mm"]}
-    rows: list[dict[str, Any]] = [
-        {"name": f"Fitted shape, {name}", "unit": "mm", "ours": row["shape_mm"], "better": "lower", "baselines": mean}
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """Shapes by case, portraits and head pose, beside the mean face."""
+    shape, nme, pose = details["shape"], details["portraits"], details["pose"]
+    fits = [
+        Figure(
+            name=f"Face fitted to renders, {name}: distance of vertices from the true face",
+            unit="mm",
+            ours=row["shape_mm"],
+            better="lower",
+            baselines={"mean face": shape["mean face"]["shape_mm"]},
+        )
         for name, row in shape.items()
         if name != "mean face"
     ]
-    baselines = {
-        "mean face": nme["mean face, pose only"],
-        "landmarks alone": nme["landmarks alone"],
-        "the network's own points": nme["network"],
-    }
-    rows.append(
-        {
-            "name": "Reprojected landmarks on portraits, NME",
-            "ours": nme["fit"],
-            "better": "lower",
-            "baselines": baselines,
-        }
+    reprojected = Figure(
+        name="Face fitted to portraits: landmark error, share of the distance of the outer eye corners",
+        ours=nme["fit"],
+        better="lower",
+        baselines={
+            "mean face": nme["mean face, pose only"],
+            "landmarks alone": nme["landmarks alone"],
+            "the network's own points": nme["network"],
+        },
     )
-    for key, name, unit in (
-        ("degrees", "Head rotation error on renders", "degrees"),
-        ("distance_share", "Head distance error on renders, share", ""),
-    ):
-        ours, base = pose["fitted face"][key], {"mean face": pose["mean face"][key]}
-        rows.append({"name": name, "unit": unit, "ours": ours, "better": "lower", "baselines": base})
-    return rows
+    poses = [
+        Figure(
+            name=f"Head pose on the fitted face: {what}",
+            unit=unit,
+            ours=pose["fitted face"][key],
+            better="lower",
+            baselines={"on the mean face": pose["mean face"][key]},
+        )
+        for key, what, unit in (
+            ("degrees", "error of the rotation", "degrees"),
+            ("distance_share", "error of the distance, share of the distance", ""),
+        )
+    ]
+    return [*fits, reprojected, *poses]
 
 
-def main() -> None:
-    """Render, fit, score, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, help="folder with faces/webmorph_canada")
-    parser.add_argument("--people", type=int, default=40)
-    parser.add_argument("--bundle", type=Path, help="a capture bundle in place of the shipped one")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    chosen = parser.parse_args()
+def measured(chosen: argparse.Namespace) -> Result:
+    """Render, fit, score, print."""
     rig, capture = load_ict(), Capture(chosen.bundle, mirror=True)
     readout = Readout.from_arrays(capture.bundle.arrays)
     people = [film_person(HELD_OUT[0] + n, capture) for n in range(chosen.people)]
     shape, pose = shape_rows(rig, people, readout), pose_rows(rig, people, readout)
-    nme = portraits(rig, capture, readout, chosen.assets / "faces" / "webmorph_canada")
+    nme = portraits(rig, capture, readout, chosen.assets / PORTRAITS)
     for name, row in {**shape, **{f"pose, {k}": v for k, v in pose.items()}}.items():
         print(f"{name:52s}", "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
     print("portraits, NME:", "  ".join(f"{name} {value:.4f}" for name, value in nme.items()))
-    if chosen.json:
-        report = {
-            "revision": git_revision(),
-            "machine": describe(),
-            "figures": figures(shape, nme, pose),
-            "people": len(people),
-            "shape": shape,
-            "pose": pose,
-            "portraits": nme,
-        }
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    details = {"people": len(people), "shape": shape, "pose": pose, "portraits": nme}
+    return Result.measured("fit", figures_of(details), details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets=f"{PORTRAITS}/")
+    parser.add_argument("--people", type=int, default=40, help="how many to render and fit")
+    parser.add_argument("--bundle", type=Path, help="a folder with capture's weights, instead of those that ship")
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

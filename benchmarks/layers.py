@@ -7,9 +7,8 @@ A padded map stays larger, so padding costs multiplications as well: time is giv
 """
 
 import argparse
-import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,13 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.machine import describe
+from benchmarks.command import command_line, run
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mien.engine.export import to_ncnn, to_onnx
-from mien.engine.provenance import git_revision
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.systems.capture import spec
 from mien.systems.capture.model import BLOCKS, STEM
 
@@ -131,21 +129,42 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
     return rows
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=500)
-    parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """The encoder that ships beside the variants."""
+    ours, *others = details["encoders"]
+    rows = (
+        ("million_macs", "multiply-accumulates", "million"),
+        ("onnx_ms", "one crop, one thread, ONNX Runtime", "ms"),
+        ("ncnn_ms", "one crop, one thread, NCNN", "ms"),
+    )
+    return [
+        Figure(
+            name=f"The encoder {ours.partition(': ')[0]}: {what}",
+            unit=unit,
+            better="lower",
+            ours=details["encoders"][ours][key],
+            baselines={name: details["encoders"][name][key] for name in others},
+        )
+        for key, what, unit in rows
+    ]
+
+
+def measured(chosen: argparse.Namespace) -> Result:
+    """Measure and print."""
     torch.set_num_threads(1)
     rows = measure(chosen.rounds)
     for name, row in rows.items():
         per = {k: row[f"{k}_ms"] / row["million_macs"] * 1e3 for k in ("onnx", "ncnn")}
         print(f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in row.items()) + f"; us per million {per}")
-    if chosen.json:
-        report = {"revision": git_revision(), "machine": describe(), "threads": 1, "encoders": rows}
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    details = {"threads": 1, "encoders": rows}
+    return Result.measured("layers", figures_of(details), details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__)
+    parser.add_argument("--rounds", type=int, default=500, help="crops that each variant reads")
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

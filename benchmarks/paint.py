@@ -7,20 +7,19 @@ The performance is made up: every channel and the head follow sines of different
 """
 
 import argparse
-import json
 import os
-from pathlib import Path
+from collections.abc import Sequence
 from time import thread_time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
+from benchmarks.command import command_line, run
 
-from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, Rig
 from mien.core.transforms import quaternion_from_angles
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.rigs.load import load_rig
 from mien.viewer.paint import Painter
 from mien.viewer.preview import Preview
@@ -67,23 +66,30 @@ def measure(rig: Rig, frames: int) -> dict[str, dict[str, float]]:
     return {name: summary(values) for name, values in times.items()}
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rig", default="mo", help="mo, ict, or a .glb/.vrm file")
-    parser.add_argument("--frames", type=int, default=120)
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    options = parser.parse_args()
+def measured(chosen: argparse.Namespace) -> Result:
+    """Measure and print."""
     cv2.setNumThreads(1)
-    rig = load_rig(options.rig)
-    figures = measure(rig, options.frames)
+    rig = load_rig(chosen.rig)
+    found = measure(rig, chosen.frames)
     print(f"{rig.name}: {len(rig.neutral.vertices)} vertices, {len(rig.neutral.topology.triangles)} triangles")
-    for name, row in figures.items():
+    for name, row in found.items():
         print(f"{name:16} median {row['median_ms']:6.2f} ms   p99 {row['p99_ms']:6.2f} ms")
-    if options.json is not None:
-        found = {"rig": rig.name, "vertices": len(rig.neutral.vertices), "machine": describe(), "figures": figures}
-        with write_whole(options.json) as temporary:
-            temporary.write_text(json.dumps(found, indent=2) + "\n")
+    figures = [
+        Figure(
+            name=f"{rig.name}, one frame, one thread: {name}", ours=row["median_ms"], unit="ms, median", better="lower"
+        )
+        for name, row in found.items()
+    ]
+    details = {"rig": rig.name, "vertices": len(rig.neutral.vertices), "frames": found}
+    return Result.measured("paint", figures, details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__)
+    parser.add_argument("--rig", default="mo", help="mo, ict, or a file of a rig")
+    parser.add_argument("--frames", type=int, default=120)
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

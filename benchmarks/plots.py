@@ -4,7 +4,6 @@ Every channel's Pearson beside the ridges', ours on faces never trained on, and 
 `python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the strangers instead.
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,14 +11,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from benchmarks.command import IMAGES, RESULTS
 from jaxtyping import UInt8
 
+from mien.engine.figures import Result
 from mien.io.atomic import write_whole
 
 __all__ = ["channel_chart", "main", "stranger_sheet", "time_chart"]
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "images"
 _INK, _PALE, _WHITE = (40, 40, 46), (222, 224, 230), (255, 255, 255)
 _COLORS = ((0, 96, 178), (226, 150, 50), (110, 110, 118), (30, 150, 110), (170, 60, 130))
 """Ours first; distinguishable by people who see no red or green."""
@@ -153,17 +152,18 @@ def main(arguments: Sequence[str]) -> None:
         stranger_sheet([Path(name) for name in arguments[1:]], IMAGES / "strangers_sheet.jpg")
         return
     results = Path(arguments[0]) if arguments else RESULTS
-    capture = json.loads((results / "capture.json").read_text(encoding="utf-8"))
-    quick = " (quick run)" if capture["quick"] else ""
+    capture = Result.read(results / "capture.json")
+    quick = " (quick run)" if capture.quick else ""
     title = f"Pearson of each channel, held-out renders{quick}"
-    channel_chart(_channels(capture["channels"]), title).save(IMAGES / "capture_channels.png")
-    strangers = {name: _channels(s["channels"])["mien"] for name, s in capture.get("strangers", {}).items()}
-    if strangers:
-        own = {"held-out people": _channels(capture["channels"])["mien"]}
+    channel_chart(_channels(capture.details["channels"]), title).save(IMAGES / "capture_channels.png")
+    tables = {name: own["channels"] for name, own in capture.details["unseen_rigs"].items() if own["channels"]}
+    if tables:
+        series = {name: _channels(table)["mien"] for name, table in tables.items()}
+        own = {"held-out people": _channels(capture.details["channels"])["mien"]}
         title = f"Pearson of each channel on faces that training never saw{quick}"
-        channel_chart({**own, **strangers}, title).save(IMAGES / "capture_strangers.png")
+        channel_chart({**own, **series}, title).save(IMAGES / "capture_strangers.png")
     if (results / "capture_time.json").is_file():
-        time_chart(json.loads((results / "capture_time.json").read_text())).save(IMAGES / "capture_time.png")
+        time_chart(Result.read(results / "capture_time.json").details).save(IMAGES / "capture_time.png")
 
 
 if __name__ == "__main__":

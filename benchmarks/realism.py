@@ -1,6 +1,6 @@
 """How easily renders are told from real faces in aligned crops of 128 px: lower is better, 0.5 is a coin's toss.
 
-    python -m benchmarks.realism ../shared/assets [--renders 300] [--save NOW.npz] [--before OLD.npz]
+    python -m benchmarks.realism [--renders 300] [--save NOW.npz] [--before OLD.npz]
         [--json benchmarks/results/realism.json] [--sheet docs/images/synth_sheet.jpg]
 
 A logistic regression on fixed features (light, colour and detail in the cells of a grid), cross-validated so that no
@@ -14,16 +14,17 @@ The clips that capture is scored on (assets/refs) and the half of the portraits 
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from benchmarks.machine import describe
+from benchmarks.command import PORTRAITS, command_line, run
 from jaxtyping import Float, Int, UInt8
 
-from mien.engine.provenance import git_revision
+from mien.engine.figures import Figure, Result
 from mien.io.atomic import write_whole
 from mien.io.video import open_video, read_image
 from mien.synth.dataset import CROP, MARGIN, ShardSettings, make_shard
@@ -31,7 +32,7 @@ from mien.systems.capture.training.portraits import split
 from mien.track import Cascade
 from mien.track.align import align_matrix, warp
 
-__all__ = ["Crops", "features", "real", "rendered", "statistics", "told_apart"]
+__all__ = ["Crops", "features", "figures_of", "real", "rendered", "statistics", "told_apart"]
 
 FRAMES_PER_CLIP = 6
 FOLDS = 5
@@ -72,7 +73,7 @@ def real(assets: Path) -> tuple[Crops, Crops]:
     videos += [(crop, len(clips) + k) for k, crop in enumerate(_faces(cascade, group))]
     portraits = [
         (crop, k)
-        for k, path in enumerate(split(assets / "faces" / "webmorph_canada", held_out=False))
+        for k, path in enumerate(split(assets / PORTRAITS, held_out=False))
         for crop in _faces(cascade, read_image(path))[:1]
     ]
     return _together(videos), _together(portraits)
@@ -201,26 +202,31 @@ def _joined(first: Crops, second: Crops) -> Crops:
     return Crops(images=np.concatenate([first.images, second.images]), groups=groups)
 
 
-def _figures(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the documents show."""
-    apart = report["told_apart"]
+def figures_of(details: Mapping[str, Any]) -> list[Figure]:
+    """How easily a classifier tells renders from real faces, by kind of real face and by part of the features."""
+    apart, by_part = details["told_apart"], details["by_part"]
+    before = apart.get("before", {}), by_part.get("before", {})
     names = {"videos": "webcam and snapshot faces", "portraits": "studio portraits", "all": "both"}
-    figures = [
-        {
-            "name": f"Renders told from {label}, area under the curve",
-            "ours": apart["now"][kind]["auc"],
-            "better": "lower",
-            "baselines": {"renderer before": apart.get("before", {}).get(kind, {}).get("auc")},
-        }
-        for kind, label in names.items()
+    figures: list[Figure] = []
+    for kind, label in names.items():
+        baselines = {"renderer before": before[0].get(kind, {}).get("auc")}
+        if kind == "all":
+            baselines["the two kinds of real face from each other"] = details["videos_from_portraits"]["auc"]
+        figures.append(_told(f"Renders told from {label}", apart["now"][kind]["auc"], baselines))
+    return figures + [
+        _told(
+            f"Renders told from both by {part} alone",
+            row["auc"],
+            {"renderer before": before[1].get(part, {}).get("auc")},
+        )
+        for part, row in by_part["now"].items()
     ]
-    bar = report["videos_from_portraits"]["auc"]
-    figures[-1]["baselines"]["the two kinds of real face from each other"] = bar
-    for part, row in report["by_part"]["now"].items():
-        before = report["by_part"].get("before", {}).get(part, {}).get("auc")
-        label = f"Told from both by {part} alone, area under the curve"
-        figures.append({"name": label, "ours": row["auc"], "better": "lower", "baselines": {"renderer before": before}})
-    return figures
+
+
+def _told(what: str, ours: float, baselines: dict[str, float | None]) -> Figure:
+    return Figure(
+        name=f"{what}: area under the curve (0.5 is guessing)", ours=ours, better="lower", baselines=baselines
+    )
 
 
 def _load(path: Path) -> Crops:
@@ -235,17 +241,8 @@ def _sheet(path: Path, crops: Crops, side: int = 150) -> None:
         cv2.imwrite(str(temporary), np.vstack(rows)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 84])
 
 
-def main() -> None:
-    """Render, judge, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, help="folder with video/, refs/ and faces/")
-    parser.add_argument("--renders", type=int, default=300)
-    parser.add_argument("--stills-per-cast", type=int, default=2)
-    parser.add_argument("--save", type=Path, help="write the judged renders here, for --before of a later tree")
-    parser.add_argument("--before", type=Path, help="renders that an older tree saved")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 100 renders here (.jpg)")
-    chosen = parser.parse_args()
+def measured(chosen: argparse.Namespace) -> Result:
+    """Render, judge, print."""
     cv2.setNumThreads(1)
     every, judged = rendered(chosen.renders, stills_per_cast=chosen.stills_per_cast)
     if chosen.sheet:
@@ -258,21 +255,32 @@ def main() -> None:
         renders = {"before": _load(chosen.before), **renders}
     videos, portraits = real(chosen.assets)
     faces = {"videos": videos, "portraits": portraits, "all": _joined(videos, portraits)}
-    report: dict[str, Any] = {"revision": git_revision(), "machine": describe(), "seed": SEED}
-    report["statistics"] = {name: {"crops": len(c.images), **statistics(c)} for name, c in {**faces, **renders}.items()}
-    report["told_apart"] = {name: {k: told_apart(f, c) for k, f in faces.items()} for name, c in renders.items()}
-    report["by_part"] = {
-        name: {part: told_apart(faces["all"], c, at) for part, at in _parts().items()} for name, c in renders.items()
+    details: dict[str, Any] = {
+        "seed": SEED,
+        "statistics": {name: {"crops": len(c.images), **statistics(c)} for name, c in {**faces, **renders}.items()},
+        "told_apart": {name: {k: told_apart(f, c) for k, f in faces.items()} for name, c in renders.items()},
+        "by_part": {
+            name: {part: told_apart(faces["all"], c, at) for part, at in _parts().items()}
+            for name, c in renders.items()
+        },
+        "videos_from_portraits": told_apart(videos, portraits),
     }
-    report["videos_from_portraits"] = told_apart(videos, portraits)
-    report["figures"] = _figures(report)
-    print("videos_from_portraits", json.dumps(report["videos_from_portraits"]))
+    print("videos_from_portraits", json.dumps(details["videos_from_portraits"]))
     for kind in ("statistics", "told_apart", "by_part"):
-        for name, row in report[kind].items():
+        for name, row in details[kind].items():
             print(kind, name, json.dumps(row))
-    if chosen.json:
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1) + "\n")
+    return Result.measured("realism", figures_of(details), details)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets=f"video/, refs/ and {PORTRAITS}/")
+    parser.add_argument("--renders", type=int, default=300)
+    parser.add_argument("--stills-per-cast", type=int, default=2)
+    parser.add_argument("--save", type=Path, help="write the judged renders here, for --before of a later tree")
+    parser.add_argument("--before", type=Path, help="renders that an older tree saved")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 100 renders here (.jpg)")
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Score captures of real videos against curves that two independent trackers measured on the same frames.
 
-    python benchmarks/refs.py CLIP.npz... --refs FOLDER [--json FILE]
+    python -m benchmarks.refs CLIP.npz... [--json FILE]
 
-CLIP.npz is what `mien capture VIDEO --out VIDEO.npz` wrote; FOLDER holds a reference of the same name for each.
+CLIP.npz is what `mien capture VIDEO --out VIDEO.npz` wrote; the test material has a reference of the
+same name for each.
 
 Every figure is a Pearson correlation over the frames where a face was seen by both (blinks: precision and recall), so
 it says whether a curve moves when the face does, not by how much. A name with "/" is against one tracker; without, it
@@ -14,19 +15,21 @@ Lids are MediaPipe's alone, because OpenSeeFace's lids are rigid.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from benchmarks.command import command_line, run
 
 from mien.core import ARKIT, Clip, MienError
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights
+from mien.engine.figures import Figure, Result
 from mien.engine.metrics import events, match_events, pearson
 from mien.rigs.load import load_rig
 
-__all__ = ["SIDES", "TARGETS", "agreement", "load_refs", "measured", "medians", "score", "table"]
+__all__ = ["SIDES", "TARGETS", "agreement", "figures_of", "load_refs", "measured", "medians", "score", "table"]
 
 TRACKERS = ("mediapipe", "openseeface")
 SIDES = {"L": "Left", "R": "Right"}
@@ -36,11 +39,32 @@ TARGETS = {
 }  # fmt: skip
 """Median over the four videos that a release has to reach."""
 
+WHAT = {
+    "mouth_open": "opening of the mouth",
+    "mouth_width": "width of the mouth, from mouthPucker alone",
+    "mouth_width_shown": "width of the mouth, from all weights on the built-in head",
+    "blink": "closing of the eyes",
+    "blink_precision": "share of reported blinks that are real",
+    "blink_recall": "share of real blinks that are reported",
+    "corner_up": "raising of the mouth's corners",
+    "brow": "raising of the brows",
+    "gaze_x": "gaze sideways",
+    "gaze_y": "gaze up and down",
+    "yaw": "head turned sideways",
+    "pitch": "head nodding",
+    "roll": "head tilted",
+}
+"""What the figures of the documents are called."""
+_UNITS = {"blink_precision": "precision", "blink_recall": "recall"}
+"""What is not a correlation with the references."""
+_README = {
+    "mouth_open", "mouth_width", "mouth_width_shown", "blink_precision", "blink_recall", "corner_up", "brow", "gaze_x",
+    "gaze_y", "yaw", "pitch",
+}  # fmt: skip
+"""What the README shows."""
+
 BLINK_TOLERANCE = 1
 """Frames: the references' ends were set by eye."""
-
-_SHOWN = ("mouth_open", "mouth_width", "mouth_width_shown", "blink", "corner_up", "brow", "gaze_x", "gaze_y",
-          "yaw", "pitch", "roll", "blink_precision", "blink_recall")  # fmt: skip
 
 
 def load_refs(path: Path) -> dict[str, np.ndarray]:
@@ -194,7 +218,7 @@ def table(
     middle = medians(scores)
     heads = ["figure", *scores, "median", *(f"median, {name}" for name in others), "target"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name in _SHOWN:
+    for name in WHAT:
         target = f">= {TARGETS[name]:.2f}" if name in TARGETS else ""
         middles = [f"{row.get(name, float('nan')):.2f}" for row in (middle, *others.values())]
         cells = [name, *(cell(video, name) for video in scores), *middles, target]
@@ -202,27 +226,54 @@ def table(
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line: print the table of the given clips, write all figures as JSON if asked."""
-    parser = argparse.ArgumentParser(description="Score captures against reference curves of the same videos.")
-    parser.add_argument("clips", nargs="+", type=Path, help="captured clips, named like their references")
-    parser.add_argument("--refs", type=Path, required=True, help="folder of reference files")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    chosen = parser.parse_args(arguments)
-    try:
-        references = {clip.stem: load_refs(chosen.refs / f"{clip.stem}.npz") for clip in chosen.clips}
-        scores = {clip.stem: score(Clip.load(clip), references[clip.stem]) for clip in chosen.clips}
-    except MienError as error:
-        parser.error(str(error))
+def figures_of(
+    scores: Mapping[str, Mapping[str, float | None]],
+    middle: Mapping[str, float | None],
+    beside: Mapping[str, Mapping[str, float | None]] | None = None,
+) -> list[Figure]:
+    """The medians over the videos beside those of other captures, then every video by itself."""
+
+    def figure(where: str, key: str, value: float | None, how: str = "", **more: Any) -> Figure:
+        unit = _UNITS.get(key, "correlation") + how
+        reason = "nothing was reported, or nothing happened" if key in _UNITS else "the reference never moves"
+        return Figure(name=f"{where}: {WHAT[key]}", ours=value, unit=unit, reason=reason, **more)
+
+    whole = [
+        figure(
+            "Real video",
+            key,
+            middle.get(key),
+            f", median of {len(scores)} videos",
+            target=TARGETS.get(key),
+            baselines={name: row.get(key) for name, row in (beside or {}).items()},
+            short=key in _README,
+        )
+        for key in WHAT
+    ]
+    single = [
+        figure(f"Real video {video}", key, row.get(key), headline=False)
+        for key in WHAT
+        for video, row in scores.items()
+    ]
+    return whole + single
+
+
+def scored(chosen: argparse.Namespace) -> Result:
+    """Score the given clips and print the table."""
+    references = {clip.stem: load_refs(chosen.assets / "refs" / f"{clip.stem}.npz") for clip in chosen.clips}
+    scores = {clip.stem: score(Clip.load(clip), references[clip.stem]) for clip in chosen.clips}
     agreements = {name: agreement(refs) for name, refs in references.items()}
     print(table(scores, agreements))
     print("\nPearson against the references; in brackets, how far the two trackers agree with each other.")
-    if chosen.json:
-        from mien.io.atomic import write_whole
+    details = {"scores": scores, "medians": medians(scores), "agreement": agreements, "targets": TARGETS}
+    return Result.measured("refs", figures_of(scores, medians(scores)), details)
 
-        report = {"scores": scores, "medians": medians(scores), "agreement": agreements, "targets": TARGETS}
-        with write_whole(chosen.json) as temporary:
-            temporary.write_text(json.dumps(report, indent=1))
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line: score clips that were captured before."""
+    parser = command_line("Score captures against reference curves of the same videos.", assets="refs/")
+    parser.add_argument("clips", nargs="+", type=Path, help="captured clips, named like their references")
+    run(parser, scored, arguments)
 
 
 if __name__ == "__main__":

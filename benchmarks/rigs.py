@@ -1,6 +1,6 @@
 """Retargeting, deformation transfer and evaluation of rigs: errors beside their baselines, and milliseconds.
 
-    python -m benchmarks.rigs [ASSETS] [--quick] [--json benchmarks/results/rigs.json]
+    python -m benchmarks.rigs [--quick] [--json benchmarks/results/rigs.json]
 
 One thread; CPU time, so that a busy machine counts less.
 
@@ -13,27 +13,23 @@ than 0.5 mm. Both methods start from the same similarity by landmarks.
 """
 
 import argparse
-import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from time import thread_time
-from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from benchmarks.command import command_line, run
 
-from mien.cli.machine import describe
 from mien.core import ARKIT, Clip, Mesh, Rig, Topology
-from mien.io.atomic import write_whole
+from mien.engine.figures import Figure, Result
 from mien.rigs.load import load_rig
 from mien.rigs.retarget.correspondence import correspond, fit_similarity
 from mien.rigs.retarget.retarget import motion_between
 from mien.rigs.retarget.surface import skin
 from mien.rigs.transfer.transfer import transfer
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def hidden(rig: Rig) -> Rig:
@@ -149,85 +145,73 @@ def speed(rig: Rig, weights: np.ndarray) -> dict[str, float]:
     }
 
 
-def table(measured: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
-    """The figures as documents show them (see `benchmarks.tables`)."""
+def figures_of(measured: Mapping[str, Mapping[str, float]]) -> list[Figure]:
+    """The figures as documents show them."""
     speed, trip, made = (measured[group] for group in ("speed", "round_trip", "transfer"))
-    rest = {"face left at rest": trip["face left at rest [mm]"]}
-    copied = {
-        "nearest vertex copied": made["nearest vertex copied [mm]"],
-        "no motion": made["motion itself [mm]"],
-    }
-    identities = f"{made['identities']:.0f} identities held out"
+    copied = {"nearest vertex copied": made["nearest vertex copied [mm]"], "no motion": made["motion itself [mm]"]}
     ways = {"own range": "each rig in its own range", "same size": "motion in its own size"}
+    marks = {"with landmarks": "51 landmarks", "by shape alone": "no landmarks"}
+    frames = {"one frame, median [ms]": "frame by frame", "a frame in a batch of 1,000 [ms]": "1,000 frames at once"}
     return [
         *(
-            {
-                "name": f"ICT to a game character and back without names, {words}: vertices off the take by names",
-                "unit": "mm",
-                "better": "lower",
-                "ours": trip[f"round trip, {way} [mm]"],
-                "baselines": rest,
-                "headline": way == "own range",
-            }
+            Figure(
+                name=f"ICT to a game character and back without names, {words}: vertices off the take by names",
+                unit="mm",
+                better="lower",
+                ours=trip[f"round trip, {way} [mm]"],
+                baselines={"face left at rest": trip["face left at rest [mm]"]},
+                headline=way == "own range",
+            )
             for way, words in ways.items()
         ),
         *(
-            {
-                "name": f"Shapes transferred to {identities}, {words}: vertices off the model's own shapes",
-                "unit": "mm",
-                "better": "lower",
-                "ours": made[f"transfer {way} [mm]"],
-                "baselines": copied,
-                "headline": way == "with landmarks",
-            }
-            for way, words in {"with landmarks": "51 landmarks", "by shape alone": "no landmarks"}.items()
+            Figure(
+                name=f"Shapes transferred to {made['identities']:.0f} identities held out, {words}: "
+                "vertices off the model's own shapes",
+                unit="mm",
+                better="lower",
+                ours=made[f"transfer {way} [mm]"],
+                baselines=copied,
+                headline=way == "with landmarks",
+            )
+            for way, words in marks.items()
         ),
         *(
-            {
-                "name": f"Rig.evaluate, {speed['vertices']:,.0f} vertices, 51 shapes, {words}, one thread",
-                "unit": "ms a frame",
-                "better": "lower",
-                "ours": speed[key],
-                "target": 2,
-                "headline": key.startswith("one"),
-            }
-            for key, words in {
-                "one frame, median [ms]": "frame by frame",
-                "a frame in a batch of 1,000 [ms]": "1,000 frames at once",
-            }.items()
+            Figure(
+                name=f"Rig.evaluate, {speed['vertices']:,.0f} vertices, 51 shapes, {words}, one thread",
+                unit="ms a frame",
+                better="lower",
+                ours=speed[key],
+                target=2,
+                headline=key.startswith("one"),
+            )
+            for key, words in frames.items()
         ),
     ]
 
 
-def main() -> None:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("assets", type=Path, nargs="?", default=ROOT.parent / "shared" / "assets")
-    parser.add_argument("--quick", action="store_true", help="every twentieth frame, two identities")
-    parser.add_argument("--json", type=Path, help="write every figure here")
-    options = parser.parse_args()
+def measured(chosen: argparse.Namespace) -> Result:
+    """Measure and print."""
     ict = load_rig("ict")
-    box = load_rig(options.assets / "rigs" / "rocketbox_female_01.glb")
-    clip = Clip.load(options.assets / "motion" / "alex_rom_4.csv")
-    clip = clip.select(clip.seen & (np.arange(len(clip)) % (20 if options.quick else 1) == 0))
-    figures = {
+    box = load_rig(chosen.assets / "rigs" / "rocketbox_female_01.glb")
+    clip = Clip.load(chosen.assets / "motion" / "alex_rom_4.csv")
+    clip = clip.select(clip.seen & (np.arange(len(clip)) % (20 if chosen.quick else 1) == 0))
+    found = {
         "speed": speed(ict, clip.weights),
         "round_trip": round_trip(ict, box, clip),
-        "transfer": transfer_errors(ict, 2 if options.quick else 6),
+        "transfer": transfer_errors(ict, 2 if chosen.quick else 6),
     }
-    for group, rows in figures.items():
+    for group, rows in found.items():
         for name, value in rows.items():
             print(f"{group:11} {name:40} {value:10.3f}")
-    if options.json is not None:
-        found = {
-            "frames": len(clip),
-            "quick": options.quick,
-            "machine": describe(),
-            "measured": figures,
-            "figures": table(figures),
-        }
-        with write_whole(options.json) as temporary:
-            temporary.write_text(json.dumps(found, indent=2) + "\n")
+    return Result.measured("rigs", figures_of(found), {"frames": len(clip), **found}, quick=chosen.quick)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = command_line(__doc__, assets="rigs/ and motion/")
+    parser.add_argument("--quick", action="store_true", help="every twentieth frame, two identities")
+    run(parser, measured, arguments)
 
 
 if __name__ == "__main__":

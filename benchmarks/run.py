@@ -1,8 +1,7 @@
-"""Everything measured: `python -m benchmarks.run [--quick] [--assets FOLDER] [--mediapipe FILE.task]` writes
-benchmarks/results/*.json.
+"""Everything measured: `python -m benchmarks.run [--quick] [--mediapipe FILE.task]` writes benchmarks/results/*.json.
 
-`mien bench` of every system, at most ten minutes each; where the real test material is there (FOLDER, by default
-../shared/assets), also tracking, whole frames, real videos, and rigs.
+`mien bench` of every system, at most ten minutes each; where the real test material is there (the folder that
+MIEN_TEST_ASSETS names, or --assets), also tracking, whole frames, real videos, and rigs.
 """
 
 import argparse
@@ -10,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mien.systems import registry
+from benchmarks.command import RESULTS, ROOT, assets_option, refuse
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+from mien.core import MienError
+from mien.engine.provenance import check_clean
+from mien.systems import registry
 
 
 def run(module: str, *arguments: object) -> None:
@@ -25,27 +25,36 @@ def main() -> None:
     """Run all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a minute or so each")
-    parser.add_argument("--assets", type=Path, default=ROOT.parent / "shared" / "assets")
+    assets_option(parser, "the real videos, references, portraits and rigs")
     parser.add_argument("--mediapipe", type=Path, help="a Face Landmarker model, to be run beside capture")
+    parser.add_argument("--dirty", action="store_true", help="measure even if code differs from the checkout's commit")
     chosen = parser.parse_args()
+    try:
+        check_clean(RESULTS, dirty=chosen.dirty)
+    except MienError as error:
+        refuse(parser, error)
     quick = ["--quick"] if chosen.quick else []
+    dirty = ["--dirty"] if chosen.dirty else []
     RESULTS.mkdir(exist_ok=True)
-    strangers = sorted((chosen.assets / "rigs").glob("*.glb"))
+    rigs = [] if chosen.assets is None else sorted((chosen.assets / "rigs").glob("*.glb"))
     peer = ["--mediapipe", chosen.mediapipe] if chosen.mediapipe else []
-    only = {"capture": [*(word for rig in strangers for word in ("--rig", rig)), *peer]}
+    only = {"capture": [*(word for rig in rigs for word in ("--rig", rig)), *peer]}
     for name in registry.SYSTEMS:
-        run("mien", "bench", name, *quick, *only.get(name, []), "--json", RESULTS / f"{name}.json")
-    if not chosen.assets.is_dir():
-        print(f"{chosen.assets} is not there: no figures on real video")
+        run("mien", "bench", name, *quick, *only.get(name, []), *dirty, "--json", RESULTS / f"{name}.json")
+    if chosen.assets is None or not chosen.assets.is_dir():
+        print("the test material is not there: no figures on real video; MIEN_TEST_ASSETS or --assets names its folder")
         return
-    run("benchmarks.track", "--assets", chosen.assets, *quick, "--json", RESULTS / "track.json")
-    run("benchmarks.capture_speed", chosen.assets, "--json", RESULTS / "capture_speed.json")
-    run("benchmarks.capture_real", chosen.assets, *peer, "--json", RESULTS / "capture_real.json")
-    run("benchmarks.capture_time", chosen.assets, "--json", RESULTS / "capture_time.json")
-    run("benchmarks.capture_sight", chosen.assets, "--json", RESULTS / "capture_sight.json")
+    for name, more in (
+        ("track", quick),
+        ("capture_speed", []),
+        ("capture_real", peer),
+        ("capture_time", []),
+        ("capture_sight", []),
+        ("rigs", quick),
+    ):
+        run(f"benchmarks.{name}", "--assets", chosen.assets, *more, *dirty, "--json", RESULTS / f"{name}.json")
     run("benchmarks.plots")
-    run("benchmarks.plots", "strangers", *strangers)
-    run("benchmarks.rigs", chosen.assets, *quick, "--json", RESULTS / "rigs.json")
+    run("benchmarks.plots", "strangers", *rigs)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ pytest_plugins = ["tests.smoke"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CI = bool(os.environ.get("MIEN_CI"))
-ASSETS = Path(os.environ.get("MIEN_TEST_ASSETS", REPOSITORY.parent / "shared" / "assets"))
-if "MIEN_TEST_ASSETS" in os.environ:  # elsewhere than mien.rigs.ict looks
-    for _archive in ASSETS.glob("ICT-FaceKit-*.zip"):
-        os.environ.setdefault("MIEN_ICT", str(_archive))
+# Set for mien as well, which finds the ICT archive by it, and for the processes that tests start.
+ASSETS = Path(os.environ.setdefault("MIEN_TEST_ASSETS", str(REPOSITORY.parent / "shared" / "assets")))
 
 # No deadline: a test that times anything fails on a busy machine. In CI the examples are the same in every run.
 hypothesis.settings.register_profile("mien", deadline=None, derandomize=CI)

@@ -1,84 +1,98 @@
 """The documents: figures come from files, links lead somewhere, commands exist."""
 
-import importlib.util
-import json
 import re
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
+from benchmarks import tables
 from mien.cli.main import COMMANDS
+from mien.engine.figures import Figure, Result
+from mien.systems import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md")])
 
 
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "benchmarks" / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+MACHINE = {"cpu": "Some CPU", "cores": 2, "python": "3.11.7", "libraries": {"mien": "0.1.0", "numpy": "2.4"}}
+FIGURES = (
+    Figure(name="Pearson", ours=0.7123, target=0.6, baselines={"ridge": 0.5, "zeros": None}, short=True),
+    Figure(name="frame", unit="ms", better="lower", ours=3.5, target=3, headline=False),
+    Figure(name="lost", ours=float("nan"), target=1, reason="nobody came", headline=False),
+)
 
 
-RESULT = {
-    "system": "capture",
-    "quick": False,
-    "revision": "abc",
-    "machine": {"cpu": "Some CPU", "cores": 2, "python": "3.11.7", "libraries": {"mien": "0.1.0", "numpy": "2.4"}},
-    "figures": [
-        {"name": "Pearson", "ours": 0.7123, "target": 0.6, "baselines": {"ridge": 0.5, "zeros": None}},
-        {"name": "frame", "unit": "ms", "better": "lower", "ours": 3.5, "target": 3, "headline": False},
-    ],
-}
+def written(folder: Path, name: str, **changed: Any) -> Result:
+    result = Result(name=name, figures=FIGURES, details={}, revision="abc", machine=MACHINE)
+    result = replace(result, **changed)
+    result.write(folder / f"{name}.json")
+    return result
 
 
-def test_a_table_states_targets_baselines_and_machine(tables: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "capture.json").write_text(json.dumps(RESULT))
+def test_a_table_states_targets_baselines_and_machine(tmp_path: Path) -> None:
+    written(tmp_path, "capture")
     full = tables.markdown(["capture", "track"], tmp_path)
     assert "| Pearson | 0.712 | ≥ 0.6 reached | ridge 0.5, zeros - |" in full
     assert "| frame [ms] | 3.5 | ≤ 3 **missed** |  |" in full
+    assert "| lost | not computed: nobody came | ≥ 1 |  |" in full
     assert "`mien bench capture`, revision abc: Some CPU, 2 cores, Python 3.11.7, numpy 2.4." in full
     assert "Not measured yet: `python -m benchmarks.track --json benchmarks/results/track.json`." in full
-    assert "frame" not in tables.markdown(["capture"], tmp_path, headline=True)
 
 
-def test_results_of_other_benchmarks_become_figures(tables: ModuleType) -> None:
-    real = {
-        "scores": {"one": {"blink": 0.9}},
-        "medians": {"blink": 0.9, "yaw": None},
-        "targets": {"blink": 0.8, "yaw": 0.9},
-        "portraits": {
-            "portraits": 20, "nme": 0.0123, "nme_of_mean_face": 0.03,
-            "neutral_bias_worst": 0.06, "neutral_bias": {"jawOpen": 0.01, "browInnerUp": 0.06},
-        },
-    }  # fmt: skip
-    rows = [tables.row(figure) for figure in tables.figures_of("capture_real", real)]
-    assert "| Real video, blinks: median Pearson over 1 videos | 0.9 | ≥ 0.8 reached |  |" in rows
-    assert "| Real video, yaw: median Pearson over 1 videos | - | ≥ 0.9 **missed** |  |" in rows
-    assert "| Neutral bias, the same portraits, worst channel (browInnerUp) | 0.06 | ≤ 0.05 **missed** |  |" in rows
-    assert any("20 real portraits" in row and "| 0.0123 |" in row and "five points 0.03" in row for row in rows)
-    looks = {"once": {"median_ms": 1.23456}, "with mirror": {"median_ms": 2.5}}
-    frame = {f"{backend} {look}": values for backend in ("onnx", "ncnn") for look, values in looks.items()}
-    _, row = (tables.row(figure) for figure in tables.figures_of("capture_speed", {"whole_frame": {"640x480": frame}}))
-    assert row.startswith("| Whole frame, 640x480, NCNN, one thread [ms, median] | 1.23 | ≤ 2 reached | with")
-    assert row.endswith(" 2.5 |")
-    clip = {"frames": 10, "missed": [3], "still_jitter_eye_distances": 0.0012}
-    track = {
-        "speed": {"640x480 a": {"track_ms": 0.5, "cascade_40_ms": 10.0, "faster_than_cascade_40": 20.0}},
-        "quality": {"a.mp4": clip, "b.mp4": {**clip, "missed": []}, "no_face.mp4": {"frames_with_a_face": []},
-                    "face_noface.mov": {"missed": 0, "invented": 0}},
-    }  # fmt: skip
-    values = {figure["name"]: figure["ours"] for figure in tables.figures_of("track", track)}
-    assert values["Frames missed, of 20 with a face in 2 real videos"] == 1
-    assert values["Jitter of the five points under noise (sigma 3), worst video"] == pytest.approx(1.2)
-    assert values["Following against the full cascade, slowest clip: times faster"] == 20
+def test_a_marker_chooses_how_many_figures_are_shown(tmp_path: Path) -> None:
+    written(tmp_path, "capture", figures=(*FIGURES, Figure(name="headline", ours=1.0)))
+    shown = {form: tables.markdown(["capture"], tmp_path, form) for form in tables.FORMS}
+    names = {form: [figure for figure in ("Pearson", "frame", "lost", "headline") if f"| {figure}" in text]
+             for form, text in shown.items()}  # fmt: skip
+    assert names == {
+        None: ["Pearson", "frame", "lost", "headline"],
+        "headline": ["Pearson", "headline"],
+        "short": ["Pearson"],
+    }
+    for form, text in shown.items():
+        marker = f"<!-- figures: capture{'' if form is None else f', {form}'} -->\n"
+        assert tables.fill(f"{marker}<!-- end of figures -->", tmp_path).startswith(f"{marker}\n{text}\n")
+    with pytest.raises(ValueError, match="short"):
+        tables.fill("<!-- figures: capture, shrot -->\n<!-- end of figures -->", tmp_path)
 
 
-def test_filling_touches_only_the_blocks_and_settles(tables: ModuleType, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [("abc", "revision abc:"), ("abc-dirty", "revision abc with uncommitted changes:"), ("unknown", "not recorded:")],
+)
+def test_a_caption_says_what_is_known_of_the_revision(tmp_path: Path, revision: str, said: str) -> None:
+    written(tmp_path, "track", revision=revision)
+    text = tables.markdown(["track"], tmp_path)
+    assert said in text and "-dirty" not in text
+
+
+def test_captions_name_each_machine_once(tmp_path: Path) -> None:
+    written(tmp_path, "capture")
+    written(tmp_path, "track", revision="def", quick=True)
+    written(tmp_path, "fit", machine={**MACHINE, "cpu": "Another CPU"})
+    text = tables.markdown(["capture", "track", "fit"], tmp_path)
+    assert "`mien bench capture`, revision abc; `python -m benchmarks.track`, quick run, revision def: Some" in text
+    assert text.count("Some CPU") == text.count("Another CPU") == 1
+
+
+@pytest.mark.parametrize("path", sorted(tables.RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_result_file_is_well_formed(path: Path) -> None:
+    result = Result.read(path)
+    assert result.name == path.stem and result.figures
+    names = [figure.name for figure in result.figures]
+    assert len(set(names)) == len(names)
+    assert result.name in registry.SYSTEMS or (ROOT / "benchmarks" / f"{result.name}.py").is_file()
+
+
+def test_the_readme_shows_a_dozen_figures_or_so() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- figures: ")[1].split("<!-- end of figures -->")[0]
+    assert 10 <= sum(line.startswith("| ") for line in shown.splitlines()) - 1 <= 15
+
+
+def test_filling_touches_only_the_blocks_and_settles(tmp_path: Path) -> None:
     text = "before\n<!-- figures: capture track, headline -->\ntyped 0.99\n<!-- end of figures -->\nafter\n"
     once = tables.fill(text, tmp_path)
     assert "typed" not in once
@@ -88,7 +102,7 @@ def test_filling_touches_only_the_blocks_and_settles(tables: ModuleType, tmp_pat
     assert tables.fill(once, tmp_path) == once
 
 
-def test_the_documents_show_what_was_measured(tables: ModuleType) -> None:
+def test_the_documents_show_what_was_measured() -> None:
     assert tables.main(["--check"]) == 0
 
 
@@ -106,3 +120,15 @@ def test_commands_that_documents_show_exist(document: Path) -> None:
     assert commands <= set(COMMANDS)
     targets = set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.MULTILINE))
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_benchmarks_that_documents_show_exist(document: Path) -> None:
+    named = set(re.findall(r"python -m benchmarks\.(\w+)", document.read_text(encoding="utf-8")))
+    assert [name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()] == []
+
+
+def test_nothing_names_a_folder_beside_the_checkout() -> None:
+    files = [path for folder in ("src", "docs", "benchmarks") for path in (ROOT / folder).rglob("*")]
+    texts = [path for path in (*files, *ROOT.glob("*.md")) if path.suffix in (".py", ".md", ".json")]
+    assert [str(path) for path in texts if "../shared" in path.read_text(encoding="utf-8")] == []

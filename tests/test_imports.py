@@ -45,6 +45,8 @@ def test_importing_mien_is_cheap() -> None:
     assert not top(root) & (HEAVY | {"numpy"})
     core = loaded("import mien; mien.Clip, mien.Rig") - bare
     assert not top(core) & HEAVY
+    verbs = loaded("import mien; mien.capture, mien.express, mien.fit, mien.load_rig, mien.retarget")
+    assert top(verbs) & HEAVY <= {"cv2"}  # which cuts the crops
     assert len(core) < len(loaded("import numpy, jaxtyping") - bare) + 60
 
 

@@ -1,29 +1,77 @@
 """mien: video of a face into animation, and animation into any face.
 
-The package root imports nothing heavy: `mien.Clip`, `mien.Rig` and the other core types load on first use.
+    clip = mien.capture("me.mp4")
+    clip.save("take.csv")
+
+The verbs do what the commands of the same names do, with the same defaults. Importing mien loads nothing heavy: each
+name is imported at its first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mien.core import Clip, FaceTrack, LandmarkLayout, Mesh, MeshSequence, MienError, Rig, Topology
+    from mien.core import (
+        ARKIT,
+        Camera,
+        Clip,
+        FaceTrack,
+        Features,
+        LandmarkLayout,
+        Mesh,
+        MeshSequence,
+        MienError,
+        Pose,
+        Rig,
+        Topology,
+        VisemeTrack,
+    )
+    from mien.rigs.load import load_rig
+    from mien.rigs.retarget.retarget import retarget
+    from mien.systems.capture.fit import fit
+    from mien.systems.capture.perform import capture
+    from mien.systems.express.perform import express
 
 __version__ = "0.1.0"
 __all__ = [
+    "ARKIT",
+    "Camera",
     "Clip",
     "FaceTrack",
+    "Features",
     "LandmarkLayout",
     "Mesh",
     "MeshSequence",
     "MienError",
+    "Pose",
     "Rig",
     "Topology",
+    "VisemeTrack",
     "__version__",
+    "capture",
+    "express",
+    "fit",
+    "load_rig",
+    "retarget",
 ]
+
+_VERBS = {
+    "capture": "mien.systems.capture.perform",
+    "express": "mien.systems.express.perform",
+    "fit": "mien.systems.capture.fit",
+    "load_rig": "mien.rigs.load",
+    "retarget": "mien.rigs.retarget.retarget",
+}
+"""Verb -> the module that has it; all other names are mien.core's."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("mien.core"), name)
-    raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    value = getattr(import_module(_VERBS.get(name, "mien.core")), name)
+    globals()[name] = value  # found directly from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

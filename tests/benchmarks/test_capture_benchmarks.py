@@ -1,17 +1,15 @@
 """The benchmarks of capture against what is known: delays that were made, bars that are measured, peers read back."""
 
-import sys
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import capture_real, capture_sight, capture_speed, capture_time, plots, refs, track
 from mien.core import ARKIT, Clip, MienError
+from mien.engine.figures import Figure, Result
 from mien.runtime import Bundle
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # benchmarks/ is no installed package
-
-from benchmarks import capture_real, capture_sight, capture_time, plots, refs, tables
 
 BLINK, JAW = ARKIT.index("eyeBlinkLeft"), ARKIT.index("jawOpen")
 
@@ -64,8 +62,74 @@ def test_tremble_and_delay_stand_in_one_row() -> None:
     live = next(line for line in lines if line.startswith("| live"))
     assert live.count("|") == lines[0].count("|") == 11
     assert "3.0e-04" in live and "20.0" in live and "5.0" in live
-    figures = tables.figures_of("capture_time", report())
-    assert len({figure["name"] for figure in figures}) == len(figures) == 3 * 6
+    figures = capture_time.figures_of(report())
+    assert len({figure.name for figure in figures}) == len(figures) == 3 * 6
+    assert all(figure.ours is not None for figure in figures)
+
+
+def written(name: str, details: dict, figures: list[Figure]) -> dict[str, Figure]:
+    """The figures as they come back from JSON, which has no NaN, by name."""
+    result = Result(name=name, figures=tuple(figures), details=details)
+    back = Result.from_json(json.loads(json.dumps(result.to_json(), allow_nan=False)))
+    assert len({figure.name for figure in back.figures}) == len(figures)
+    return {figure.name: figure for figure in back.figures}
+
+
+def test_real_videos_and_portraits_become_figures() -> None:
+    details = {
+        "scores": {"one": {"blink": 0.9, "yaw": float("nan")}},
+        "medians": {"blink": 0.9, "yaw": float("nan"), "blink_precision": 0.5},
+        "medians_beside": {"MediaPipe": {"blink": 0.8}},
+        "portraits": {
+            "portraits": 20, "nme": 0.0123, "nme_of_mean_face": 0.03,
+            "neutral_bias_worst": 0.06, "neutral_bias": {"jawOpen": 0.01, "browInnerUp": 0.06},
+        },
+    }  # fmt: skip
+    figures = written("capture_real", details, capture_real.figures_of(details))
+    assert len(figures) == 2 * len(refs.WHAT) + 2
+    blink, yaw = figures["Real video: closing of the eyes"], figures["Real video: head turned sideways"]
+    assert blink.unit == "correlation, median of 1 videos" and blink.target == refs.TARGETS["blink"]
+    assert blink.ours == 0.9 and blink.baselines == {"MediaPipe": 0.8} and blink.reached
+    assert yaw.ours is None and yaw.reason == "the reference never moves" and yaw.reached is None
+    assert figures["Real video: share of reported blinks that are real"].unit.startswith("precision")
+    assert figures["Real video one: closing of the eyes"].ours == 0.9
+    (bias,) = [figure for name, figure in figures.items() if "browInnerUp" in name]
+    assert bias.ours == 0.06 and bias.reached is False
+    (nme,) = [figure for name, figure in figures.items() if "landmark error" in name]
+    assert nme.ours == 0.0123 and nme.baselines == {"mean portrait on the same five points": 0.03} and nme.short
+
+
+def test_speed_and_tracking_become_figures() -> None:
+    looks = {"once": {"median_ms": 1.25}, "with mirror": {"median_ms": 2.5}}
+    frame = {f"{backend} {look}": values for backend in ("onnx", "ncnn") for look, values in looks.items()}
+    details = {"whole_frame": {"640x480": frame, "1280x720": frame}}
+    figures = written("capture_speed", details, capture_speed.figures_of(details))
+    assert [figure.target for figure in figures.values()] == [2, 2, 3, 3]
+    assert [figure.short for figure in figures.values()] == [True, False, False, False]
+    assert all(f.ours == 1.25 and list(f.baselines.values()) == [2.5] and f.reached for f in figures.values())
+    clip = {"frames": 10, "missed": [3], "still_jitter_eye_distances": 0.0012}
+    details = {
+        "speed": {"640x480 a": {"track_ms": 0.5, "cascade_40_ms": 10.0, "faster_than_cascade_40": 20.0}},
+        "quality": {"a.mp4": clip, "b.mp4": {**clip, "missed": []}, "no_face.mp4": {"frames_with_a_face": []},
+                    "face_noface.mov": {"missed": 0, "invented": 0}},
+    }  # fmt: skip
+    figures = written("track", details, track.figures_of(details))
+    assert figures["Frames missed, of 20 with a face in 2 real videos"].ours == 1
+    jitter = "Jitter of the five points under noise (sigma 3), worst video"
+    assert figures[jitter].ours == pytest.approx(1.2)
+    assert figures["Following a face against finding it anew, slowest clip: times faster"].ours == 20
+    for values in details["quality"].values():
+        values["still_jitter_eye_distances"] = None
+    short = written("track", details, track.figures_of(details))[jitter]
+    assert short.ours is None and short.reason == "no video is long enough"
+
+
+def test_covers_become_figures() -> None:
+    covers = {"a mask": {"region": "mouth", "held": 0.9, "held_without": 0.1}}
+    details = {"frames": 30, "covers": covers}
+    ((name, figure),) = written("capture_sight", details, capture_sight.figures_of(details)).items()
+    assert "mouth behind a mask" in name and "30 real frames" in name
+    assert figure.ours == 0.9 and figure.baselines == {"nothing before the face": 0.1}
 
 
 def test_bars_are_as_long_as_they_say() -> None:

@@ -1,7 +1,6 @@
 """The reference score on clips made from the references themselves: perfect scores 1, flipped -1."""
 
 import importlib.util
-import json
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,7 @@ import pytest
 from mien.core import ARKIT, Clip, MienError
 from mien.core.channels import index, mirrored
 from mien.core.transforms import quaternion_from_angles, weights_from_gaze
+from mien.engine.figures import Result
 
 AT = index(ARKIT)
 NAMES = ("WolfgangLanger_Pexels", "liveportrait_d3", "liveportrait_d9", "liveportrait_d18")
@@ -164,12 +164,13 @@ def test_command_prints_a_table_and_writes_json(assets, refs_module, tmp_path, c
         refs = refs_module.load_refs(assets / "refs" / f"{name}.npz")
         paths.append(tmp_path / f"{name}.npz")
         perfect_clip(refs).save(paths[-1])
-    refs_module.main([*map(str, paths), "--refs", str(assets / "refs"), "--json", str(tmp_path / "scores.json")])
+    refs_module.main([*map(str, paths), "--assets", str(assets), "--json", str(tmp_path / "scores.json"), "--dirty"])
     printed = capsys.readouterr().out
     assert "| mouth_open | " in printed and ">= 0.90" in printed
-    report = json.loads((tmp_path / "scores.json").read_text())
-    assert set(report["scores"]) == set(NAMES[:2])
-    assert report["medians"]["mouth_open"] > 0.9
+    result = Result.read(tmp_path / "scores.json")
+    assert set(result.details["scores"]) == set(NAMES[:2])
+    assert result.details["medians"]["mouth_open"] > 0.9
+    assert result.figures[0].ours == result.details["medians"]["mouth_open"]
     with pytest.raises(SystemExit) as stop:
-        refs_module.main([str(tmp_path / "nothing.npz"), "--refs", str(assets / "refs")])
+        refs_module.main([str(tmp_path / "nothing.npz"), "--assets", str(assets)])
     assert stop.value.code == 2

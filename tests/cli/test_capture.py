@@ -9,24 +9,10 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, Clip
-from mien.io.video import VideoWriter, open_video
+from mien.io.video import open_video
 from mien.rigs.load import load_rig
 
-from .conftest import Run
-
-FRAMES = 12
-
-
-@pytest.fixture(scope="module")
-def short(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first frames of a real video, in a file of their own."""
-    path = tmp_path_factory.mktemp("short") / "smile.mp4"
-    with open_video(assets / "video" / "single_face.mp4") as video:
-        frames = [frame for frame, _ in zip(video, range(FRAMES), strict=False)]
-        with VideoWriter(path, video.width, video.height, video.fps_nominal) as writer:
-            for frame in frames:
-                writer.write(frame.image, frame.time)
-    return path
+from .conftest import FRAMES, Mien, Run
 
 
 def test_every_output_of_one_video(run: Run, short: Path, tmp_path: Path) -> None:
@@ -97,6 +83,19 @@ def test_a_picture_of_8k_is_captured(run: Run, assets: Path, tmp_path: Path) -> 
     cv2.imwrite(str(tmp_path / "large.jpg"), cv2.resize(small, (7680, 4320)))
     done = run("capture", "large.jpg", "--out", "large.npz")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_input_has_its_own_outcome(mien: Mien, short: Path, tmp_path: Path) -> None:
+    shutil.copyfile(short, tmp_path / "a.mp4")
+    (tmp_path / "bad.mp4").write_text("this is no video")
+    shutil.copyfile(short, tmp_path / "c.mp4")
+    done = mien("capture", "a.mp4", "bad.mp4", "gone.mp4", "c.mp4", "--out", "{name}.npz")
+    assert done.code == 2
+    first, second, last = done.err.splitlines()
+    assert first.startswith("mien: error: bad.mp4 ") and second.startswith("mien: error: gone.mp4 ")
+    assert last == "mien: error: 2 of 4 inputs failed, the others are written"
+    assert sorted(path.name for path in tmp_path.glob("*.npz")) == ["a.npz", "c.npz"]
+    np.testing.assert_array_equal(Clip.load(tmp_path / "a.npz").weights, Clip.load(tmp_path / "c.npz").weights)
 
 
 def test_curves_go_to_the_folder_that_is_a_link(run: Run, short: Path, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mien.cli.capture import moved
 from mien.cli.demo import compare
+from mien.cli.summary import moved
 from mien.core import Clip
 
 from .conftest import Run

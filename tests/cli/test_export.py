@@ -31,4 +31,4 @@ def test_an_unknown_system_and_a_missing_checkpoint_are_one_line(refused: Callab
 
 
 def test_the_sample_goes_to_a_folder_that_is_there(refused: Callable[..., str]) -> None:
-    assert "gone" in refused("synth", "sample", "gone")
+    assert "gone" in refused("synth", "sample", "--out", "gone")

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import trimesh
 
+import mien as api
 from mien.cli.main import main
 from mien.core import ARKIT, Clip
 from mien.rigs.fit import load_identity
 from mien.rigs.ict import load_ict
 from mien.rigs.load import load_rig
+from mien.runtime import packaged_bundles
 
-from .conftest import Run
+from .conftest import FRAMES, Mien, Run
 
 
 @pytest.fixture
@@ -46,13 +48,31 @@ def test_a_portrait_into_a_head_and_the_head_into_capture(run: Run, portrait: Pa
     assert 0.1 < moved < 300
 
 
-def test_several_inputs_are_one_person(run: Run, assets: Path, portrait: Path, tmp_path: Path) -> None:
-    video = assets / "video" / "liveportrait_d9.mp4"
-    done = run("fit", video, portrait, "--frames", 3, "--focal", 1500, "--out", "me.npz")
-    assert (done.returncode, done.stderr) == (0, "")
-    with np.load(tmp_path / "me.npz") as stored:
-        assert 2 <= len(stored["weights"]) <= 4
-        np.testing.assert_allclose(stored["focal"], 1500)
+def test_several_inputs_are_one_person_and_the_command_is_the_verb(
+    mien: Mien, short: Path, portrait: Path, assets: Path, tmp_path: Path
+) -> None:
+    def fitted(*options: object, video: Path = short) -> dict[str, np.ndarray]:
+        done = mien("fit", video, portrait, "--out", "me.npz", *options)
+        assert (done.code, done.err) == (0, "")
+        with np.load(tmp_path / "me.npz") as stored:
+            return dict(stored)
+
+    counted: list[tuple[int, int]] = []
+    stored = fitted("--frames", 3, "--focal", 1500)
+    assert 2 <= len(stored["weights"]) <= 4
+    np.testing.assert_allclose(stored["focal"], 1500)
+    verb = api.fit([short, portrait], frames=3, focal=1500, progress=lambda *done: counted.append(done))
+    for name in ("identity", "weights", "rotation", "translation", "focal", "residual"):
+        np.testing.assert_array_equal(stored[name], getattr(verb, name))
+    assert counted == [(done + 1, FRAMES + 1) for done in range(FRAMES + 1)]
+    free = fitted("--frames", 3)
+    assert not np.isclose(free["focal"], 1500).any() and not np.array_equal(free["identity"], stored["identity"])
+    same = fitted("--frames", 3, "--bundle", packaged_bundles()["capture"])
+    np.testing.assert_array_equal(same["identity"], free["identity"])
+    turning = assets / "video" / "liveportrait_d18.mp4"
+    one, more = (fitted("--frames", frames, video=turning) for frames in (1, 3))
+    assert (len(one["weights"]), len(more["weights"])) == (2, 4)
+    assert not np.array_equal(one["identity"], more["identity"])
 
 
 def test_what_cannot_be_fitted_is_refused(

@@ -1,13 +1,17 @@
+from pathlib import Path
+
 import pytest
 
-import mien
+import mien as package
 from mien.cli.main import COMMANDS
+from mien.core import MienError
+from mien.systems.capture.config import PRESETS, CaptureConfig
 
-from .conftest import Run
+from .conftest import Mien, Run
 
 
 def test_version_and_usage(run: Run) -> None:
-    assert run("--version").stdout == f"mien {mien.__version__}\n"
+    assert run("--version").stdout == f"mien {package.__version__}\n"
     usage = run().stdout
     assert usage == run("--help").stdout
     assert all(f"  {command} " in usage for command in COMMANDS)
@@ -18,6 +22,59 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     done = run(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"usage: mien {command}" in done.stdout
+
+
+def test_a_parameter_in_a_message_is_written_as_the_commands_option(mien: Mien, tmp_path: Path) -> None:
+    assert "--focal, the focal length" in mien("capture", "x.mp4", "--focal", "-1").err
+    assert "--frames is how many" in mien("fit", "x.jpg", "--frames", "0").err
+    said = mien("express", "mean", "--transfer", "--out", "x.npz").err
+    assert "--transfer brings" in said
+    assert "--landmarks say" in mien("express", "mean", "--landmarks", "x.json", "--out", "x.npz").err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("`wrinkle_maps` is a folder", "--wrinkle-maps is a folder"),
+        ("`pace` is no option of this command", "`pace` is no option of this command"),
+        ("get it with `mien assets get ict`", "get it with `mien assets get ict`"),
+        ("`neutral` is an argument without dashes", "`neutral` is an argument without dashes"),
+    ],
+)
+def test_only_options_of_the_command_that_was_run_get_dashes(
+    message: str, shown: str, monkeypatch: pytest.MonkeyPatch, mien: Mien
+) -> None:
+    def refuse(_: object) -> None:
+        raise MienError(message)
+
+    monkeypatch.setattr("mien.cli.express.run", refuse)
+    assert mien("express", "mean") == (2, "", f"mien: error: {shown}\n")
+
+
+def test_options_of_a_group_and_of_a_configuration_are_known_too(mien: Mien, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MienError("`columns` and `fps` and `learning_rate`")
+
+    monkeypatch.setattr("mien.cli.synth.preview", refuse)
+    assert mien("synth", "preview").err == "mien: error: --columns and `fps` and `learning_rate`\n"
+    monkeypatch.setattr("mien.systems.registry.find", refuse_to_train)
+    assert mien("train", "capture").err == "mien: error: --seed is another one\n"
+
+
+def refuse_to_train(name: str) -> "object":
+    """A system whose training refuses its seed."""
+
+    class System:
+        @staticmethod
+        def presets() -> dict[str, CaptureConfig]:
+            return PRESETS
+
+        @staticmethod
+        def train(config: CaptureConfig) -> None:
+            raise MienError("`seed` is another one")
+
+    return System()
 
 
 def test_an_unknown_command_names_the_known_ones(refused) -> None:

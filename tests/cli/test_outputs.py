@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from mien.cli.outputs import check_clip_format, check_writable, expand
-from mien.core import MienError
+from mien.cli.outputs import check_output, check_suffix, expand
+from mien.core import Clip, MienError, Rig
+from mien.io.atomic import check_writable
 
 
 def test_name_stands_for_the_input() -> None:
@@ -27,10 +28,25 @@ def test_an_input_is_never_overwritten() -> None:
         expand(["./x/../{name}.mp4"], [Path("one.mp4")])
 
 
-def test_the_format_is_known_before_the_work() -> None:
-    check_clip_format(Path("take.CSV"))
-    with pytest.raises(MienError, match=r"cannot be written as '\.fbx'; use one of: .*\.csv"):
-        check_clip_format(Path("take.fbx"))
+def test_the_format_is_known_before_the_work(tmp_path: Path) -> None:
+    check_output(tmp_path / "take.CSV", Clip)
+    with pytest.raises(MienError, match=r"a clip is written as one of: .*\.csv"):
+        check_output(tmp_path / "take.fbx", Clip)
+    check_output(tmp_path / "folder", Rig)
+    with pytest.raises(MienError, match="none"):
+        check_output(tmp_path / "none" / "folder", Rig)
+    check_suffix(tmp_path / "preview.MP4", (".mp4",), "a preview")
+    with pytest.raises(MienError, match=r"a preview is written as \.mp4"):
+        check_suffix(tmp_path / "preview.gif", (".mp4",), "a preview")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_read_is_never_written(tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text("curves")
+    (tmp_path / "link.csv").symlink_to("take.csv")
+    with pytest.raises(MienError, match="overwritten"):
+        check_output(tmp_path / "link.csv", Clip, never=[None, tmp_path / "gone.csv", tmp_path / "take.csv"])
+    check_output(tmp_path / "other.csv", Clip, never=[tmp_path / "take.csv"])
 
 
 def test_checking_leaves_nothing_and_keeps_what_is_there(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mien as api
 from mien.core import Clip, Rig
 from mien.rigs.load import load_rig
 from mien.rigs.readers.obj import save_obj_folder
 
-from .conftest import Run
+from .conftest import Mien, Run
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
     mo = load_rig("mo")
     one = Rig(name="mo", neutral=mo.neutral, shape_names=("jawOpen",), shapes=mo.shape("jawOpen")[None])
     save_obj_folder(one, tmp_path / "new")
-    done = run("rig", "transfer", "--from", "mo", "--to", "new/neutral.obj", "--out", "made.glb")
+    done = run("rig", "transfer", "new/neutral.obj", "--from", "mo", "--out", "made.glb")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"52 shapes of {len(mo.neutral.vertices):,} vertices" in done.stdout
     assert "not carried" not in done.stdout
@@ -86,11 +87,52 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
 
 def test_a_transfer_that_cannot_be_is_refused(refused, tmp_path: Path) -> None:
     (tmp_path / "bad.obj").write_text("v 0 0")
-    assert "bad.obj" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.glb")
-    assert "x.fbx" in refused("rig", "transfer", "--to", "bad.obj", "--out", "x.fbx")
-    assert "none.obj" in refused("rig", "transfer", "--to", "none.obj", "--out", "x.glb")
+    assert "bad.obj" in refused("rig", "transfer", "bad.obj", "--out", "x.glb")
+    assert "x.fbx" in refused("rig", "transfer", "bad.obj", "--out", "x.fbx")
+    assert "none.obj" in refused("rig", "transfer", "none.obj", "--out", "x.glb")
     (tmp_path / "face.fbx").write_text("")
-    assert "a neutral is an .obj" in refused("rig", "transfer", "--to", "face.fbx", "--out", "x.glb")
+    assert "a neutral is an .obj" in refused("rig", "transfer", "face.fbx", "--out", "x.glb")
     (tmp_path / "face.glb").write_text("glTF")
-    assert "states its own" in refused("rig", "transfer", "--to", "face.glb", "--out", "x.glb", "--unit", "cm")
-    assert "overwritten" in refused("rig", "transfer", "--to", "face.glb", "--out", "face.glb")
+    assert "states its own" in refused("rig", "transfer", "face.glb", "--out", "x.glb", "--unit", "cm")
+    assert "overwritten" in refused("rig", "transfer", "face.glb", "--out", "face.glb")
+
+
+def test_the_command_is_the_verb_and_every_option_changes_it(mien: Mien, take: Path, tmp_path: Path) -> None:
+    mo = load_rig("mo")
+    names = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp")
+    small = np.stack([mo.shape(name) for name in names]) * 0.5  # goes half as far as the face of the take
+    called = ("jawOpen", "gape", "grin", "lift")
+    save_obj_folder(Rig(name="small", neutral=mo.neutral, shape_names=called, shapes=small), tmp_path / "small")
+
+    def retargeted(*options: object) -> Clip:
+        done = mien("retarget", take, "--rig", "small", "--out", "x.npz", *options)
+        assert (done.code, done.err) == (0, "")
+        return Clip.load(tmp_path / "x.npz")
+
+    clip = Clip.load(take)
+
+    def same(ours: Clip, **options) -> bool:
+        verb = api.retarget(clip, tmp_path / "small", **options).clip
+        return ours.channels == verb.channels and np.array_equal(ours.weights, verb.weights)
+
+    plain = retargeted()
+    assert same(plain) and set(plain.channels) == set(called)
+    np.testing.assert_array_equal(plain.curve("jawOpen"), clip.curve("jawOpen"))
+    named, moved = retargeted("--method", "names"), retargeted("--method", "motion")
+    assert same(named, method="names") and named.channels == ("jawOpen",)
+    assert same(moved, method="motion") and not np.array_equal(moved.curve("jawOpen"), clip.curve("jawOpen"))
+    actual = retargeted("--same-size")
+    assert same(actual, own_range=False)
+    # In the rig's own range a smile stays as full as it was; in its own size half a shape needs twice the weight.
+    assert np.median(actual.curve("gape")) > 1.5 * np.median(plain.curve("gape")) > 0
+    other = retargeted("--source", "small")  # a face that has none of the moving channels but one
+    assert same(other, source=tmp_path / "small") and not np.array_equal(other.weights, plain.weights)
+    (tmp_path / "map.json").write_text('{"shapes": {"mouthSmileLeft": "gape"}}')
+    mapped = retargeted("--map", "map.json")
+    np.testing.assert_array_equal(mapped.curve("mouthSmileLeft"), clip.curve("mouthSmileLeft"))
+
+
+def test_the_earlier_to_still_works_and_names_the_new_way(mien: Mien, tmp_path: Path) -> None:
+    for words in (("--to", "none.obj"), ("--to=none.obj",)):
+        note, error = mien("rig", "transfer", *words, "--out", "x.glb").err.splitlines()
+        assert "'mien rig transfer NEUTRAL'" in note and "none.obj" in error

@@ -45,7 +45,7 @@ def test_a_sheet_shows_every_shape_and_a_turntable_turns(run: Run, tmp_path: Pat
 def test_a_sheet_is_a_png(refused) -> None:
     assert "mo.gif" in refused("rig", "sheet", "mo", "--out", "mo.gif")
     assert "none/mo.png" in refused("rig", "sheet", "mo", "--out", "none/mo.png")
-    assert "mo.png: the turntable is a .gif" in refused("rig", "sheet", "mo", "--turntable", "mo.png")
+    assert "mo.png: the turntable is written as .gif" in refused("rig", "sheet", "mo", "--turntable", "mo.png")
 
 
 def test_usd_in_and_out(run: Run, tmp_path: Path, assets: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mien.cli.synth import frame_rates, tile
 from mien.core import MienError
 
-from .conftest import Run
+from .conftest import Mien, Run
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,20 @@ def test_frame_rates_are_one_number_or_a_range() -> None:
 
 
 def test_a_data_set_is_made_in_whole_shards_and_gone_on_with(run: Run, tmp_path: Path) -> None:
-    command = ("synth", "dataset", "data", "--samples", "3", "--per-shard", "2", "--frames", "2", "--seed", "5")
+    command = (
+        "synth",
+        "dataset",
+        "--out",
+        "data",
+        "--samples",
+        "3",
+        "--per-shard",
+        "2",
+        "--frames",
+        "2",
+        "--seed",
+        "5",
+    )
     done = run(*command)
     assert (done.returncode, done.stderr) == (0, "")
     shards = sorted((tmp_path / "data").iterdir())
@@ -60,20 +73,28 @@ def test_a_preview_shows_faces(run: Run, tmp_path: Path) -> None:
 
 
 def test_expressions_are_performed_and_gone_on_with(run: Run, tmp_path: Path) -> None:
-    command = ("synth", "expressions", "takes", "--subjects", "2", "--per-expression", "1")
+    command = ("synth", "expressions", "--out", "takes", "--subjects", "2", "--per-expression", "1")
     done = run(*command)
     assert (done.returncode, done.stderr) == (0, "")
     files = sorted((tmp_path / "takes").iterdir())
     assert [file.name for file in files] == ["subject-0000.npz", "subject-0001.npz"]
     stamp = files[0].stat().st_mtime_ns
-    assert run(*command[:3], "--subjects", "3", "--per-expression", "1").returncode == 0
+    assert run(*command[:4], "--subjects", "3", "--per-expression", "1").returncode == 0
     assert files[0].stat().st_mtime_ns == stamp and (tmp_path / "takes" / "subject-0002.npz").exists()
 
 
 def test_bad_numbers_and_places(refused, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "--samples" in refused("synth", "dataset", "data", "--samples", "0")
-    assert "identities" in refused("synth", "dataset", "data", "--identities", "5", "5")
-    assert "file/data" in refused("synth", "dataset", "file/data")
-    assert "at least 1" in refused("synth", "expressions", "data", "--subjects", "0")
+    assert "--samples" in refused("synth", "dataset", "--out", "data", "--samples", "0")
+    assert "identities" in refused("synth", "dataset", "--out", "data", "--identities", "5", "5")
+    assert "file/data" in refused("synth", "dataset", "--out", "file/data")
+    assert "at least 1" in refused("synth", "expressions", "--out", "data", "--subjects", "0")
     assert "sheet.gif" in refused("synth", "preview", "--out", "sheet.gif")
+
+
+def test_the_earlier_positional_folder_still_works_and_names_the_new_way(mien: Mien, tmp_path: Path) -> None:
+    note, error = mien("synth", "dataset", "data", "--samples", 0).err.splitlines()
+    assert "'mien synth dataset --out DIR'" in note and "--samples" in error
+    done = mien("synth", "expressions", "takes", "--subjects", 1, "--per-expression", 1, "--blends", 0)
+    assert done.code == 0 and "'mien synth expressions --out DIR'" in done.err
+    assert (tmp_path / "takes" / "subject-0000.npz").is_file()

@@ -18,6 +18,7 @@ from mien.runtime import Bundle, open_session, packaged_bundles
 from mien.systems import registry
 
 SYSTEMS = sorted(registry.SYSTEMS)
+SHIPPED = [name for name in SYSTEMS if name in packaged_bundles()]
 ROOT = Path(registry.__file__).parent
 
 
@@ -65,9 +66,20 @@ def docstrings(described: type) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(packaged_bundles()))
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_its_bench_options_are_a_frozen_documented_dataclass_with_defaults(name: str) -> None:
+    options = registry.find(name).bench_options()
+    assert options().quick is False and options().bundle is None
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options().quick = True  # pyright: ignore
+    source = (ROOT / name / "evaluate.py").read_text().split("class BenchOptions")[1]
+    for field in dataclasses.fields(options):  # pyright: ignore
+        after = source.split(f"    {field.name}: ")[1].split("\n", 1)[1]
+        assert after.lstrip().startswith('"""'), f"{name}: {field.name} has no docstring"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_its_shipped_bundle_opens_and_tells_where_it_came_from(name: str) -> None:
-    assert name in SYSTEMS
     bundle = Bundle.load(name)
     open_session(bundle)
     manifest = bundle.manifest
@@ -99,7 +111,7 @@ def test_a_system_may_ship_no_weights_and_all_but_using_them_works(name: str, ba
         assert run(*words).returncode == 0
     refused = run("bench", name, "--quick")
     assert refused.returncode == 2 and refused.stderr.count("\n") == 1
-    assert f"{name}: no such bundle" in refused.stderr
+    assert f"{name} ships no weights" in refused.stderr
 
 
 def test_an_unknown_system_is_named_with_the_known_ones() -> None:

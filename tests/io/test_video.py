@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mien.core import MienError
-from mien.io.video import VideoWriter, is_image, open_video, read_image
+from mien.io.video import VideoWriter, is_image, open_frames, open_video, read_image
 
 
 def picture(width: int, height: int, step: int = 0) -> np.ndarray:
@@ -231,3 +231,20 @@ def test_what_is_not_an_image(tmp_path: Path, assets: Path) -> None:
         with pytest.raises(MienError) as caught:
             read_image(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_picture_is_a_video_of_one_frame(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "picture.png"), picture(96, 64)[..., ::-1])
+    write(tmp_path / "video.mp4", np.arange(3) / 30)
+    still, video = open_frames(tmp_path / "picture.png"), open_frames(tmp_path / "video.mp4")
+    assert (still.width, still.height) == (video.width, video.height) == (96, 64)
+    assert (still.frames_estimate, still.fps_nominal, still.duration) == (1, 1.0, 0.0)
+    with still as frames:
+        for _ in range(2):  # any number of times, as a video
+            (frame,) = frames
+            assert (frame.index, frame.time) == (0, 0.0)
+            np.testing.assert_array_equal(frame.image, picture(96, 64))
+    assert len(list(video)) == 3
+    with pytest.raises(MienError, match="not a video"):
+        (tmp_path / "x.txt").write_text("neither")
+        open_frames(tmp_path / "x.txt")

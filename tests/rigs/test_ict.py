@@ -170,3 +170,16 @@ def test_what_is_not_ict_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MIEN_ICT", str(tmp_path / "gone"))
     with pytest.raises(MienError, match="MIEN_ICT"):
         load_ict()
+
+
+def test_the_archive_is_found_in_the_folder_of_test_material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_: str(tmp_path / "cache"))
+    monkeypatch.delenv("MIEN_ICT", raising=False)
+    monkeypatch.setenv("MIEN_TEST_ASSETS", str(tmp_path))
+    with pytest.raises(MienError, match="mien assets get ict"):
+        find_ict()
+    (tmp_path / "ICT-FaceKit-1.zip").touch()
+    assert find_ict() == tmp_path / "ICT-FaceKit-1.zip"
+    monkeypatch.delenv("MIEN_TEST_ASSETS")
+    with pytest.raises(MienError, match="mien assets get ict"):
+        find_ict()

@@ -1,140 +1,147 @@
 """`mien capture`: videos and pictures into clips."""
 
-from dataclasses import dataclass, replace
-from functools import partial
+import re
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import tyro
 
-from mien.core import Camera, Clip, MienError, Rig
+from mien.core import Clip, MienError, Rig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mien.core import LandmarkLayout
-    from mien.io.video import Frame
     from mien.systems.capture.perform import Neutral
-    from mien.systems.capture.predict import Capture, CaptureResult
+    from mien.systems.capture.predict import Capture
 
-__all__ = ["main", "moved", "run"]
-
-MOVED = 0.1
-"""A channel moved when its weight covers at least this range; jitter on a still face stays well below."""
+__all__ = ["main", "run"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Capture a performance from each video or picture.
+    """Capture the performance of a face from each video or picture.
 
-    Writes Live Link Face curves (.csv), a head that performs them (.glb, .usd), or arrays (.npz), by the extension.
+    The extension of an output names its format: Live Link Face curves (.csv), a head that performs them (.glb, .usd),
+    or arrays (.npz). An input that fails does not stop the others; the exit code is then 2.
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Videos or pictures; a picture becomes a clip of one frame. `webcam` or `webcam1` records live until Ctrl-C."""
-    out: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """A file to write, once per file; {name} stands for the input's name. [default: {name}.csv]"""
+    """Videos or pictures. A picture becomes a clip of one frame."""
+    out: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FILE")] = ()
+    """A file to write for each input; repeat the option for several files. {name} stands for the input's name without
+    its extension. [default: {name}.csv]"""
     rig: str = "mo"
-    """The head in .glb and .usd outputs and the preview: mo, ict, or a .glb/.vrm/.usd file with ARKit shapes."""
+    """The head in .glb and .usd outputs and in the preview: mo, ict, or a .glb, .vrm or .usd file with ARKit shapes."""
     preview: Annotated[str | None, tyro.conf.arg(metavar="FILE.mp4")] = None
-    """A video to write: the input with its landmarks, the rig performing, the strongest curves."""
+    """A video to write that shows the input with its landmarks, the head performing, and the strongest curves."""
     face: int = 0
-    """Which face when there are several: 0 is the largest."""
+    """Which face to follow when there are several: 0 is the largest, 1 the second largest."""
     backend: Literal["onnx", "ncnn"] = "onnx"
-    """What runs the networks."""
+    """The library that runs the networks."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """A trained bundle in place of the one that ships with mien."""
+    """A trained bundle to use in place of the one that ships with mien."""
     identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """The performer's face, from `mien fit`, for head pose and distance in millimetres; without, a mean face."""
+    """The shape of the performer's face, written by `mien fit`, from which head pose and distance are computed. Without
+    this option a mean face is used."""
     focal: float | None = None
-    """Focal length of the camera [px of the video], for head pose and distance; without, a usual webcam's."""
+    """Focal length of the camera [px of the video], from which head pose and distance are computed. Without this option
+    that of a usual webcam is used."""
     neutral: Annotated[str, tyro.conf.arg(metavar="auto|off|FRAME")] = "auto"
-    """The face at rest, which reads as zero: found in the take, not calibrated, or a frame counted from 0."""
-    smooth: Literal["auto", "off", "live", "ahead"] = "auto"
-    """Less tremble: the one-euro filter as live use has it, or a pass that looks ahead and has no delay.
-    auto is live for a webcam and off for files."""
+    """The resting face, whose weights become zero. auto finds resting frames in the take; off changes no weights; a
+    number names a frame that shows the face at rest, counted from 0."""
+    smooth: Literal["off", "live", "ahead"] = "off"
+    """The filter against tremble: none (off), the one-euro filter of live capture (live), or a pass over the whole take
+    that adds no delay (ahead)."""
     fast: bool = False
-    """Look at each face once, as with a webcam, and not at its mirror image too: 0.6 ms a frame less."""
-    seconds: float | None = None
-    """Ends a webcam's recording after so long; Ctrl-C ends it at any time."""
+    """Show the network each face once only. By default its mirror image is shown too, which is more accurate and takes
+    0.6 ms more for each frame."""
 
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and capture."""
-    run(tyro.cli(Options, prog="mien capture", args=arguments))
+    webcam = _webcam_words(arguments)
+    if webcam is not None:
+        from mien.cli import live
+
+        live.main(webcam)
+    else:
+        run(tyro.cli(Options, prog="mien capture", args=_without_auto(arguments)))
 
 
 def run(options: Options) -> None:
-    """Capture every input; raises MienError before any work when an output cannot be written."""
-    from mien.cli.live import webcam_of
-    from mien.cli.outputs import check_clip_format, check_writable, expand, needs_rig, save_clip
+    """Capture every input.
+
+    Raises MienError before any work when an output cannot be written, and after the work when an input failed.
+    """
+    from mien.systems.capture.perform import open_capture
+
+    neutral = _neutral(options.neutral)
+    paths = _outputs(options)
+    rig = _rig(options, [path for own in paths for path in own])
+    capture = open_capture(
+        face=options.face,
+        backend=options.backend,
+        bundle=options.bundle,
+        identity=options.identity,
+        focal=options.focal,
+        mirror=not options.fast,
+    )
+    failed: list[MienError] = []
+    for source, own in zip(options.inputs, paths, strict=True):
+        try:
+            _capture_one(capture, source, own, rig, options, neutral)
+        except MienError as error:
+            failed.append(error)
+    if failed and len(options.inputs) == 1:
+        raise failed[0]
+    for error in failed:
+        print(f"mien: error: {error}", file=sys.stderr)
+    if failed:
+        raise MienError(f"{len(failed)} of {len(options.inputs)} inputs failed, the others are written")
+
+
+def _capture_one(
+    capture: "Capture", source: Path, paths: list[Path], rig: Rig | None, options: Options, neutral: "Neutral"
+) -> None:
+    from mien.cli.display import progress_bar
+    from mien.cli.summary import summarise
+    from mien.systems.capture.perform import capture_take
+    from mien.viewer.preview import write_preview
+
+    with progress_bar(source.name) as advance:
+        result = capture_take(capture, source, neutral=neutral, smooth=options.smooth, progress=advance)
+    for path in paths if options.preview is None else paths[:-1]:
+        result.clip.save(path, rig=rig)
+    if options.preview is not None and rig is not None:
+        with progress_bar(paths[-1].name) as advance:
+            write_preview(paths[-1], source, result.clip, rig, landmarks=result.track.landmarks, progress=advance)
+    summarise(str(source), result.clip, result.milliseconds, paths)
+
+
+def _outputs(options: Options) -> list[list[Path]]:
+    """The paths to write of each input, the preview last; raises MienError when one cannot be written."""
+    from mien.cli.outputs import check_output, check_suffix, expand
 
     if not options.inputs:
         raise MienError("no video given; usage: mien capture VIDEO --out take.csv")
-    if options.face < 0:
-        raise MienError(f"--face counts from 0, the largest; {options.face} is none")
-    Camera.guess(1, 1, options.focal)  # raises when it is no length
-    neutral = _neutral(options.neutral)
-    _check_live(options, neutral)
     outs = options.out or ("{name}.csv",)
     previews = () if options.preview is None else (options.preview,)
     paths = expand((*outs, *previews), options.inputs)
     for own in paths:
         for path in own[: len(outs)]:
-            check_clip_format(path)
-        if previews and own[-1].suffix.lower() != ".mp4":
-            raise MienError(f"{own[-1]}: a preview is an .mp4 video; name it so")
-        for path in own:
-            check_writable(path)
-    wants_rig = bool(previews) or any(needs_rig(path) for own in paths for path in own)
-    rig = _load_rig(options.rig) if wants_rig or options.rig != "mo" else None
-    capture = _open(options)
-    for source, own in zip(options.inputs, paths, strict=True):
-        device = webcam_of(source)
-        if device is not None:
-            clip, milliseconds = _live(capture, device, options, neutral)
-        else:
-            result = capture_one(capture, source, neutral)
-            clip, milliseconds = _finished(result, options, neutral), result.milliseconds
-        for path in own[: len(outs)]:
-            save_clip(clip, path, rig)
-        if previews and rig is not None and device is None:
-            preview(source, replace(result, clip=clip), own[-1], rig)
-        summarise(source, clip, milliseconds, own)
+            check_output(path, Clip)
+        for path in own[len(outs) :]:
+            check_suffix(path, (".mp4",), "a preview")
+    return paths
 
 
-def _check_live(options: Options, neutral: "Neutral") -> None:
-    """Raise MienError for what a webcam cannot do."""
-    from mien.cli.live import webcam_of
+def _rig(options: Options, paths: list[Path]) -> Rig | None:
+    """The rig that performs, or None where no output holds one."""
+    from mien.io.formats import needs_rig
+    from mien.rigs.load import load_rig
 
-    if options.seconds is not None and not options.seconds > 0:
-        raise MienError(f"--seconds is how long to record, more than 0; not {options.seconds}")
-    if all(webcam_of(source) is None for source in options.inputs):
-        if options.seconds is not None:
-            raise MienError("--seconds ends a webcam's recording; a file is captured whole")
-        return
-    if options.preview is not None:
-        raise MienError("a webcam's pictures are not kept: record a video for --preview")
-    if isinstance(neutral, int):
-        raise MienError("--neutral FRAME is for files; before a webcam rest for two seconds, or say --neutral off")
-
-
-def _live(capture: "Capture", device: int, options: Options, neutral: "Neutral") -> tuple[Clip, np.ndarray]:
-    from mien.cli.live import record_webcam
-    from mien.core.smoothing import smooth_ahead
-    from mien.systems.capture.runtime.live_capture import LiveCapture
-
-    smooth = options.smooth in ("auto", "live")
-    live = LiveCapture(capture, smooth=smooth, rest=None if neutral == "off" else 2.0)
-    clip, milliseconds = record_webcam(live, device, options.seconds)
-    return (smooth_ahead(clip) if options.smooth == "ahead" else clip), milliseconds
-
-
-def _finished(result: "CaptureResult", options: Options, neutral: "Neutral") -> Clip:
-    from mien.systems.capture.perform import finish
-
-    return finish(result, neutral=neutral, smoothing="off" if options.smooth == "auto" else options.smooth)
+    wanted = options.preview is not None or any(needs_rig(path) for path in paths) or options.rig != "mo"
+    return load_rig(options.rig) if wanted else None
 
 
 def _neutral(text: str) -> "Neutral":
@@ -147,106 +154,28 @@ def _neutral(text: str) -> "Neutral":
     return int(text)
 
 
-def _load_rig(name: str) -> Rig:
-    from mien.rigs.load import load_rig
+def _webcam_words(arguments: list[str]) -> list[str] | None:
+    """The arguments of `mien live` that the earlier `mien capture webcam1 ...` means, or None for files."""
+    from mien.cli.earlier import note
 
-    return load_rig(name)
-
-
-def _open(options: Options) -> "Capture":
-    from mien.cli.live import webcam_of
-    from mien.runtime import Bundle
-    from mien.systems.capture.predict import Capture
-
-    bundle = Bundle.load(options.bundle or "capture")
-    person = _person(options.identity, bundle.manifest.layout)
-    mirror = not options.fast and all(webcam_of(source) is None for source in options.inputs)
-    capture = Capture(bundle, backend=options.backend, face=options.face, person=person, mirror=mirror)
-    capture.camera = partial(Camera.guess, focal=options.focal)
-    return capture
-
-
-def _person(path: Path | None, layout: "LandmarkLayout") -> np.ndarray | None:
-    """The landmarks at rest of a fitted face; raises MienError when the file is none or lacks the layout."""
-    from mien.rigs.fit import load_identity
-
-    if path is None:
+    found = [word for word in arguments if re.fullmatch(r"webcam\d{0,3}", word) and not Path(word).exists()]
+    if not found:
         return None
-    landmarks = load_identity(path).landmarks.get(layout.name)
-    if landmarks is None or landmarks.shape != (layout.count, 3):
-        raise MienError(f"{path} has no landmarks '{layout.name}'; run this version's mien fit again")
-    return landmarks
+    word = found[0]
+    note(f"'mien capture {word}' is now 'mien live'")
+    rest = [other.replace("{name}", word) for other in _without_auto(arguments) if other not in {word, "--fast"}]
+    out = [] if any(other.split("=")[0] == "--out" for other in rest) else ["--out", f"{word}.csv"]
+    return [word.removeprefix("webcam") or "0", *rest, *out]
 
 
-def capture_one(capture: "Capture", source: Path, neutral: "Neutral" = "off") -> "CaptureResult":
-    """Capture one input behind a progress bar; raises MienError when no frame has a face."""
-    from mien.cli.display import progress_bar
+def _without_auto(arguments: list[str]) -> list[str]:
+    """The arguments without the earlier `--smooth auto`, which is what happens without it."""
+    from mien.cli.earlier import note
 
-    with progress_bar(source.name) as advance:
-        return capture.video(source, neutral=neutral, progress=advance)
-
-
-def preview(source: Path, result: "CaptureResult", path: Path, rig: Rig) -> None:
-    """Write the preview behind a progress bar: the source is read once more, its frames are the clip's."""
-    from mien.cli.display import progress_bar
-    from mien.io.video import VideoWriter
-    from mien.viewer.preview import Preview
-
-    clip, landmarks = result.clip, result.track.landmarks
-    frames, width, height, fps = _open_frames(source)
-    composer = Preview(rig, width, height, clip.channels)
-    with progress_bar(path.name) as advance, VideoWriter(path, composer.width, composer.height, fps) as writer:
-        for row, frame in enumerate(frames):
-            seen = bool(clip.seen[row])
-            image = composer.compose(
-                frame.image,
-                landmarks[row] if seen and landmarks is not None else None,
-                rig.perform(clip, row) if seen else None,
-                clip.weights[row] if seen else None,
-                clip.visibility[row] if seen and clip.visibility is not None else None,
-            )
-            writer.write(image, frame.time)
-            advance(row + 1, len(clip))
-
-
-def _open_frames(source: Path) -> tuple["Iterable[Frame]", int, int, float]:
-    """(frames, width, height, nominal frames a second) of a video, or of a picture shown for a second."""
-    from mien.io.video import Frame, is_image, open_video, read_image
-
-    if is_image(source):
-        image = read_image(source)
-        return [Frame(index=0, time=0.0, image=image)], image.shape[1], image.shape[0], 1.0
-    video = open_video(source)
-    return video, video.width, video.height, video.fps_nominal or 30.0
-
-
-def moved(clip: Clip) -> list[tuple[str, float, float]]:
-    """(channel, lowest, highest) of the channels that moved, widest range first; in a clip of one frame, from 0."""
-    weights = clip.weights[clip.seen]
-    low = weights.min(axis=0) if len(weights) > 1 else np.zeros(weights.shape[1])
-    high = weights.max(axis=0)
-    order = np.argsort(low - high, kind="stable")
-    return [(clip.channels[c], float(low[c]), float(high[c])) for c in order if high[c] - low[c] >= MOVED]
-
-
-def summarise(source: Path, clip: Clip, milliseconds: np.ndarray, paths: list[Path]) -> None:
-    """Print what was seen and written."""
-    from mien.cli.display import bar, console, table
-
-    channels = moved(clip)
-    frames = table(str(source), "", "")
-    frames.show_header = False
-    frames.add_row("frames", f"{len(clip)} in {clip.duration:.2f} s")
-    frames.add_row("frames without a face", str(int((~clip.seen).sum())))
-    frames.add_row("ms per frame", f"{np.median(milliseconds):.2f} median, {np.percentile(milliseconds, 99):.2f} p99")
-    frames.add_row("channels that moved", f"{len(channels)} of {len(clip.channels)}")
-    screen = console()
-    screen.print(frames)
-    if channels:
-        curves = table("Widest curves", "channel", "lowest", "highest", "")
-        curves.columns[-1].justify = "left"
-        for name, low, high in channels[:8]:
-            curves.add_row(name, f"{low:.2f}", f"{high:.2f}", " " * len(bar(low)) + bar(high - low))
-        screen.print(curves)
-    for path in paths:
-        screen.print(f"wrote {path}", markup=False)
+    rest = list(arguments)
+    for words in (["--smooth", "auto"], ["--smooth=auto"]):
+        for at in reversed(range(len(rest))):
+            if rest[at : at + len(words)] == words:
+                note("'--smooth auto' is the default now: leave it out")
+                del rest[at : at + len(words)]
+    return rest

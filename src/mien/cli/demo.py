@@ -14,13 +14,13 @@ __all__ = ["compare", "main", "run"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Capture the sample clip that ships with mien and compare it with its truth.
+    """Capture the sample clip that ships with mien and compare the result with the truth it was rendered from.
 
     Writes take.csv, take.glb and preview.mp4.
     """
 
     out: Path = Path("demo")
-    """Folder to write to."""
+    """The folder to write to."""
 
 
 def main(arguments: list[str]) -> None:
@@ -30,10 +30,12 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Run the demo; raises MienError when the sample is not installed or the folder cannot be made."""
-    from mien.cli import capture as command
-    from mien.cli.outputs import check_writable, save_clip
+    from mien.cli.display import progress_bar
+    from mien.cli.summary import summarise
+    from mien.io.atomic import check_writable
     from mien.rigs.load import load_rig
-    from mien.systems.capture.predict import Capture
+    from mien.systems.capture.perform import capture_take, open_capture
+    from mien.viewer.preview import write_preview
 
     sample = Path(str(resources.files("mien"))) / "systems" / "capture" / "sample"
     video, truth = sample / "sample.mp4", sample / "sample_truth.npz"
@@ -47,12 +49,14 @@ def run(options: Options) -> None:
     for path in paths:
         check_writable(path)
     rig = load_rig("mo")
-    result = command.capture_one(Capture(mirror=True), video)
+    with progress_bar(video.name) as advance:
+        result = capture_take(open_capture(), video, progress=advance)
     for path in paths[:2]:
-        save_clip(result.clip, path, rig)
-    command.preview(video, result, paths[2], rig)
+        result.clip.save(path, rig=rig)
+    with progress_bar(paths[2].name) as advance:
+        write_preview(paths[2], video, result.clip, rig, landmarks=result.track.landmarks, progress=advance)
     show(compare(result.clip, Clip.load(truth)))
-    command.summarise(video, result.clip, result.milliseconds, paths)
+    summarise(str(video), result.clip, result.milliseconds, paths)
     print(f"Play {paths[2]}; drop {paths[1]} into Blender or any glTF viewer.")
 
 
@@ -62,7 +66,7 @@ def compare(clip: Clip, truth: Clip) -> list[tuple[str, float, float]]:
     The truth is read at the clip's own times, on the frames where a face was seen. A channel that the capture left
     constant has no correlation (NaN) and counts as 0 in the median.
     """
-    from mien.cli.capture import MOVED
+    from mien.cli.summary import MOVED
 
     times = clip.times[clip.seen]
     rows: list[tuple[str, float, float]] = []

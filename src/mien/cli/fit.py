@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
 
-from mien.core import Camera, MienError
+from mien.core import Camera, MienError, Rig
 
 if TYPE_CHECKING:
     from mien.rigs.fit import Fit
-    from mien.systems.capture.predict import Capture, CaptureResult
+    from mien.systems.capture.fit import PersonFit
 
-__all__ = ["Views", "gather", "main", "run", "views_of"]
+__all__ = ["main", "run"]
 
 _OWN = (".obj", ".npz")
 """What is written here; other extensions are a rig's."""
@@ -25,38 +24,23 @@ _OWN = (".obj", ".npz")
 class Options:
     """Fit a head to photos and videos of one person.
 
-    Writes the neutral (.obj, millimetres, ICT-FaceKit's topology), a rig with all its shapes (.glb, .usd), or the
-    identity for `mien capture --identity` (.npz), by the extension.
+    The extension of an output names what is written: the face at rest (.obj, in millimetres, on ICT-FaceKit's
+    topology), a rig with all its shapes (.glb, .usd), or the identity that `mien capture` uses for head pose and
+    distance (.npz).
     """
 
     inputs: tyro.conf.Positional[tuple[Path, ...]]
-    """Pictures or videos of one person; several views are better than one."""
-    out: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
-    """A file to write, once per file. [default: neutral.obj]"""
+    """Pictures or videos of one person. Several views make a better head than one."""
+    out: Annotated[tyro.conf.UseAppendAction[tuple[Path, ...]], tyro.conf.arg(metavar="FILE")] = ()
+    """A file to write; repeat the option for several files. [default: neutral.obj]"""
     face: int = 0
-    """Which face when there are several: 0 is the largest."""
+    """Which face to follow when there are several: 0 is the largest, 1 the second largest."""
     focal: float | None = None
-    """Focal length of the camera [px], of all inputs; estimated when not given."""
+    """Focal length of the camera [px], the same for all inputs. Without this option it is estimated."""
     frames: int = 12
-    """Most frames to take of each video."""
+    """How many frames are taken of each video at most."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """A trained capture bundle in place of the one that ships with mien."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Views:
-    """What is fitted: the chosen frames of one input."""
-
-    source: Path
-    camera: Camera
-    landmarks: np.ndarray
-    """[F, L, 2] px."""
-    weights: np.ndarray
-    """[F, 52] as captured."""
-    codes: np.ndarray
-    """[F, E] of the network, from which `identity.Readout` guesses who it is."""
-    times: np.ndarray
-    """[F] seconds."""
+    """A trained capture bundle to use in place of the one that ships with mien."""
 
 
 def main(arguments: list[str]) -> None:
@@ -66,92 +50,44 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Fit one person; raises MienError before any work when an output cannot be written."""
-    from mien.rigs.fit import fit_identity
-    from mien.rigs.ict import load_ict
-    from mien.runtime import Bundle
-    from mien.systems.capture.predict import Capture
-    from mien.systems.capture.runtime.identity_readout import Readout
+    from mien.cli.display import progress_bar
+    from mien.systems.capture.fit import fit_person
 
     outs = options.out or (Path("neutral.obj"),)
     _check(options, outs)
-    rig = load_ict()
-    bundle = None if options.bundle is None else Bundle.load(options.bundle)
-    capture = Capture(bundle, face=options.face, mirror=True)
-    capture.camera = partial(Camera.guess, focal=options.focal)
-    views = [gather(capture, source, options.frames, options.focal) for source in options.inputs]
-    readout = Readout.from_arrays(capture.bundle.arrays)
-    fit = fit_identity(
-        np.concatenate([v.landmarks for v in views]),
-        [v.camera for v in views],
-        rig,
-        capture.bundle.manifest.landmarks,
-        expected=np.concatenate([v.weights for v in views]),
-        camera_of=np.repeat(np.arange(len(views)), [len(v.times) for v in views]),
-        guess=None if readout is None else readout.guess(np.concatenate([v.codes for v in views])),
-        focal_known=options.focal is not None,
-    )
+    with progress_bar("frames") as advance:
+        person = fit_person(
+            options.inputs,
+            face=options.face,
+            focal=options.focal,
+            frames=options.frames,
+            bundle=options.bundle,
+            progress=advance,
+        )
     for path in outs:
-        _save(fit, path)
-    _summarise(fit, views, outs)
+        _save(person.fit, path)
+    _summarise(person, outs)
 
 
 def _check(options: Options, outs: Sequence[Path]) -> None:
-    from mien.cli.outputs import check_rig_format, check_writable
+    from mien.cli.outputs import check_output
+    from mien.io.atomic import check_writable
 
     if not options.inputs:
         raise MienError("no picture given; usage: mien fit PHOTO --out neutral.obj")
-    if options.face < 0:
-        raise MienError(f"--face counts from 0, the largest; {options.face} is none")
-    if options.frames < 1:
-        raise MienError(f"--frames is how many frames to use, at least 1; not {options.frames}")
     Camera.guess(1, 1, options.focal)  # raises when it is no length
     for path in outs:
         if not path.suffix:
             raise MienError(f"{path}: name it .obj (the neutral), .glb or .usd (a rig), or .npz (the identity)")
-        if path.suffix.lower() not in _OWN:
-            check_rig_format(path)
         if any(path.resolve() == source.resolve() for source in options.inputs):
             raise MienError(f"{path} is an input and would be overwritten; choose another --out")
-        check_writable(path)
-
-
-def gather(capture: "Capture", source: Path, count: int, focal: float | None) -> Views:
-    """Capture one input and choose its frames; raises MienError when it cannot be read or shows no face."""
-    from mien.cli.display import progress_bar
-    from mien.io.video import is_image, open_video, read_image
-
-    with progress_bar(source.name) as advance:
-        result = capture.video(source, progress=advance)
-    if is_image(source):
-        height, width = read_image(source).shape[:2]
-    else:
-        with open_video(source) as video:
-            width, height = video.width, video.height
-    return views_of(result, source, width, height, count, focal)
-
-
-def views_of(
-    result: "CaptureResult", source: Path, width: int, height: int, count: int, focal: float | None = None
-) -> Views:
-    """The frames of a captured input that show best whose face it is."""
-    from mien.rigs.fit import choose_frames
-
-    clip, landmarks = result.clip, result.track.landmarks
-    if clip.head_rotation is None or clip.confidence is None or landmarks is None:
-        raise ValueError("a capture has poses, confidence and landmarks")
-    rows = choose_frames(clip.head_rotation, clip.weights, clip.confidence, count)
-    return Views(
-        source=source,
-        camera=Camera.guess(width, height, focal),
-        landmarks=landmarks[rows],
-        weights=clip.weights[rows],
-        codes=result.codes[rows, 0],  # the readout knows faces, not their mirror images
-        times=clip.times[rows],
-    )
+        if path.suffix.lower() in _OWN:
+            check_writable(path)
+        else:
+            check_output(path, Rig)
 
 
 def _save(fit: "Fit", path: Path) -> None:
-    from mien.cli.outputs import write_rig
     from mien.rigs.fit import save_identity
     from mien.rigs.readers.obj import save_obj
 
@@ -161,16 +97,16 @@ def _save(fit: "Fit", path: Path) -> None:
         case ".npz":
             save_identity(fit, path)
         case _:
-            write_rig(fit.rig, path)
+            fit.rig.save(path)
 
 
-def _summarise(fit: "Fit", views: Sequence[Views], outs: Sequence[Path]) -> None:
+def _summarise(person: "PersonFit", outs: Sequence[Path]) -> None:
     """Print what was seen, fitted and written."""
     from mien.cli.display import console, table
 
-    screen, first = console(), 0
+    fit, screen, first = person.fit, console(), 0
     rows = table("Views", "input", "frames", "residual px", "focal px", "distance mm")
-    for view in views:
+    for view in person.views:
         of = slice(first, first + len(view.times))
         first = of.stop
         rows.add_row(

@@ -1,87 +1,146 @@
-"""`mien capture webcam`: what happens before the camera, until Ctrl-C."""
+"""`mien live`: a performance in front of a webcam into a clip."""
 
-import re
-from collections.abc import Iterable
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+import tyro
 
-from mien.core import ARKIT, Clip, MienError
+from mien.core import Clip, MienError, Pose
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.io.video import Frame
-    from mien.systems.capture.runtime.live_capture import LiveCapture, LiveFrame
-
-__all__ = ["record", "record_webcam", "webcam_of"]
+__all__ = ["main", "run"]
 
 _SHOWN = 8
 """Channels on the screen: the strongest of the moment."""
+_EVERY = 3
+"""Frames between two pictures of the screen: ten a second are enough for the eye."""
 
 
-def webcam_of(source: Path) -> int | None:
-    """Which webcam an input means ("webcam", "webcam1", ...), or None for a file, also one of that name."""
-    found = re.fullmatch(r"webcam(\d{0,3})", str(source))
-    return None if found is None or source.exists() else int(found[1] or 0)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Record a live performance until Ctrl-C ends it.
+
+    The curves come smoothed, and the face at rest reads as zero: look into the camera with a resting face for the first
+    two seconds. The recording is written when the performance ends.
+    """
+
+    source: tyro.conf.Positional[str] = "0"
+    """The webcam's number, counted from 0; the address of a stream (rtsp://...); or a video file, which is captured as
+    if it were live."""
+    out: Annotated[tyro.conf.UseAppendAction[tuple[Path, ...]], tyro.conf.arg(metavar="FILE")] = ()
+    """A file to write (.csv, .glb, .usd, .npz); repeat the option for several files. [default: live.csv]"""
+    seconds: float | None = None
+    """Ends the recording after so many seconds. Ctrl-C ends it at any time."""
+    rig: str = "mo"
+    """The head in .glb and .usd outputs: mo, ict, or a .glb, .vrm or .usd file with ARKit shapes."""
+    neutral: Literal["auto", "off"] = "auto"
+    """Whether the resting face of the first two seconds reads as zero from then on (auto) or weights are left as they
+    are (off)."""
+    smooth: Literal["off", "live", "ahead"] = "live"
+    """The filter against tremble: none (off), the one-euro filter while recording (live), or a pass over the whole
+    recording at its end that adds no delay (ahead)."""
+    face: int = 0
+    """Which face to follow when there are several: 0 is the largest, 1 the second largest."""
+    backend: Literal["onnx", "ncnn"] = "onnx"
+    """The library that runs the networks."""
+    bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """A trained bundle to use in place of the one that ships with mien."""
+    identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
+    """The shape of the performer's face, written by `mien fit`, from which head pose and distance are computed. Without
+    this option a mean face is used."""
+    focal: float | None = None
+    """Focal length of the camera [px of its picture], from which head pose and distance are computed. Without this
+    option that of a usual webcam is used."""
 
 
-def record_webcam(live: "LiveCapture", device: int, seconds: float | None) -> tuple[Clip, np.ndarray]:
-    """(clip, milliseconds of each frame) of a webcam, until Ctrl-C or for `seconds`; MienError without a face."""
-    from mien.io.webcam import Webcam
-
-    with Webcam(device) as frames:
-        return record(live, frames, f"webcam {device}", seconds)
+def main(arguments: list[str]) -> None:
+    """Parse the command line and record."""
+    run(tyro.cli(Options, prog="mien live", args=arguments))
 
 
-def record(
-    live: "LiveCapture", frames: Iterable["Frame"], source: str, seconds: float | None
-) -> tuple[Clip, np.ndarray]:
-    """The same of any frames as they come."""
-    from rich.console import Console
-    from rich.live import Live
+def run(options: Options) -> None:
+    """Record one performance; raises MienError before it when an output cannot be written, after it without a face."""
+    from mien.cli.outputs import check_output
+    from mien.cli.summary import summarise
+    from mien.core.smoothing import smooth_ahead
+    from mien.io.formats import needs_rig
+    from mien.live.recording import Recording
+    from mien.live.run import run as perform
+    from mien.live.source import open_source
+    from mien.rigs.load import load_rig
+    from mien.systems.capture.perform import open_capture
+    from mien.systems.capture.runtime.live_capture import REST_SECONDS, LiveCapture
 
-    from mien.systems.capture.runtime.live_capture import Recording
-
-    recording, milliseconds = Recording(source=source), list[float]()
-    screen = Console(stderr=True)
-    try:
-        with Live(console=screen, transient=True, auto_refresh=False) if screen.is_terminal else _Silent() as shown:
-            for frame in frames:
-                if seconds is not None and frame.time > seconds:
-                    break
-                start = perf_counter()
-                seen = live.frame(frame.image, frame.time)
-                milliseconds.append((perf_counter() - start) * 1e3)
-                recording.add(frame.time, seen)
-                if frame.index % 3 == 0:  # ten pictures a second are enough for the eye
-                    shown.update(_status(frame.time, seen), refresh=True)
-    except KeyboardInterrupt:
-        pass  # how a performance ends; what was recorded is kept
+    if options.seconds is not None and not (math.isfinite(options.seconds) and options.seconds > 0):
+        raise MienError(f"--seconds is how long to record, more than 0; not {options.seconds}")
+    outs = options.out or (Path("live.csv"),)
+    for path in outs:
+        check_output(path, Clip, never=[options.source])
+    rig = load_rig(options.rig) if options.rig != "mo" or any(needs_rig(path) for path in outs) else None
+    capture = open_capture(
+        face=options.face,
+        backend=options.backend,
+        bundle=options.bundle,
+        identity=options.identity,
+        focal=options.focal,
+        mirror=False,
+    )
+    rest = None if options.neutral == "off" else REST_SECONDS
+    live = LiveCapture(capture, smooth=options.smooth == "live", rest=rest)
+    recording = Recording(source=_name(options.source))
+    source = open_source(options.source)
+    milliseconds = perform(source, live, [recording, *_screens()], seconds=options.seconds)
     clip = recording.clip()
     if not clip.seen.any():
-        raise MienError(f"{source}: no face seen; sit before the camera, in light, and look into it")
-    return clip, np.array(milliseconds)
+        raise MienError(f"{recording.source}: no face seen; sit in front of the camera, in light, and look into it")
+    if options.smooth == "ahead":
+        clip = smooth_ahead(clip)
+    for path in outs:
+        clip.save(path, rig=rig)
+    summarise(recording.source, clip, milliseconds, outs)
 
 
-def _status(time: float, seen: "LiveFrame | None") -> "Table":
+def _name(source: str) -> str:
+    return f"webcam {source}" if source.isdecimal() else Path(source).name
+
+
+def _screens() -> list["_Screen"]:
+    """The terminal, where there is one."""
+    from rich.console import Console
+
+    screen = Console(stderr=True)
+    return [_Screen(screen)] if screen.is_terminal else []
+
+
+class _Screen:
+    """A sink that shows the strongest channels of the moment on a terminal."""
+
+    def __init__(self, screen: Any) -> None:
+        from rich.live import Live
+
+        self._live = Live(console=screen, transient=True, auto_refresh=False)
+        self._live.start()
+        self._count = 0
+
+    def send(self, pose: Pose) -> None:
+        if self._count % _EVERY == 0:
+            self._live.update(_status(pose), refresh=True)
+        self._count += 1
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+def _status(pose: Pose) -> "Table":
     from mien.cli.display import bar, table
 
-    out = table(f"{time:6.1f} s, Ctrl-C ends" + ("" if seen else ": no face"), "channel", "weight", "")
-    if seen is not None:
-        for c in np.argsort(-seen.weights)[:_SHOWN]:
-            out.add_row(ARKIT[c], f"{seen.weights[c]:.2f}", bar(float(seen.weights[c])))
+    out = table(f"{pose.time:6.1f} s, Ctrl-C ends" + ("" if pose.seen else ": no face"), "channel", "weight", "")
+    if pose.seen:
+        for c in np.argsort(-pose.weights)[:_SHOWN]:
+            out.add_row(pose.channels[c], f"{pose.weights[c]:.2f}", bar(float(pose.weights[c])))
     return out
-
-
-class _Silent:
-    """Stands for the screen where there is none."""
-
-    def __enter__(self) -> "_Silent":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def update(self, _: "Table", *, refresh: bool) -> None: ...

@@ -1,12 +1,18 @@
 """`mien COMMAND ...`: picks the command, and turns what a user can do about an error into one line.
 
+Messages of the library name a parameter as `some_name` in backticks. Where the command that was run has the option
+--some-name, that is what its user reads.
+
 Exit codes: 0 done, 2 something the user gave cannot be used, 130 interrupted. A traceback is a bug of mien.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
+from io import StringIO
 from types import MappingProxyType
 
 from mien.core.errors import MienError
@@ -16,6 +22,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = MappingProxyType(
     {
         "capture": "a video or a picture of a face into curves, a moving head, a preview",
+        "live": "a performance in front of a webcam into curves or a moving head",
         "fit": "photos and videos of one person into a head of their shape",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
         "demo": "capture the sample clip that ships with mien and compare it with its truth",
@@ -40,6 +47,10 @@ _EXTRAS = {
 """Optional module -> the extra of mien that installs it."""
 
 
+_NAMED = re.compile(r"`([a-z][a-z0-9_]*)`")
+"""A parameter's name in a message; a command in backticks has spaces."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -47,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _run(words)
         sys.stdout.flush()
     except MienError as error:
-        return _complain(f"error: {error}", 2)
+        return _complain(f"error: {_dashed(str(error), words)}", 2)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
@@ -60,6 +71,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
+
+
+def _dashed(message: str, words: list[str]) -> str:
+    """The message with each `some_name` that is an option of the command written as --some-name."""
+    if not _NAMED.search(message) or not words or words[0] not in COMMANDS:
+        return message
+    options = _options(words)
+
+    def option(found: re.Match[str]) -> str:
+        spelt = f"--{found[1].replace('_', '-')}"
+        return spelt if spelt in options else found[0]
+
+    return _NAMED.sub(option, message)
+
+
+def _options(words: list[str]) -> set[str]:
+    """The options of the command that was run, as its own help lists them: commands are built in many ways, and some
+    (`mien train`) from other arguments."""
+    help_text = StringIO()
+    with redirect_stdout(help_text), redirect_stderr(StringIO()), suppress(SystemExit, MienError):
+        import_module(f"mien.cli.{words[0]}").main([*words[1:], "--help"])
+    return set(re.findall(r"^\W{0,2}(?:-\w, )?(--[a-z][a-z0-9-]*)", help_text.getvalue(), re.MULTILINE))
 
 
 def _complain(message: str, code: int) -> int:

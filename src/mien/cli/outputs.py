@@ -6,22 +6,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from mien.core import Clip, MienError, Rig
+from mien.core import MienError
 from mien.io import formats
 from mien.io.atomic import check_writable, write_whole
 
-__all__ = [
-    "check_clip_format",
-    "check_rig_format",
-    "check_writable",
-    "expand",
-    "needs_rig",
-    "save_clip",
-    "write_picture",
-    "write_rig",
-]
-
-_USD = (".usd", ".usda", ".usdc")
+__all__ = ["check_output", "check_suffix", "expand", "write_picture"]
 
 
 def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
@@ -43,52 +32,21 @@ def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
     return paths
 
 
-def check_clip_format(path: Path) -> None:
-    """Raise MienError when a clip cannot be written under this extension."""
-    known = formats.suffixes(Clip, writable=True)
-    if path.suffix.lower() not in known:
-        raise MienError(f"{path}: a clip cannot be written as '{path.suffix}'; use one of: {', '.join(sorted(known))}")
-    _check_usd(path)
+def check_output(path: Path, kind: type, *, never: Sequence[str | Path | None] = ()) -> None:
+    """Raise MienError when a `kind` cannot be written to `path`, or `path` is one of the files that are read."""
+    formats.check_output(path, kind)
+    if not path.suffix:  # a folder: its files are written beside where this one would be
+        check_writable(path.parent / f"{path.name}.obj")
+    for other in never:
+        if other is not None and path.exists() and Path(other).exists() and path.samefile(other):
+            raise MienError(f"{path} is an input and would be overwritten; choose another --out")
 
 
-def needs_rig(path: Path) -> bool:
-    """Whether a clip under this extension is a rig that performs it."""
-    return path.suffix.lower() in (".glb", *_USD)
-
-
-def save_clip(clip: Clip, path: Path, rig: Rig | None) -> None:
-    """Write a clip by its extension, with the rig where the format has one."""
-    if needs_rig(path):
-        clip.save(path, rig=rig)
-    else:
-        clip.save(path)
-
-
-def check_rig_format(path: Path) -> None:
-    """Raise MienError when a rig cannot be written under this extension."""
-    if path.suffix and path.suffix.lower() not in (".glb", *_USD):
-        raise MienError(f"{path}: a rig is written as .glb, .usd, or a folder of .obj files (a name without extension)")
-    _check_usd(path)
-
-
-def _check_usd(path: Path) -> None:
-    """Raise MienError when `path` is a USD file and OpenUSD is not installed."""
-    if path.suffix.lower() in _USD:
-        from mien.io.usd.stage import pxr
-
-        pxr("Usd")
-
-
-def write_rig(rig: Rig, path: Path) -> None:
-    """Write a rig at rest: .glb, .usd, .usda, .usdc, or a folder of .obj files (a name without extension)."""
-    check_rig_format(path)
-    if path.suffix.lower() == ".glb":
-        from mien.io.gltf.rig import write_rig as write
-    elif path.suffix:
-        from mien.io.usd.rig import write_rig as write
-    else:
-        from mien.rigs.readers.obj import save_obj_folder as write
-    write(rig, path)
+def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
+    """Raise MienError when `path` has another extension or cannot be written; `what` is written there."""
+    if path.suffix.lower() not in suffixes:
+        raise MienError(f"{path}: {what} is written as {' or '.join(suffixes)}; name it so")
+    check_writable(path)
 
 
 def write_picture(path: Path, image: UInt8[np.ndarray, "H W 3"]) -> None:

@@ -6,29 +6,30 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mien.core import Clip, MienError
+from mien.core import Clip
 
 __all__ = ["main", "run"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Perform a take on another rig, by shape names where they match and by motion where they do not."""
+    """Perform a take on another rig: by shape names where they match, and by motion where they do not."""
 
     take: tyro.conf.Positional[Path]
     """A clip: Live Link Face .csv, .npz, or an animated .glb or .usd."""
     rig: str
     """The rig to perform it: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files."""
     out: Path
-    """The file to write: .glb and .usd hold rig and animation, .npz and .csv the curves."""
+    """The file to write: .glb and .usd hold the rig and its animation, .npz and .csv the curves alone."""
     map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A mapping file (.json, .yaml): how the rig's own shapes make ARKit channels."""
+    """A mapping file (.json, .yaml) that says how the rig's own shapes make ARKit channels."""
     source: str = "mo"
     """The face whose motion is followed where names do not match: mo, ict, or the rig the take was made for."""
     method: Literal["auto", "names", "motion"] = "auto"
-    """auto: names, then motion for what they leave out; names: nothing else; motion: names are not looked at."""
+    """How channels are carried over: by name and by motion what names leave out (auto), by name only (names), or all by
+    motion (motion)."""
     same_size: bool = False
-    """Follow motion in its own size; otherwise a full smile becomes the rig's full smile."""
+    """Keep the size of each motion in proportion to the face. By default a full smile becomes the rig's full smile."""
 
 
 def main(arguments: list[str]) -> None:
@@ -38,18 +39,15 @@ def main(arguments: list[str]) -> None:
 
 def run(options: Options) -> None:
     """Retarget one take; raises MienError before any work when the output cannot be written."""
-    from mien.cli.outputs import check_clip_format, check_writable, save_clip
+    from mien.cli.outputs import check_output
     from mien.rigs.load import load_rig
     from mien.rigs.retarget.retarget import retarget
 
-    check_clip_format(options.out)
-    check_writable(options.out)
-    if options.out.exists() and options.take.exists() and options.out.samefile(options.take):
-        raise MienError(f"{options.out} is the take and would be overwritten; choose another --out")
+    check_output(options.out, Clip, never=[options.take])
     clip = Clip.load(options.take)
     rig = load_rig(options.rig, mapping=options.map, any_names=True)
     done = retarget(clip, rig, options.source, method=options.method, own_range=not options.same_size)
-    save_clip(done.clip, options.out, rig)
+    done.clip.save(options.out, rig=rig)
     print(f"by name: {len(done.named)} channels")
     if done.share is not None:
         print(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from mien.core import ARKIT, MienError
+from mien.core import ARKIT, Rig
 
 __all__ = ["build", "check", "info", "main", "sheet", "transfer"]
 
@@ -15,7 +15,7 @@ _Rig = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
 def main(arguments: list[str]) -> None:
     """Parse the command line and run one of the commands."""
     commands = {"info": info, "check": check, "sheet": sheet, "transfer": transfer, "build": build}
-    tyro.extras.subcommand_cli_from_dict(commands, prog="mien rig", args=arguments)
+    tyro.extras.subcommand_cli_from_dict(commands, prog="mien rig", args=_respelt(arguments))
 
 
 def info(rig: _Rig, /) -> None:
@@ -56,14 +56,14 @@ def check(
     map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,  # noqa: A002
     complete: bool = False,
 ) -> None:
-    """Check a rig: which names map, what is missing or unused, which shapes look wrong.
+    """Check a rig: which shape names are understood, which shapes are missing, unused or look wrong.
 
-    Exit code 1 when a shape looks wrong or a name is ambiguous, 0 otherwise.
+    The exit code is 1 when a shape looks wrong or a name is ambiguous, and 0 otherwise.
 
     Args:
         rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
-        map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
-        complete: missing shapes count as faults too
+        map: a mapping file (.json, .yaml) that says how the rig's own shapes make ARKit channels
+        complete: count a missing ARKit shape as a fault
     """
     from mien.cli.display import console, table
     from mien.rigs.check import check as judge
@@ -92,9 +92,10 @@ def check(
 
 
 def transfer(
+    neutral: _Rig,
+    /,
     *,
-    to: Annotated[str, tyro.conf.arg(metavar="FILE")],
-    out: Path,
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE")],
     source: Annotated[str, tyro.conf.arg(name="from")] = "ict",
     landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None,
     unit: Literal["mm", "cm", "m"] | None = None,
@@ -102,30 +103,41 @@ def transfer(
     """Make every shape of a rig for a new neutral face, by deformation transfer.
 
     Args:
-        to: the neutral, upright and looking along +Z: .obj, .glb, .vrm, .gltf or .usd; a body keeps its joints and skin
-        out: a .glb or .usd, or a folder for one .obj per shape
+        neutral: the face to make shapes for, upright and looking along +Z: .obj, .glb, .vrm, .gltf or .usd (a body
+            keeps its joints and skin)
+        out: the rig to write: .glb or .usd, or a name without extension for a folder of one .obj per shape
         source: the rig whose shapes are taken: ict, mo, or a file
-        landmarks: where points are on the neutral: {"ibug68": {"30": vertex, ...}}; without, the face is found by shape
-        unit: the unit of an .obj; by default it follows from its size
+        landmarks: a file that says where points are on the neutral, {"ibug68": {"30": vertex, ...}}; without this
+            option the face is found by its shape
+        unit: the unit of an .obj; without this option it follows from the size of the mesh
     """
-    from mien.cli.outputs import check_rig_format, check_writable, write_rig
+    from mien.cli.outputs import check_output
     from mien.rigs.load import load_neutral, load_rig
     from mien.rigs.transfer.transfer import read_landmarks
     from mien.rigs.transfer.transfer import transfer as make
 
-    check_rig_format(out)
-    check_writable(out if out.suffix else out.parent / f"{out.name}.obj")
-    if out.exists() and Path(to).exists() and out.samefile(to):
-        raise MienError(f"{out} is the neutral and would be overwritten; choose another --out")
-    neutral = load_neutral(to, unit)
+    check_output(out, Rig, never=[neutral])
+    face = load_neutral(neutral, unit)
     points = None if landmarks is None else read_landmarks(landmarks)
-    rig = make(load_rig(source), neutral, name=neutral.name, landmarks=points)
-    write_rig(rig, out)
+    rig = make(load_rig(source), face, name=face.name, landmarks=points)
+    rig.save(out)
     print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(rig.neutral.vertices):,} vertices")
-    if Path(to).suffix.lower() not in ("", ".obj"):
+    if Path(neutral).suffix.lower() not in ("", ".obj"):
         print("not carried over: textures, and bones other than neck, head, jaw and eyes (their skin goes to the next)")
     if not out.suffix:
         print("an OBJ holds no joints and no skin: write a .glb or .usd for these")
+
+
+def _respelt(arguments: list[str]) -> list[str]:
+    """The arguments with the earlier `rig transfer --to NEUTRAL` as `rig transfer NEUTRAL`."""
+    from mien.cli.earlier import note
+
+    if arguments[:1] != ["transfer"]:
+        return arguments
+    rest = [word.removeprefix("--to=") for word in arguments if word != "--to"]
+    if rest != arguments:
+        note("'mien rig transfer --to NEUTRAL' is now 'mien rig transfer NEUTRAL'")
+    return rest
 
 
 def sheet(
@@ -141,21 +153,17 @@ def sheet(
     Args:
         rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
         out: the picture to write
-        turntable: also the head turning once, as a .gif
-        map: a mapping file (.json, .yaml): how the rig's own shapes make ARKit channels
+        turntable: also write the head turning once, as a .gif
+        map: a mapping file (.json, .yaml) that says how the rig's own shapes make ARKit channels
     """
-    from mien.cli.outputs import check_writable, write_picture
+    from mien.cli.outputs import check_suffix, write_picture
     from mien.io.gif import write_gif
     from mien.rigs.load import load_rig
     from mien.viewer import sheet as draw
 
-    if out.suffix.lower() != ".png":
-        raise MienError(f"{out}: the sheet is a .png picture; name it so")
-    if turntable is not None and turntable.suffix.lower() != ".gif":
-        raise MienError(f"{turntable}: the turntable is a .gif; name it so")
-    for path in (out, turntable):
-        if path is not None:
-            check_writable(path)
+    check_suffix(out, (".png",), "the sheet")
+    if turntable is not None:
+        check_suffix(turntable, (".gif",), "the turntable")
     loaded = load_rig(rig, mapping=map)
     write_picture(out, draw.contact_sheet(loaded))
     print(f"wrote {out}")
@@ -169,20 +177,26 @@ def build(rig: tyro.conf.Positional[Literal["mo"]], /, *, out: Path | None = Non
 
     Args:
         rig: mo, the one that is modelled by code
-        out: a .npz, .glb or .usd, or a folder of .obj; the copy that mien loads when none is named
+        out: the file to write: .npz, .glb or .usd, or a name without extension for a folder of .obj; without this
+            option the copy that mien loads is written
     """
-    from mien.cli.outputs import check_rig_format, check_writable, write_rig
+    from mien.cli.outputs import check_output
+    from mien.io.atomic import check_writable
     from mien.rigs.mo.load import STORED
     from mien.rigs.mo.load import build as model
     from mien.rigs.mo.store import write
 
     path = STORED if out is None else out
     stored = path.suffix.lower() == ".npz"
-    if not stored:
-        check_rig_format(path)
-    check_writable(path if path.suffix else path.parent / f"{path.name}.obj")
+    if stored:
+        check_writable(path)
+    else:
+        check_output(path, Rig)
     made = model()
-    (write if stored else write_rig)(made, path)
+    if stored:
+        write(made, path)
+    else:
+        made.save(path)
     print(f"wrote {path}: {len(made.neutral.vertices):,} vertices, {len(made.shape_names)} shapes")
 
 

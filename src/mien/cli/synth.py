@@ -27,28 +27,28 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Render a data set into a folder of shards; run again, it goes on where it was stopped.
+    """Render a data set into a folder of shards. The same command run again goes on where it was stopped.
 
-    Capture trains on two: `mien synth dataset data/stills --samples 32000` and
-    `mien synth dataset data/sequences --samples 2750 --frames 8 --per-shard 32 --seed 2`.
+    Capture trains on two data sets: `mien synth dataset --out data/stills --samples 32000` and
+    `mien synth dataset --out data/sequences --samples 2750 --frames 8 --per-shard 32 --seed 2`.
     """
 
-    out: tyro.conf.Positional[Path]
-    """Folder of the shards."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """The folder to write the shards to."""
     samples: int = 1000
-    """Samples in all; rounded up to whole shards."""
+    """How many samples to render; the number is rounded up to whole shards."""
     per_shard: int = 500
-    """Samples per shard; a shard is what an interrupted run loses."""
+    """Samples per shard. An interrupted run loses the shard it was rendering."""
     frames: int = 1
     """Frames per sample: 1 makes stills, more make sequences."""
     fps: Annotated[str, tyro.conf.arg(metavar="RATE|LOW-HIGH")] = "12-60"
-    """Frame rate of sequences, or a range of which each draws its own; times are recorded as they are."""
+    """Frame rate of sequences, or a range from which each sequence draws its own; the frames' times are stored."""
     identities: Annotated[tuple[int, int], tyro.conf.arg(metavar="LOW HIGH")] = (0, 100_000)
-    """Performer numbers, HIGH left out; evaluation uses numbers from 1000000."""
+    """The performers' numbers, from LOW to HIGH - 1. Evaluation uses numbers from 1000000."""
     seed: int = 1
-    """The same seed and settings make the same shards."""
+    """Seed of the random numbers: the same seed and settings make the same shards."""
     workers: int = 1
-    """Processes."""
+    """How many processes render."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,45 +56,48 @@ class Preview:
     """Render faces as training sees them (aligned crops) and tile them into one picture."""
 
     out: Path = Path("sheet.png")
-    """The picture to write."""
+    """The picture to write (.png, .jpg)."""
     samples: int = 60
-    """Faces."""
+    """How many faces to render."""
     columns: int = 12
     """Faces in a row."""
     landmarks: bool = False
-    """Draw the true landmarks: green where visible, red where hidden."""
+    """Draw the true landmarks: visible ones in green, hidden ones in red."""
     seed: int = 1
-    """Other seeds, other faces."""
+    """Seed of the random numbers: another seed shows other faces."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expressions:
-    """Perform the six basic expressions by many people, for `mien train express`; run again, it goes on."""
+    """Render many people performing the six basic expressions, for `mien train express`.
 
-    out: tyro.conf.Positional[Path] = Path("data/expressions")
-    """Folder of one small file per subject."""
+    The same command run again goes on where it was stopped.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("data/expressions")
+    """The folder to write one small file per person to."""
     subjects: int = 180
-    """People; training takes the first 153."""
+    """How many people perform; training takes the first 153."""
     per_expression: int = 2
-    """Takes of each expression by each of them."""
+    """How often each person performs each expression."""
     blends: int = 4
-    """Takes in which two expressions overlap, by each of them."""
+    """How many takes with two overlapping expressions each person performs."""
     seed: int = 1
-    """The same seed and settings make the same files."""
+    """Seed of the random numbers: the same seed and settings make the same files."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
     """Render the sample clip that `mien demo` captures, and the truth that it is compared with."""
 
-    out: tyro.conf.Positional[Path] = Path()
-    """Folder to write sample.mp4 and sample_truth.npz to."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path()
+    """The folder to write sample.mp4 and sample_truth.npz to."""
 
 
 def main(arguments: list[str]) -> None:
     """Parse the command line and run `dataset`, `expressions`, `preview` or `sample`."""
     commands = {"dataset": Dataset, "expressions": Expressions, "preview": Preview, "sample": Sample}
-    options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=arguments)
+    options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=_respelt(arguments))
     if isinstance(options, Dataset):
         dataset(options)
     elif isinstance(options, Expressions):
@@ -103,6 +106,18 @@ def main(arguments: list[str]) -> None:
         sample(options)
     else:
         preview(options)
+
+
+def _respelt(arguments: list[str]) -> list[str]:
+    """The arguments with the earlier `synth dataset DIR` as `synth dataset --out DIR`; so for `expressions`."""
+    from mien.cli.earlier import note
+
+    match arguments:
+        case ["dataset" | "expressions" as command, folder, *rest] if not folder.startswith("-"):
+            note(f"'mien synth {command} DIR' is now 'mien synth {command} --out DIR'")
+            return [command, "--out", folder, *rest]
+        case _:
+            return arguments
 
 
 def dataset(options: Dataset) -> None:
@@ -169,14 +184,12 @@ def preview(options: Preview) -> None:
     from tempfile import TemporaryDirectory
 
     from mien.cli.display import progress_bar
-    from mien.cli.outputs import check_writable, write_picture
+    from mien.cli.outputs import check_suffix, write_picture
     from mien.synth.dataset import write_dataset
 
     if options.samples < 1 or options.columns < 1:
         raise MienError("--samples and --columns must be at least 1")
-    if options.out.suffix.lower() not in {".png", ".jpg"}:
-        raise MienError(f"{options.out}: the sheet is a picture; name it .png or .jpg")
-    check_writable(options.out)
+    check_suffix(options.out, (".png", ".jpg"), "the sheet")
     with TemporaryDirectory() as folder, progress_bar("performers") as advance:
         # A shard of one sample each: within a shard, stills share a performer.
         write_dataset(

@@ -34,7 +34,7 @@ class Camera:
         """
         focal = 1.2 * max(width, height) if focal is None else focal
         if not (math.isfinite(focal) and focal > 0):
-            raise MienError(f"the focal length (--focal) is a positive number of pixels, not {focal}")
+            raise MienError(f"`focal`, the focal length, is a positive number of pixels, not {focal}")
         return cls(width=width, height=height, focal=focal, centre=((width - 1) / 2, (height - 1) / 2))
 
     def project(self, points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2"]:

@@ -1,6 +1,5 @@
 """From a checkpoint to the bundle that ships: ONNX, NCNN, and the check that their outputs are those of torch."""
 
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from mien.core.errors import MienError
 from mien.engine.checkpoint import load_checkpoint
+from mien.engine.figures import Result
 from mien.runtime import Bundle, Manifest, Session, open_session
 
 __all__ = [
@@ -46,16 +46,19 @@ def load_trained(checkpoint: Path, name: str) -> dict[str, Any]:
     return state
 
 
-def read_figures(path: Path, *keys: str) -> dict[str, Any]:
-    """The figures under `keys` in a file that `mien bench NAME --json FILE` wrote; raises MienError without them."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        for key in keys:
-            found = found[key]
-        return dict(found)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+def read_figures(path: Path, name: str, *keys: str) -> dict[str, Any]:
+    """The numbers under `keys` in the details of a result that `mien bench NAME --json FILE` wrote.
+
+    Raises MienError when the file is no result of the system `name` or has none there.
+    """
+    result = Result.read(path)
+    found: Any = result.details if result.name == name else None
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
         where = ".".join(keys)
-        raise MienError(f"{path}: has no figures under {where}; write it with 'mien bench NAME --json FILE'") from error
+        raise MienError(f"{path}: has no figures of {name} ({where}); write it with 'mien bench {name} --json FILE'")
+    return dict(found)
 
 
 def to_onnx(module: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:

@@ -1,51 +1,85 @@
-"""Where a result came from: revision, versions, machine, time."""
+"""Where a result came from: the revision of the code and the machine it ran on."""
 
-import hashlib
+import os
 import platform
 import subprocess
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from mien.core.errors import MienError
 
-__all__ = ["fingerprint", "git_revision", "provenance"]
+__all__ = ["UNKNOWN", "check_clean", "describe_machine", "git_revision"]
+
+UNKNOWN = "unknown"
+"""The revision of code that is not in a git checkout."""
+_DIRTY = "-dirty"
+_HERE = Path(__file__).resolve()
+_NOT_MEASURED = (":/", ":(top,exclude)benchmarks/results", ":(top,exclude)docs", ":(top,exclude,glob)**/*.md")
+"""All files but documents and earlier results: a change of those changes nothing that is measured, and a benchmark
+that writes its result leaves the tree clean for the next one."""
+_LIBRARIES = ("numpy", "scipy", "av", "opencv-python-headless", "onnxruntime", "ncnn", "torch", "moderngl")
 
 
 def git_revision() -> str:
-    """The checkout's commit, with "-dirty" when files differ from it; "unknown" outside a checkout."""
-    here = Path(__file__).parent
+    """The checkout's commit, with "-dirty" when code differs from it; "unknown" when mien is not run from a checkout.
+
+    Code is every tracked file but documents and results of benchmarks.
+    """
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=_HERE.parent, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        dirty = "-dirty" if git("status", "--porcelain", "--untracked-files=no") else ""
+        git("ls-files", "--error-unmatch", "--", _HERE.name)  # an installed mien may lie in somebody else's checkout
+        dirty = _DIRTY if git("status", "--porcelain", "--untracked-files=no", "--", *_NOT_MEASURED) else ""
         return git("rev-parse", "--short=12", "HEAD") + dirty
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return UNKNOWN
 
 
-def provenance(*packages: str) -> dict[str, str]:
-    """Revision, UTC date, Python, processor kind and the versions of `packages`."""
+def check_clean(path: Path, *, dirty: bool) -> None:
+    """Raise MienError when a result written to `path` would name a commit that is not what was measured.
+
+    That is when code differs from the checkout's commit; `dirty` allows it, and the result's revision then says so.
+    """
+    if not dirty and git_revision().endswith(_DIRTY):
+        raise MienError(
+            f"{path} would name a commit that is not what is measured, since code has changed after it; "
+            "commit the changes, or write the file all the same with `dirty`"
+        )
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores this process may use, memory [GiB], system, Python and library versions; no names of hosts."""
+    versions: dict[str, str] = {}
+    for name in ("mien", *_LIBRARIES):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
     return {
-        "revision": git_revision(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": _memory(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "machine": platform.machine(),
-        **{name: metadata.version(name) for name in packages},
+        "libraries": versions,
     }
 
 
-def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
-    """A hash (SHA-256) of bytes, text and arrays, in order: equal for equal contents, wherever they lie."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray):
-            digest.update(f"{part.dtype.str}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).data)
-        else:
-            own = part.encode() if isinstance(part, str) else part
-            digest.update(f"{len(own)} ".encode() + own)
-    return digest.hexdigest()
+def _cpu() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (AttributeError, ValueError, OSError):  # no sysconf, or not these names
+        return None

@@ -83,7 +83,7 @@ def reached(config: RunConfig) -> int:
 def check_data(config: RunConfig, data: Mapping[str, str]) -> None:
     """Raises MienError when the run in `config.out` was trained on other data.
 
-    `data` maps the field that names a folder to the fingerprint of what it holds (`provenance.fingerprint`).
+    `data` maps the field that names a folder to the fingerprint of what it holds (`fingerprint.fingerprint`).
     """
     state = load_checkpoint(checkpoint_of(config))
     before = {} if state is None else state.get("data", {})

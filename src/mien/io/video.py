@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import InputContainer
 
-__all__ = ["Frame", "Video", "VideoWriter", "is_image", "open_video", "read_image"]
+__all__ = ["Frame", "Picture", "Video", "VideoWriter", "is_image", "open_frames", "open_video", "read_image"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +81,51 @@ class Video:
                 index += 1
             # Of MP4 files `open_video` has checked the bytes; their last frame may rightly be held for long.
             _check_end(self.path, index, last, None if "mp4" in container.format.name else _stream_end(stream))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """A still image as a video of one frame, shown for a second from time 0; made by `open_frames`."""
+
+    path: Path
+    image: UInt8[np.ndarray, "H W 3"]
+    """RGB, upright."""
+    fps_nominal: float = 1.0
+    """Frames a second."""
+    frames_estimate: int = 1
+    """How many frames there are."""
+    duration: float = 0.0
+    """Last time minus first [s]."""
+
+    @property
+    def width(self) -> int:
+        """Of the picture [px]."""
+        return self.image.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Of the picture [px]."""
+        return self.image.shape[0]
+
+    def __enter__(self) -> "Picture":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held; the context form is that of `Video`."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The one frame."""
+        yield Frame(index=0, time=0.0, image=self.image)
+
+
+def open_frames(path: str | Path) -> Video | Picture:
+    """The frames of a video, or of a still image as a video of one frame.
+
+    Raises MienError when the file is neither, is missing or damaged.
+    """
+    if is_image(path):
+        return Picture(path=Path(path), image=read_image(path))
+    return open_video(path)
 
 
 def open_video(path: str | Path) -> Video:

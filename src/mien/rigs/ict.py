@@ -83,7 +83,7 @@ _WHERE = "run `mien assets get ict`, or set MIEN_ICT to the archive (or its extr
 
 
 def find_ict() -> Path:
-    """The ICT-FaceKit archive or folder: env MIEN_ICT, the user's cache, then `../shared/assets` beside the checkout.
+    """The ICT-FaceKit archive or folder: env MIEN_ICT, the user's cache, then the folder MIEN_TEST_ASSETS names.
 
     Raises MienError when there is none.
     """
@@ -91,8 +91,8 @@ def find_ict() -> Path:
         if not Path(named).exists():
             raise MienError(f"MIEN_ICT names '{named}', which does not exist; correct it or unset it")
         return Path(named)
-    shared = Path(__file__).resolve().parents[4] / "shared" / "assets"
-    for folder in (_cache_folder(), shared):
+    material = os.environ.get("MIEN_TEST_ASSETS")
+    for folder in (_cache_folder(), *([Path(material)] if material else [])):
         found = sorted(folder.glob("ICT-FaceKit*.zip")) if folder.is_dir() else []
         if found:
             return found[-1]

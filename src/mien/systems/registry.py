@@ -5,12 +5,37 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, cast
 
 from mien.core.errors import MienError
-from mien.runtime import Bundle
+from mien.engine.figures import Result
+from mien.runtime import Bundle, packaged_bundles
 
-__all__ = ["SYSTEMS", "System", "find"]
+__all__ = ["SYSTEMS", "BenchOptions", "Evaluation", "System", "find"]
+
+
+class BenchOptions(Protocol):
+    """The options of every system's benchmark; a system's own frozen dataclass adds others."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether to measure less, within a minute."""
+        ...
+
+    @property
+    def bundle(self) -> Path | None:
+        """A folder with weights; None for those that ship."""
+        ...
+
+
+class Evaluation(Protocol):
+    """A system's module `evaluate`."""
+
+    BenchOptions: type[BenchOptions]
+
+    def bench(self, options: Any) -> Result:
+        """Measure; `options` is one of `BenchOptions`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -41,10 +66,21 @@ class System:
         """Write a checkpoint's bundle (`export.export`); ImportError without the extra mien[train]."""
         return self.module("export").export(checkpoint, out, self.export_defaults() if options is None else options)
 
-    def bench(self, *, quick: bool, **options: Any) -> dict[str, Any]:
-        """Figures of the shipped weights beside their baselines, computed now (`evaluate.bench`, which says what other
-        options it takes)."""
-        return self.module("evaluate").bench(quick=quick, **options)
+    def bench_options(self) -> type[BenchOptions]:
+        """What `bench` may be told: a frozen dataclass (`evaluate.BenchOptions`)."""
+        return self._evaluation().BenchOptions
+
+    def bench(self, options: BenchOptions) -> Result:
+        """Figures beside their baselines, computed now (`evaluate.bench`), of `options.bundle` or the shipped weights.
+
+        Raises MienError when there are neither, and when an option cannot be used.
+        """
+        if options.bundle is None and self.name not in packaged_bundles():
+            raise MienError(f"{self.name} ships no weights; train it, export it, and name the folder with `bundle`")
+        return self._evaluation().bench(options)
+
+    def _evaluation(self) -> Evaluation:
+        return cast("Evaluation", self.module("evaluate"))
 
 
 SYSTEMS: Mapping[str, System] = MappingProxyType(

@@ -1,19 +1,22 @@
 """The preview video's frames: footage with landmarks, the rig performing beside it, the strongest curves below."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core.channels import ARKIT
+from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkLayout
 from mien.core.rig import Rig
+from mien.io.video import VideoWriter, open_frames
 from mien.viewer.paint import Painter
 
-__all__ = ["Preview", "readable"]
+__all__ = ["Preview", "readable", "write_preview"]
 
 _PANE = 480
 """Height of both panes [px]."""
@@ -42,6 +45,45 @@ def readable(channel: str) -> str:
         if words.endswith(f" {side}"):
             words = f"{words[: -len(side)]}{side[0].upper()}"
     return words
+
+
+def write_preview(
+    path: str | Path,
+    source: str | Path,
+    clip: Clip,
+    rig: Rig,
+    *,
+    landmarks: Float[np.ndarray, "T L 2"] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write the preview of a captured video or picture: an .mp4, whole or not at all, with the clip's times.
+
+    Args:
+        path: the file to write.
+        source: the video or picture that was captured; it is read once more.
+        clip: what was captured of it, a frame for each of its frames.
+        rig: the rig that performs the clip.
+        landmarks: the landmarks of each frame [px of the source]; none are drawn when None.
+        progress: called after every frame with (frames done, total).
+
+    Raises MienError when the source cannot be read or the path not written.
+    """
+    path = Path(path)
+    with open_frames(source) as frames:
+        composer = Preview(rig, frames.width, frames.height, clip.channels)
+        with VideoWriter(path, composer.width, composer.height, frames.fps_nominal or 30.0) as writer:
+            for row, frame in enumerate(frames):
+                seen = bool(clip.seen[row])
+                image = composer.compose(
+                    frame.image,
+                    landmarks[row] if seen and landmarks is not None else None,
+                    rig.perform(clip, row) if seen else None,
+                    clip.weights[row] if seen else None,
+                    clip.visibility[row] if seen and clip.visibility is not None else None,
+                )
+                writer.write(image, frame.time)
+                if progress is not None:
+                    progress(row + 1, len(clip))
 
 
 class Preview:

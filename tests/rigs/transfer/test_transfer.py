@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mien.cli.outputs import write_rig
 from mien.core import ARKIT, Mesh, MienError, Rig, Topology
 from mien.rigs.check import check
 from mien.rigs.load import load_neutral, load_rig
@@ -200,7 +199,7 @@ def test_a_neutral_comes_in_any_format(mo: Rig, tmp_path: Path, suffix: str) -> 
     if suffix == ".obj":
         save_obj(bare, path)
     else:
-        write_rig(bare, path)
+        bare.save(path)
     neutral = load_neutral(path)
     np.testing.assert_allclose(neutral.neutral.vertices, mo.neutral.vertices, atol=1e-3)
     out = transfer(mo, neutral, name=neutral.name)

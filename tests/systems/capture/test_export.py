@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import numpy as np
 import pytest
 
 from mien.core import MienError
+from mien.engine.figures import Result
 from mien.runtime import Bundle
 from mien.systems.capture.config import CaptureConfig, CaptureExport
 from mien.systems.capture.export import export
@@ -32,7 +32,7 @@ def test_stills_add_the_readout_of_this_network_and_all_else_stays(
     smoke: CaptureConfig, checkpoint: Path, plain: Bundle
 ) -> None:
     figures = checkpoint.parent / "figures.json"
-    figures.write_text(json.dumps({"held_out": {"ours": {"pearson": 0.5}}}))
+    Result.measured("capture", (), {"held_out": {"ours": {"pearson": 0.5}}}).write(figures)
     folders = (Path(smoke.stills),)
     bundle = export(checkpoint, checkpoint.parent / "full", CaptureExport(stills=folders, figures=figures, command="x"))
     assert Readout.from_arrays(plain.arrays) is None
@@ -57,16 +57,18 @@ def test_a_run_without_portraits_does_not_claim_them(plain: Bundle) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"stills": ("gone",)}, "mien synth dataset gone"),
-        ({"figures": "gone.json"}, "mien bench"),
-        ({"figures": "other.json"}, r"held_out\.ours"),
+        ({"stills": ("gone",)}, "mien synth dataset --out gone"),
+        ({"figures": "gone.json"}, r"gone\.json: cannot be read as the result of a benchmark"),
+        ({"figures": "other.json"}, r"no figures of capture \(held_out\.ours\).*mien bench capture --json"),
+        ({"figures": "bare.json"}, r"no figures of capture \(held_out\.ours\)"),
     ],
 )
 def test_what_an_export_cannot_read_is_one_line_and_writes_nothing(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], complaint: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("other.json").write_text('{"held_out": 3}')
+    Result.measured("express", (), {"held_out": {"ours": {"pearson": 0.5}}}).write(Path("other.json"))
+    Result.measured("capture", (), {"held_out": 3}).write(Path("bare.json"))
     paths = {
         name: tuple(map(Path, value)) if isinstance(value, tuple) else Path(str(value))
         for name, value in options.items()

@@ -115,18 +115,20 @@ def test_live_the_network_is_shown_the_performer_at_rest(
     with open_video(assets / "video" / "single_face.mp4") as video:
         frames = [frame for frame, _ in zip(video, range(20), strict=False)]
     for frame in frames:
-        steps.append((capture.rest, live.frame(frame.image, frame.time)))
+        known = capture.rest
+        live.frame(frame.image, frame.time)
+        steps.append((known, live.captured))
     first = next(n for n, (rest, _) in enumerate(steps) if rest is not None)
     met, (known, after) = steps[:first], steps[first]
     assert frames[first - 1].time >= 0.2 > frames[first - 2].time
-    codes = np.stack([face.captured.code for _, face in met if face is not None])
+    codes = np.stack([face.code for _, face in met if face is not None])
     assert known is not None and after is not None and len(codes) == first
     np.testing.assert_allclose(known, codes.mean(axis=0), rtol=1e-5)
     assert codes.shape == (first, 1 + mirror, spec.CODE)
     alone = Capture(capture.bundle, mirror=mirror)
     faces = [alone.frame(frame.image, frame.time) for frame in frames[: first + 1]]
-    assert faces[-1] is not None and np.abs(after.captured.raw - faces[-1].raw).max() > 1e-3
-    np.testing.assert_array_equal(after.captured.code, faces[-1].code)
+    assert faces[-1] is not None and np.abs(after.raw - faces[-1].raw).max() > 1e-3
+    np.testing.assert_array_equal(after.code, faces[-1].code)
     live.reset()
     assert capture.rest is None
 

@@ -8,6 +8,7 @@ them (`solver`). With `method="motion"` everything goes that way: for rigs whose
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.rig import Rig
 from mien.core.transforms import gaze_from_weights
+from mien.rigs.load import load_rig
 from mien.rigs.retarget.correspondence import Correspondence, correspond
 from mien.rigs.retarget.eyes import eye_pairs, turned_eyes
 from mien.rigs.retarget.solver import SolveSettings, side_pairs, solve, symmetry_of
@@ -93,8 +95,8 @@ class Motion:
 
 def retarget(
     clip: Clip,
-    target: Rig,
-    source: Rig | str = "mo",
+    target: Rig | str | Path,
+    source: Rig | str | Path = "mo",
     *,
     method: Literal["auto", "names", "motion"] = "auto",
     own_range: bool = True,
@@ -102,12 +104,16 @@ def retarget(
 ) -> Retargeted:
     """`clip` for `target`; `source` is the face that its channels move, loaded only when motion must be carried.
 
+    Both are rigs, or what `load_rig` loads: a name or a path. The shapes of a target that is loaded here may have any
+    names.
+
     With `own_range` a full motion of the source becomes a full motion of the target, however far that goes: what
     copying a weight by name does. Without, motion keeps its size against the face, and shapes that cannot go that far
     stay at their limit.
 
     Raises MienError when not one channel can be shown, or the faces cannot be laid on each other.
     """
+    target = target if isinstance(target, Rig) else load_rig(target, any_names=True)
     moving = tuple(name for name in clip.channels if np.nanmax(clip.curve(name), initial=0.0) > _MOVES)
     named = () if method == "motion" else tuple(n for n in target.shape_names if n in clip.channels)
     rest = tuple(name for name in moving if name not in named)
@@ -116,11 +122,8 @@ def retarget(
     carried: tuple[str, ...] = ()
     share: float | None = None
     if method != "names" and rest and free:
-        if isinstance(source, str):
-            from mien.rigs.load import load_rig
-
-            source = load_rig(source)
-        motion = motion_between(source, target, rest, free)
+        face = source if isinstance(source, Rig) else load_rig(source)
+        motion = motion_between(face, target, rest, free)
         carried = motion.channels
         if carried:
             solved, share = _follow(clip, motion, settings, own_range)
@@ -155,7 +158,7 @@ def motion_between(
         turned = turned_eyes(source, kept, eyes.first, ours[:, eyes.first].astype(float))
         turned = turned @ pairs.similarity.rotation.T * eyes.scale[:, None]
         a, b = np.concatenate([a, turned], axis=1), np.concatenate([b, theirs[:, eyes.second]], axis=1)
-    a, b = a.reshape(len(a), -1).astype(float), b.reshape(len(b), -1).astype(float)
+    a, b = (rows.reshape(len(rows), 3 * rows.shape[1]).astype(float) for rows in (a, b))
     strength = (b**2).sum(axis=1)
     seen = strength > _SEEN**2 * strength.max(initial=0.0)
     b = b[seen]

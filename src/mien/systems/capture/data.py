@@ -18,8 +18,8 @@ from torch.utils.data import Dataset
 
 from mien.core.channels import ARKIT, mirrored
 from mien.core.errors import MienError
+from mien.engine.fingerprint import fingerprint
 from mien.engine.photometric import photometric
-from mien.engine.provenance import fingerprint
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.training.augment import View, sample_view
@@ -114,7 +114,7 @@ class Shards:
 
     def _command(self) -> str:
         own = shlex.quote(str(self.folder))
-        return f"mien synth dataset {own}" + (f" --frames {self.frames} --seed 2" if self.frames > 1 else "")
+        return f"mien synth dataset --out {own}" + (f" --frames {self.frames} --seed 2" if self.frames > 1 else "")
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, int]]:
         """Another process opens the folder itself: pickled, memory maps become the gigabytes that they show."""

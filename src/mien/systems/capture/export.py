@@ -67,7 +67,7 @@ def export(checkpoint: Path, out: Path, options: CaptureExport = EXPORT) -> Bund
     torch.set_num_threads(1)  # single frames: more threads only wait for each other
     net, state = load_net(checkpoint)
     shards_of(options.stills)
-    metrics = read_figures(options.figures, "held_out", "ours") if options.figures else {}
+    metrics = read_figures(options.figures, "capture", "held_out", "ours") if options.figures else {}
     step = CaptureStep(net).eval()
     example = [torch.zeros(1, 3, spec.CROP, spec.CROP), torch.ones(1, 1), torch.full((1, 1), spec.USUAL_STEP)]
     example += [torch.zeros(1, spec.CODE), torch.zeros(1, 1)]

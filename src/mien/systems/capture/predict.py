@@ -13,9 +13,10 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mien.core import ARKIT, MIEN70, Camera, Clip, FaceTrack, LandmarkLayout, MienError
+from mien.core import ARKIT, MIEN70, Camera, Clip, FaceTrack, LandmarkLayout, MienError, Pose
+from mien.core.frame_fields import with_gaps
 from mien.core.transforms import gaze_from_weights
-from mien.io.video import Frame, is_image, open_video, read_image
+from mien.io.video import Frame, open_frames
 from mien.runtime import Bundle
 from mien.systems.capture import spec
 from mien.systems.capture.runtime.calibration import Neutral, rest_frames
@@ -69,6 +70,18 @@ class CapturedFrame:
     """What the network's temporal head sees of this frame (and its mirror image), which `Capture.rest` takes."""
     visibility: Float[np.ndarray, "3"] | None = None
     """How much of `spec.REGIONS` is in sight; None where the network does not say."""
+
+    def pose(self, time: float) -> Pose:
+        """The frame at `time` [s] as any rig takes it, with the gaze that its weights say."""
+        return Pose(
+            time=time,
+            weights=self.weights,
+            head_rotation=self.rotation,
+            head_translation=self.translation,
+            gaze=gaze_from_weights(self.weights.astype(np.float64)),
+            confidence=self.face.confidence,
+            visibility=self.visibility,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,18 +222,18 @@ class Capture:
 
     def _rows(self, path: Path, before: "_Rows | None", progress: Callable[[int, int], None] | None) -> "_Rows":
         """Every frame of a file; with the faces of an earlier pass when there was one."""
-        if is_image(path):
-            return self._collect([Frame(index=0, time=0.0, image=read_image(path))], path, 1, before, progress)
-        with open_video(path) as video:
-            return self._collect(video, path, video.frames_estimate, before, progress)
+        with open_frames(path) as frames:
+            rows = self._collect(frames, frames.frames_estimate, before, progress)
+        if all(captured is None for captured in rows.frames):
+            raise MienError(f"{path}: no face found; it must be upright, at least 40 px wide and not hidden")
+        return rows
 
     def _collect(
         self,
         frames: Iterable[Frame],
-        path: Path,
         total: int,
-        before: "_Rows | None",
-        progress: Callable[[int, int], None] | None,
+        before: "_Rows | None" = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> "_Rows":
         rows = _Rows()
         self._fresh, self._pose = True, None
@@ -234,8 +247,6 @@ class Capture:
             rows.add(frame.time, captured, (perf_counter() - start) * 1e3)
             if progress is not None:
                 progress(done, max(total, done))
-        if not any(rows.confidence):
-            raise MienError(f"{path}: no face found; it must be upright, at least 40 px wide and not hidden")
         return rows
 
 
@@ -251,51 +262,33 @@ class _Rows:
     """What `CaptureResult` is made of, frame by frame."""
 
     times: list[float] = field(default_factory=list[float])
-    confidence: list[float] = field(default_factory=list[float])
     frames: list[CapturedFrame | None] = field(default_factory=list["CapturedFrame | None"])
     milliseconds: list[float] = field(default_factory=list[float])
 
     def add(self, time: float, captured: CapturedFrame | None, milliseconds: float) -> None:
         self.times.append(time)
-        self.confidence.append(0.0 if captured is None else captured.face.confidence)
         self.frames.append(captured)
         self.milliseconds.append(milliseconds)
 
     def result(self, source: str, face: int, layout: LandmarkLayout) -> CaptureResult:
-        times, confidence = np.array(self.times), np.array(self.confidence)
-        weights = self._column((len(ARKIT),), lambda f: f.weights)
-        clip = Clip(
-            times=times,
-            weights=weights.astype(np.float32),
-            head_rotation=self._column((4,), lambda f: f.rotation),
-            head_translation=self._column((3,), lambda f: f.translation),
-            gaze=gaze_from_weights(weights),
-            confidence=confidence,
-            visibility=self._visibility(),
-            source=source,
-        )
+        taken = zip(self.times, self.frames, strict=True)
+        poses = [Pose.lost(time) if frame is None else frame.pose(time) for time, frame in taken]
         track = FaceTrack(
             id=face,
-            times=times,
+            times=np.array(self.times),
             boxes=self._column((4,), lambda f: f.face.box),
             five_points=self._column((5, 2), lambda f: f.face.five_points),
-            confidence=confidence,
+            confidence=np.array([0.0 if frame is None else frame.face.confidence for frame in self.frames]),
             landmarks=self._column((layout.count, 2), lambda f: f.landmarks),
         )
-        raw = self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32)
-        shape = next(frame.code.shape for frame in self.frames if frame is not None)
-        codes = self._column(shape, lambda f: f.code).astype(np.float32)
-        return CaptureResult(clip=clip, track=track, milliseconds=np.array(self.milliseconds), raw=raw, codes=codes)
-
-    def _visibility(self) -> np.ndarray | None:
-        if not any(frame is not None and frame.visibility is not None for frame in self.frames):
-            return None
-        unknown = np.full(len(spec.REGIONS), np.nan)
-        return self._column(unknown.shape, lambda f: unknown if f.visibility is None else f.visibility)
+        code = next(frame.code.shape for frame in self.frames if frame is not None)
+        return CaptureResult(
+            clip=Clip.from_poses(poses, source=source),
+            track=track,
+            milliseconds=np.array(self.milliseconds),
+            raw=self._column((len(ARKIT),), lambda f: f.raw).astype(np.float32),
+            codes=self._column(code, lambda f: f.code).astype(np.float32),
+        )
 
     def _column(self, shape: tuple[int, ...], take: Callable[[CapturedFrame], np.ndarray]) -> np.ndarray:
-        column = np.full((len(self.frames), *shape), np.nan)
-        for row, captured in enumerate(self.frames):
-            if captured is not None:
-                column[row] = take(captured)
-        return column
+        return with_gaps([None if frame is None else take(frame) for frame in self.frames], shape)

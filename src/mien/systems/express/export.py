@@ -80,8 +80,10 @@ def export(checkpoint: Path, out: Path, options: ExpressExport = EXPORT) -> Bund
 
 def _metrics(figures: Path, model: str) -> dict[str, float]:
     """The held-out vertex errors [mm] of a decoder."""
-    errors = {name: value for name, value in read_figures(figures, "errors", model).items() if name != "course"}
-    blends = read_figures(figures, "blends")
+    errors = {
+        name: value for name, value in read_figures(figures, "express", "errors", model).items() if name != "course"
+    }
+    blends = read_figures(figures, "express", "blends")
     errors |= {"blends": blends[model]} if model in blends else {}
     return {f"vertex_mm_{name}": round(value, 4) for name, value in errors.items()}
 

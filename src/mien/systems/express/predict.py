@@ -159,7 +159,7 @@ class Express:
         if vertices.shape != (count, 3) and not whole:
             raise MienError(
                 f"the neutral has {len(vertices)} vertices, this network's topology has {count}: bring the movement "
-                "over with --transfer, or give your face shapes with `mien rig transfer` and retarget --clip onto them"
+                "over with `transfer`, or give your face shapes with `mien rig transfer` and retarget `clip` onto them"
             )
         if not np.isfinite(vertices).all():
             raise MienError("the neutral has a vertex that is no number; repair the mesh first")

@@ -11,6 +11,7 @@ __all__ = [
     "LATENT",
     "LEVELS",
     "LOCAL",
+    "TIMELINE",
     "expression_index",
 ]
 
@@ -32,6 +33,9 @@ ALIASES = {
     "disgusted": "disgust",
 }
 """Other words for them."""
+
+TIMELINE = "happy 0.1-0.5-1.2-1.6 @0.8"
+"""What is expressed unless something else is asked for: a full smile [s], at an intensity of 0.8."""
 
 FPS = 30.0
 """Steps of the network per second; other frame rates are interpolated."""

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, MienError
-from mien.systems.capture import evaluate, spec
-from mien.systems.capture.evaluation import figures
+from mien.systems.capture import spec
 from mien.systems.capture.evaluation import rendered_takes as takes_of
 from mien.systems.capture.evaluation.mediapipe import arkit, open_mediapipe
-from mien.systems.capture.evaluation.rendered_takes import SHOWN, Shown, Take, Trial, watch
+from mien.systems.capture.evaluation.rendered_takes import Shown, Take, Trial, watch
 from mien.systems.capture.evaluation.unseen_rigs import open_strangers, pictures_of
 from mien.systems.capture.predict import Capture
 
@@ -117,96 +116,6 @@ def test_a_picture_inside_a_file_is_found_by_its_material(assets: Path, tmp_path
     assert {name: p.shape for name, p in pictures.items()} == {"f001_opacity": (1, 1, 4)}
     assert pictures["f001_opacity"].min() == 255
     assert pictures_of(Path("mo")) == pictures_of(tmp_path / "x.usd") == {}
-
-
-def perfect(seed: int, takes: int, each: int) -> Trial:
-    """Everything answered as performed, at random."""
-    rng = np.random.default_rng(seed)
-    count = takes * each
-    truth = rng.random((count, len(spec.CHANNELS)))
-    landmarks = rng.normal(64, 20, (count, 1, spec.LAYOUT.count, 2)).repeat(2, axis=1)
-    # the weights can be read off the landmarks: both ridges can be perfect
-    landmarks[:, :, : len(COLUMNS), 0] = 128 * truth[:, None]
-    take = np.repeat(np.arange(takes), each)
-    return Trial(
-        truth=truth,
-        answers={"ours": truth.copy()},
-        identity=take // 2,
-        take=take,
-        times=np.tile(np.arange(each) / 30, takes),
-        angles=rng.normal(0, 0.1, (count, 1, 3)).repeat(2, axis=1),
-        landmarks=landmarks,
-        visible=rng.random((count, 1, len(spec.REGIONS))).repeat(2, axis=1),
-    )
-
-
-def test_figures_of_perfect_answers_are_perfect() -> None:
-    trial = perfect(0, 60, 8)
-    baselines = evaluate.Baselines.fit(trial)
-    rows = evaluate.still_figures(trial, baselines)
-    assert rows["ours"]["pearson"] == pytest.approx(1) and rows["ours"]["vertex_mm"] == pytest.approx(0, abs=1e-6)
-    assert rows["ours"]["nme"] == 0 and rows["zeros"]["pearson"] == 0
-    assert rows["ridge on true landmarks"]["pearson"] > 0.999
-    moving = evaluate.window_figures(trial, baselines)
-    assert moving["ours"]["pearson"] == pytest.approx(1) and moving["ours"]["velocity_error"] == 0
-    assert moving["zeros"]["velocity_error"] == 1
-    for row in ("ours, live filter", "ours, looking ahead"):  # quick motion is left nearly alone, and not wholly
-        assert 0 < moving[row]["velocity_error"] < 0.1 and moving[row]["pearson"] > 0.99
-    channels = evaluate.window_channels(trial)
-    assert channels["jawOpen"] == {"pearson": 1.0, "concordance": 1.0}
-
-
-def test_shapes_that_answer_for_themselves_are_selective() -> None:
-    trial = perfect(1, 2 * len(SHOWN), 1)
-    answers = np.zeros_like(trial.truth)
-    shown = [spec.CHANNELS.index(name) for name in SHOWN]
-    answers[np.arange(len(answers)), np.tile(shown, 2)] = 0.9
-    own = evaluate.selectivity_figures(Trial(**{**vars(trial), "answers": {"ours": answers, "beside": 0 * answers}}))
-    assert own["ours"]["accuracy"] == 1 and own["ours"]["mean_leakage"] == pytest.approx(0)
-    assert own["ours"]["mean_answer"] == pytest.approx(0.9) and own["beside"]["accuracy"] < 0.1
-    assert next(iter(own["ours"]["leakage"]["jawOpen"])) == "jawOpen"
-
-
-def test_bias_of_neutral_faces_is_what_is_answered_from_in_front() -> None:
-    trial = perfect(2, 12, 1)
-    answers = np.full_like(trial.truth, 0.1)
-    answers[np.arange(12) % 6 > 1] = 0.3
-    neutral = evaluate.neutral_figures(
-        Trial(**{**vars(trial), "answers": {"ours": answers}, "identity": np.arange(12) // 6})
-    )["ours"]
-    assert neutral["bias_mean"] == pytest.approx(0.1) and neutral["bias_worst"] == pytest.approx(0.1)
-    assert neutral["pose_leakage_mean"] == pytest.approx(0.2) and neutral["spread_mean"] == pytest.approx(0)
-
-
-def test_the_table_has_every_figure_beside_its_baselines() -> None:
-    trial = perfect(3, 86, 1)
-    baselines = evaluate.Baselines.fit(trial)
-    trial = Trial(**{**vars(trial), "answers": {**trial.answers, "MediaPipe": 0.5 * trial.truth}})
-    posed = {"selectivity": evaluate.selectivity_figures(trial), "neutral": _neutral(trial)}
-    stills = evaluate.still_figures(trial, baselines)
-    result = {"held_out": stills, "windows": stills | {k: v | {"velocity_error": 1.0} for k, v in stills.items()}}
-    posed["head_degrees"] = evaluate.head_figures(trial)
-    result |= {**posed, "sight": evaluate.sight_figures(trial), "strangers": {"mo": {"stills": stills, **posed}}}
-    rows = figures.rows_of(result)
-    names = [row["name"] for row in rows]
-    assert len(set(names)) == len(names) == 6 + 3 + (3 + 3) + 5 + (4 + 3 + 4)
-    poseless = [row for row in rows if not any(word in row["name"] for word in ("NME", "Head", "Hidden"))]
-    assert all("MediaPipe" in row["baselines"] for row in poseless)
-
-
-def _neutral(trial: Trial) -> dict[str, dict[str, float]]:
-    return evaluate.neutral_figures(Trial(**{**vars(trial), "identity": np.arange(86) // 6}))
-
-
-def test_head_and_sight_are_scored_against_guesses() -> None:
-    trial = perfect(4, 200, 1)
-    assert set(evaluate.sight_figures(trial).values()) == {1.0}
-    blind = np.stack([trial.visible[:, 0], np.ones_like(trial.visible[:, 0])], axis=1)
-    assert set(evaluate.sight_figures(Trial(**{**vars(trial), "visible": blind})).values()) == {0.5}
-    off = trial.angles + np.array([[[0.0] * 3, [0.01, 0.02, -0.03]]])
-    head = evaluate.head_figures(Trial(**{**vars(trial), "angles": off}))
-    assert np.allclose(list(head["ours"].values()), np.degrees([0.01, 0.02, 0.03]))
-    assert head["always straight"]["yaw"] == pytest.approx(np.degrees(np.median(np.abs(trial.angles[:, 0, 0]))))
 
 
 class Category:

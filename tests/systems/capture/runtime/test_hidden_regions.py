@@ -69,6 +69,19 @@ def test_a_flicker_about_the_middle_does_not_switch() -> None:
     assert_array_equal(hold(clip).weights, clip.weights)
 
 
+def test_what_is_hidden_stays_hidden_until_it_is_clearly_back_and_then_stays_in_sight() -> None:
+    clip = take(slice(60, 90))
+    assert clip.visibility is not None
+    mouth = spec.REGIONS.index("mouth")
+    clip.visibility[90:150, mouth] = np.tile([0.45, 0.55], 30)  # above what hides a region, below what brings it back
+    out = hold(clip).weights
+    elapsed = clip.times[60:150] - clip.times[60]
+    share = np.exp(-np.maximum(0, elapsed - HOLD) / RELAX)
+    assert_allclose(out[60:150][:, MOUTH], clip.weights[59, MOUTH] * share[:, None])
+    clip.visibility[152:, mouth] = np.tile([0.45, 0.55], 44)  # back for two frames at 1.0, then in between again
+    assert_allclose(hold(clip).weights[170:], clip.weights[170:], atol=2e-3)
+
+
 def test_hidden_from_the_start_is_at_rest() -> None:
     clip = take(slice(0, 240))
     assert_array_equal(hold(clip).weights[:, MOUTH], 0)

@@ -66,10 +66,10 @@ def test_a_region_sees_its_own_folds_only_and_the_signal_is_written(sheet, tmp_p
 
 
 def test_ict_faces_give_back_the_weights_that_moved_them(assets: Path) -> None:
+    from mien.rigs.ict import load_ict
     from mien.synth import expressions as ex
-    from mien.systems.express.evaluate import ict_shapes
 
-    shapes = ict_shapes()
+    shapes = load_ict().basis()[:, : ex.FACE]
     takes = ex.sample_takes(1, 3, 1)
     moved = ex.ExpressiveFace(takes.coefficients).displacements(takes.weights[0][::6])
     found = UnitSolver(shapes)(moved)

@@ -3,6 +3,7 @@
 Neither comes with mien: `pip install mediapipe`, and the model file (face_landmarker.task) that its makers publish.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ _NEUTRAL = "_neutral"
 
 
 def open_mediapipe(model: Path) -> "MediaPipe":
-    """The peer, ready to watch. Raises MienError when the package or the model is not there, or they do not agree."""
+    """The landmarker, ready to watch. Raises MienError when package or model is not there, or they do not agree."""
     if not Path(model).is_file():
         raise MienError(f"there is no model {model}; download face_landmarker.task from MediaPipe's model page")
     try:
-        from mediapipe.tasks import python as tasks  # pyright: ignore
+        tasks = import_module("mediapipe.tasks.python")
     except ImportError as error:
-        raise MienError("--mediapipe needs the package of that name; run: pip install mediapipe") from error
+        raise MienError("`mediapipe` needs the package of that name; run: pip install mediapipe") from error
     return MediaPipe(tasks, Path(model))
 
 
@@ -65,8 +66,7 @@ class MediaPipe:
 
     def weights(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Float[np.ndarray, "52"] | None:
         """ARKit weights of the next frame, `time` [s]; None where no face is found."""
-        import mediapipe  # pyright: ignore
-
+        mediapipe: Any = import_module("mediapipe")
         picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         if self._frame == 0:
             found = self._still.detect(picture)

@@ -1,50 +1,37 @@
-"""Capturing as it happens: each frame comes back calibrated, held where hidden and smoothed, knowing no later one.
+"""Live capture: each frame becomes a pose that is calibrated, held where it is hidden, and smoothed, from it and the
+frames before it alone.
 
-    live = LiveCapture()  # mien.io.webcam.Webcam gives the frames of a camera
-    for frame in Webcam():  # or any other source of RGB images with growing times
-        face = live.frame(frame.image, frame.time)
-        if face is not None:
-            send(face.weights, face.rotation, face.gaze)
+    live = LiveCapture()
+    with Webcam() as frames:  # mien.live.webcam, or any other source of RGB images whose times grow
+        for frame in frames:
+            pose = live.frame(frame.image, frame.time)
+            if pose.seen:
+                send(pose)
 
-The same parts that `finish` applies to a whole take, in the same order, each in its form that runs frame by frame.
+The steps are those that `perform.finish` applies to a whole take, in the same order, each in its form for one frame at
+a time. `mien.live.run` drives them from a source into sinks.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
-from mien.core import ARKIT, Clip
+from mien.core import ARKIT, Clip, Pose
 from mien.core.smoothing import Smoother, Smoothing
 from mien.core.transforms import gaze_from_weights
-from mien.systems.capture import spec
 from mien.systems.capture.predict import Capture, CapturedFrame
 from mien.systems.capture.runtime.calibration import LiveCalibration, rest_frames
 from mien.systems.capture.runtime.hidden_regions import Holder
 
-__all__ = ["LiveCapture", "LiveFrame", "Recording"]
+__all__ = ["REST_SECONDS", "LiveCapture"]
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LiveFrame:
-    """One face, ready to drive a rig."""
-
-    time: float
-    """[s]"""
-    weights: Float[np.ndarray, "52"]
-    """In [0, 1], ARKit order."""
-    rotation: Float[np.ndarray, "4"]
-    """`camera_from_head`, xyzw."""
-    translation: Float[np.ndarray, "3"]
-    """Head joint in the camera frame [mm]."""
-    gaze: Float[np.ndarray, "2 2"]
-    """(left, right) eye x (yaw, pitch) [rad] in the head frame."""
-    captured: CapturedFrame
-    """The frame as the network saw it: landmarks, visibility, weights before calibration."""
+REST_SECONDS = 2.0
+"""How long a performer rests before a live performance, unless told otherwise [s]."""
 
 
 class LiveCapture:
-    """Frame-by-frame capture of one face. Keeps state between frames; not for two threads at once."""
+    """Frame-by-frame capture of one face. Keeps state between frames, so it serves one thread only."""
 
     def __init__(
         self,
@@ -52,7 +39,7 @@ class LiveCapture:
         *,
         smoothing: Smoothing | None = None,
         smooth: bool = True,
-        rest: float | None = 2.0,
+        rest: float | None = REST_SECONDS,
         hold: bool = True,
     ) -> None:
         """Prepare.
@@ -76,21 +63,24 @@ class LiveCapture:
         """Forget performer and past: to be called when another person sits down."""
         self._capture.reset()
         self._capture.rest = None
+        self.captured: CapturedFrame | None = None
+        """The last frame as the network saw it: landmarks, visibility, weights before calibration; None without a
+        face."""
         self._met: list[tuple[float, CapturedFrame]] | None = [] if self._meeting else None
         for part in (self._smoother, self._calibration, self._holder):
             if part is not None:
                 part.reset()
 
-    def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> LiveFrame | None:
-        """The face in the next frame, or None where there is none; `time` [s] grows from call to call.
+    def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Pose:
+        """The face in the next frame, or `Pose.lost` where there is none; `time` [s] grows from call to call.
 
         A face that was lost and found again starts the filter anew, but keeps its calibration.
         """
-        captured = self._capture.frame(image, time)
+        captured = self.captured = self._capture.frame(image, time)
         if captured is None:
             if self._smoother is not None:
                 self._smoother.reset()
-            return None
+            return Pose.lost(time)
         weights = captured.weights
         if self._met is not None:
             self._meet(self._met, time, captured)
@@ -106,8 +96,8 @@ class LiveCapture:
             )
             assert rotation is not None and translation is not None and gaze is not None  # None only of None
             weights[_CLOSE] = min(weights[_CLOSE], weights[_OPEN])  # each channel has a cutoff of its own
-        return LiveFrame(
-            time=time, weights=weights, rotation=rotation, translation=translation, gaze=gaze, captured=captured
+        return replace(
+            captured.pose(time), weights=weights, head_rotation=rotation, head_translation=translation, gaze=gaze
         )
 
     def _meet(self, met: "list[tuple[float, CapturedFrame]]", time: float, captured: CapturedFrame) -> None:
@@ -128,43 +118,3 @@ class LiveCapture:
 
 
 _CLOSE, _OPEN = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
-
-
-@dataclass
-class Recording:
-    """Live frames kept as they come, lost ones included, to be saved as a clip."""
-
-    source: str = "live"
-    times: list[float] = field(default_factory=list[float])
-    frames: list[LiveFrame | None] = field(default_factory=list["LiveFrame | None"])
-
-    def add(self, time: float, frame: LiveFrame | None) -> None:
-        """The frame at `time` [s]; times grow."""
-        self.times.append(time)
-        self.frames.append(frame)
-
-    def clip(self) -> Clip:
-        """What was recorded so far."""
-        count, seen = len(self.frames), [t for t, frame in enumerate(self.frames) if frame is not None]
-        kept = [frame for frame in self.frames if frame is not None]
-
-        def column(rows: list[np.ndarray], *shape: int) -> np.ndarray:
-            out = np.full((count, *shape), np.nan)
-            if rows:
-                out[seen] = rows
-            return out
-
-        confidence = np.zeros(count)
-        confidence[seen] = [frame.captured.face.confidence for frame in kept]
-        visible = [frame.captured.visibility for frame in kept]
-        looked = [row for row in visible if row is not None]
-        return Clip(
-            times=np.array(self.times, np.float64),
-            weights=column([frame.weights for frame in kept], len(ARKIT)).astype(np.float32),
-            head_rotation=column([frame.rotation for frame in kept], 4),
-            head_translation=column([frame.translation for frame in kept], 3),
-            gaze=column([frame.gaze for frame in kept], 2, 2),
-            confidence=confidence,
-            visibility=column(looked, len(spec.REGIONS)) if looked and len(looked) == len(kept) else None,
-            source=self.source,
-        )

@@ -60,7 +60,9 @@ def shards_of(datasets: Sequence[Path]) -> list[Path]:
     found = {folder: sorted(folder.glob("shard-*")) for folder in datasets}
     for folder, shards in found.items():
         if not shards:
-            raise MienError(f"{folder}: no shards; make them with 'mien synth dataset {shlex.quote(str(folder))}'")
+            raise MienError(
+                f"{folder}: no shards; make them with 'mien synth dataset --out {shlex.quote(str(folder))}'"
+            )
     return [shard for shards in found.values() for shard in shards]
 
 

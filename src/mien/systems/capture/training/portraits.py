@@ -134,10 +134,9 @@ def _downloaded() -> Path | None:
     if named:
         return Path(named)
     try:
-        folder = import_module("mien.io.assets").folder("portraits")
-    except ModuleNotFoundError:
+        return import_module("mien.io.assets").find("portraits")
+    except (ModuleNotFoundError, MienError):
         return None
-    return folder if folder is not None and folder.is_dir() else None
 
 
 def split(folder: Path, *, held_out: bool) -> list[Path]:

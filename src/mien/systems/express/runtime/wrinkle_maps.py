@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.core import MienError
 from mien.io.atomic import write_whole
 from mien.synth.uvmaps import FACE_SIZE, face_chart, open_curve
 from mien.systems.express.runtime.wrinkles import REGIONS
@@ -111,7 +112,14 @@ def normal_map(height: Float[np.ndarray, "N N"]) -> UInt8[np.ndarray, "N N 3"]:
 
 
 def write_maps(folder: Path) -> list[Path]:
-    """A PNG for each region into a folder, named after the column of the signal; raises MienError if it cannot."""
+    """A PNG for each region into a folder, which is made, named after the column of the signal.
+
+    Raises MienError when the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MienError(f"cannot make the folder {folder}: {error.strerror}; choose another place") from error
     written: list[Path] = []
     for name, height in wrinkle_heights().items():
         path = folder / f"{name}.png"

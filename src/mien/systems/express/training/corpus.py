@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.core.errors import MienError
-from mien.engine.provenance import fingerprint
+from mien.engine.fingerprint import fingerprint
 from mien.synth.expressions import EMOTIONS, ExpressiveFace, Takes, read_subject
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.runtime.timeline import ramp
@@ -68,7 +68,7 @@ def load_corpus(config: ExpressConfig) -> Corpus:
     elif folder.is_dir():
         corpus = _from_recordings(*read_folder(folder, unit_mm=config.unit_mm, fps=config.fps), config.train_subjects)
     else:
-        make = f"make one with 'mien synth expressions {shlex.quote(str(folder))}'"
+        make = f"make one with 'mien synth expressions --out {shlex.quote(str(folder))}'"
         raise MienError(f"{folder}: no such folder; {make}, or name a folder of scans by `data`")
     if not corpus.train.any():
         raise MienError(f"{folder}: none of its subjects trains; raise `train_subjects`")

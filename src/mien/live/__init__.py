@@ -1,0 +1,1 @@
+"""Live performances: sources of frames, sinks of poses, and the loop between them."""

@@ -1,0 +1,44 @@
+"""`Source`: where the frames of a live performance come from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from mien.io.video import Frame
+
+__all__ = ["Source", "open_source"]
+
+
+class Source(Protocol):
+    """Frames as they come, in order of their times; a context manager that lets go of its device at the end."""
+
+    def __enter__(self) -> "Source":
+        """The source itself."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the device or file."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames until there are no more."""
+        ...
+
+
+def open_source(name: str) -> Source:
+    """A source by name: a webcam's number ("0"), the address of a stream, or a video file.
+
+    A video file is not paced: its frames come as fast as they are taken, with the times that the file states. Raises
+    MienError when the webcam, stream or file cannot be opened.
+    """
+    if name.isascii() and name.isdecimal():
+        from mien.live.webcam import Webcam
+
+        return Webcam(int(name))
+    if "://" in name:
+        from mien.live.webcam import Webcam
+
+        return Webcam(name)
+    from mien.io.video import open_frames
+
+    return open_frames(Path(name))

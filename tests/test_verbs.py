@@ -1,0 +1,55 @@
+"""`import mien`: every name is there, completes, and does what the command of its name does."""
+
+import dataclasses
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+import mien
+
+VERBS = ("capture", "express", "fit", "load_rig", "retarget")
+
+
+def test_every_name_resolves_completes_and_an_unknown_one_is_an_attribute_error() -> None:
+    assert set(mien.__all__) <= set(dir(mien))
+    for name in mien.__all__:
+        assert getattr(mien, name) is not None
+    assert all(callable(getattr(mien, verb)) and getattr(mien, verb).__doc__ for verb in VERBS)
+    with pytest.raises(AttributeError, match="no attribute 'speak'"):
+        _ = mien.speak  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_names_complete_before_anything_is_loaded() -> None:
+    code = "import mien, sys; print(set(mien.__all__) <= set(dir(mien)), 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
+def defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+OPPOSITE = {"capture": {"fast": "mirror"}, "retarget": {"same_size": "own_range"}}
+"""Options of a command that switch off what a parameter of its verb, on by default, switches on."""
+SPELT = {"neutral": {"mean": None}}
+"""Words of the command line for a verb's None."""
+
+
+@pytest.mark.parametrize("verb", ["capture", "express", "fit", "retarget"])
+def test_a_verb_and_its_command_have_the_same_defaults(verb: str) -> None:
+    ours = defaults(getattr(mien, verb))
+    opposite, shared = OPPOSITE.get(verb, {}), 0
+    for field in dataclasses.fields(import_module(f"mien.cli.{verb}").Options):
+        default = SPELT.get(field.name, {}).get(field.default, field.default)
+        name = opposite.get(field.name, field.name)
+        if name not in ours:
+            continue
+        assert ours[name] == ((not default) if field.name in opposite else default), field.name
+        shared += 1
+    assert shared >= len(ours) - (verb in {"capture", "fit"}) - (verb == "retarget")  # progress, solver settings
