@@ -35,12 +35,13 @@ def test_a_folder_without_portraits_is_not_trained_without_a_word(tmp_path: Path
 def test_the_default_is_the_downloaded_set_and_none_is_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path))
     assert portraits_folder("") == tmp_path
-    assert portraits_folder("elsewhere") == Path("elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    assert portraits_folder(str(tmp_path / "elsewhere")) == tmp_path / "elsewhere"
     assert portraits_folder("none") is None
-    monkeypatch.delenv("MIEN_PORTRAITS")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
-    with pytest.raises(MienError, match=r"mien assets get portraits.*--portraits none"):
-        portraits_folder("")
+    monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path / "gone"))
+    for chosen in ("", str(tmp_path / "gone")):
+        with pytest.raises(MienError, match=r"gone: not on this machine.*mien assets get portraits.*--portraits none"):
+            portraits_folder(chosen)
 
 
 def test_mapped_landmarks_mirror_into_each_other(folder: Path) -> None:

@@ -119,13 +119,13 @@ def portraits_folder(chosen: str) -> Path | None:
     """The folder of portraits that the setting `portraits` stands for; None when it is the word none.
 
     The empty setting is the set that the environment variable MIEN_PORTRAITS names, or that `mien assets get portraits`
-    downloaded; raises MienError when there is neither.
+    downloaded. Raises MienError when the folder is not there.
     """
     if chosen == "none":
         return None
     folder = Path(chosen) if chosen else _downloaded()
-    if folder is None:
-        raise MienError(f"the real portraits are not here; {_ADVICE}")
+    if folder is None or not folder.is_dir():
+        raise MienError(f"{folder or 'the real portraits'}: not on this machine; {_ADVICE}")
     return folder
 
 
