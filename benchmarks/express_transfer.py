@@ -19,6 +19,7 @@ import numpy as np
 from mien.core import Mesh, MienError, Topology
 from mien.engine.mesh.decimate import decimate
 from mien.rigs.ict import load_ict
+from mien.rigs.ict_topology import FACE, SKIN
 from mien.rigs.load import load_rig
 from mien.rigs.retarget.surface import Surface
 from mien.rigs.transfer.transfer import transfer
@@ -26,11 +27,9 @@ from mien.synth import expressions as ex
 from mien.synth.performer import identity_coefficients
 from mien.systems.express import spec
 from mien.systems.express.predict import Express
-from mien.systems.express.runtime.other_topology import ForeignFace
+from mien.systems.express.runtime.other_topology import OtherTopologyFace
 
 SEED = 1
-SKIN = 11248
-"""Vertices of ICT-FaceKit's skin, which come first: face and the rest of the head."""
 
 
 def remeshed(vertices: np.ndarray, triangles: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,7 +63,7 @@ def main() -> None:
         coefficients = identity_coefficients(SEED, number)
         head = ict.neutral.vertices + np.tensordot(coefficients, ict.identity_modes[: len(coefficients)], axes=1)
         split, corners, weights = remeshed(head[:SKIN], triangles, 2500 + 100 * (number % 7))
-        known = (corners < ex.FACE).all(axis=1)
+        known = (corners < FACE).all(axis=1)
 
         def seen(field: np.ndarray, at: np.ndarray = corners[known], by: np.ndarray = weights[known]) -> np.ndarray:
             return np.einsum("nkd,nk->nd", field[at], by)
@@ -74,7 +73,7 @@ def main() -> None:
             topology=Topology(triangles=split),
         )
         try:
-            foreign, rig = ForeignFace(ict, ex.FACE, mesh), transfer(load_rig("ict"), mesh)
+            other, rig = OtherTopologyFace(ict, FACE, mesh), transfer(load_rig("ict"), mesh)
         except MienError as error:
             print(f"{number}: {error}")
             continue
@@ -86,13 +85,13 @@ def main() -> None:
             full = express.generate(face.neutral, text).vertices[at[1]] - face.neutral
             # As strong as the take: the strength is told to every way.
             text += f" @{min(1.0, takes.apex_mm[e] / np.linalg.norm(full, axis=1).mean()):.3f}"
-            made = express.generate(foreign.neutral, text)
+            made = express.generate(other.neutral, text)
             direct = express.generate(face.neutral, text).vertices - face.neutral
             clip = express.clip(express.generate(express.mean, text))
             truth = face.displacements(takes.weights[e][at])
             for frame, true in zip(at, truth, strict=True):
                 ways = {
-                    "own movement": foreign.carried(made.vertices[frame] - made.vertices[0]),
+                    "own movement": other.carried(made.vertices[frame] - made.vertices[0]),
                     "average weights": rig.perform(clip, frame) - mesh.vertices,
                     "still": np.zeros_like(mesh.vertices),
                 }

@@ -22,7 +22,8 @@ from mien.engine import metrics
 from mien.engine.figures import Figure, Result
 from mien.io.video import read_image
 from mien.rigs.fit import FaceModel, Guess, Priors, fit_identity
-from mien.rigs.ict import GROUPS, load_ict
+from mien.rigs.ict import load_ict
+from mien.rigs.ict_topology import GROUPS
 from mien.systems.capture import spec
 from mien.systems.capture.evaluation.rendered_takes import HELD_OUT
 from mien.systems.capture.evaluation.scores import OUTER_EYES

@@ -27,10 +27,10 @@ from jaxtyping import Float, Int, UInt8
 from mien.engine.figures import Figure, Result
 from mien.io.atomic import write_whole
 from mien.io.video import open_video, read_image
-from mien.synth.dataset import CROP, MARGIN, ShardSettings, make_shard
+from mien.synth.dataset import ShardSettings, make_shard
 from mien.systems.capture.training.portraits import split
 from mien.track import Cascade
-from mien.track.align import align_matrix, warp
+from mien.track.align import CROP, MARGIN, align_matrix, warp
 
 __all__ = ["Crops", "features", "figures_of", "real", "rendered", "statistics", "told_apart"]
 

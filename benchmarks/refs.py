@@ -108,10 +108,9 @@ def measured(clip: Clip) -> dict[str, np.ndarray]:
 def _corners() -> tuple[np.ndarray, np.ndarray]:
     """Mo's mouth corners apart at rest [3] and how each channel moves them apart [52, 3], in mm."""
     mo = load_rig("mo")
-    shapes = [mo.shape(name) if name in mo.shape_names else np.zeros_like(mo.neutral.vertices) for name in ARKIT]
-    corners = np.stack([mo.landmarks["mien70"].positions(x)[[48, 54]] for x in (mo.neutral.vertices, *shapes)])
-    apart = corners[:, 1] - corners[:, 0]
-    return apart[0], apart[1:]
+    anchors = mo.landmarks["mien70"]
+    rest, moved = (anchors.positions(x)[..., [48, 54], :] for x in (mo.neutral.vertices, mo.basis()))
+    return rest[1] - rest[0], moved[:, 1] - moved[:, 0]
 
 
 def _correlate(curve: np.ndarray, reference: np.ndarray, frames: np.ndarray) -> float:

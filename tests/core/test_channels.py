@@ -11,6 +11,7 @@ from mien.core.channels import (
     aus_from_arkit,
     index,
     mirrored,
+    side_pairs,
 )
 from mien.core.visemes import VISEME_TO_ARKIT, arkit_from_visemes
 
@@ -85,3 +86,10 @@ def test_visemes_mix_linearly_under_both_names():
     np.testing.assert_allclose(mixed, level @ one, atol=1e-6)
     with pytest.raises(KeyError):
         arkit_from_visemes(np.ones(1), ["zz"])
+
+
+def test_partners_are_the_two_sides_and_no_directions():
+    pairs = {(ARKIT[a], ARKIT[b]) for a, b in side_pairs(ARKIT)}
+    assert len(pairs) == 18
+    assert all(mirrored(left) == right for left, right in pairs)
+    assert not any("jaw" in left for left, _ in pairs)

@@ -11,7 +11,6 @@ from mien.core.transforms import (
     angles_from_quaternion,
     gaze_from_weights,
     quaternion_from_angles,
-    rigid_apply,
     weights_from_gaze,
 )
 
@@ -19,7 +18,7 @@ NOSE, LEFT_EAR, CROWN = np.eye(3)[[2, 0, 1]]  # face looks along +Z, its left is
 
 
 def turned(angles: tuple[float, float, float], point: np.ndarray) -> np.ndarray:
-    return rigid_apply(quaternion_from_angles(np.array(angles)), np.zeros(3), point[None])[0]
+    return Rotation.from_quat(quaternion_from_angles(np.array(angles))).apply(point)
 
 
 def test_signs_are_those_of_the_conventions():

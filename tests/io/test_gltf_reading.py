@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation, Slerp
 
 from mien.core import Clip, MienError
 from mien.io.gltf.document import read_glb
@@ -203,6 +204,39 @@ def test_cut_files_and_other_files(tmp_path: Path, assets: Path, written: Make):
 def test_a_file_without_animation_is_no_clip(tmp_path: Path, assets: Path):
     with pytest.raises(MienError, match="no animation of named morph targets"):
         Clip.load(assets / "rigs" / "rocketbox_female_01.glb")
+
+
+def keyed(document: dict[str, Any], chunk: bytes, turns: np.ndarray) -> bytes:
+    """The head's rotation keyed at the first and the last time alone."""
+    animation = document["animations"][0]
+    head = next(n for n, node in enumerate(document["nodes"]) if node.get("name") == "head")
+    target = {"node": head, "path": "rotation"}
+    sampler = animation["samplers"][next(c["sampler"] for c in animation["channels"] if c["target"] == target)]
+    ends = {key: document["accessors"][sampler["input"]][key] for key in ("min", "max")}
+    data = np.concatenate([*ends.values(), turns.ravel()]).astype("<f4").tobytes()
+    for name, kind, offset in (("input", "SCALAR", 0), ("output", "VEC4", 8)):
+        length = 8 if name == "input" else 32
+        view = {"buffer": 0, "byteOffset": len(chunk) + offset, "byteLength": length}
+        item = {"bufferView": len(document["bufferViews"]), "componentType": 5126, "count": 2, "type": kind}
+        item |= ends if name == "input" else {}
+        sampler[name] = len(document["accessors"])
+        document["bufferViews"].append(view)
+        document["accessors"].append(item)
+    document["buffers"][0]["byteLength"] = len(chunk) + len(data)
+    return chunk + data
+
+
+def test_a_rotation_turns_evenly_the_shortest_way_between_its_keys(tmp_path: Path, written: Make, pack: Make):
+    document, chunk = written(tmp_path)
+    ends = Rotation.from_euler("y", [[-60], [60]], degrees=True)
+    chunk = keyed(document, chunk, ends.as_quat() * [[1], [-1]])  # the other sign is the same rotation
+    clip = Clip.load(pack(document, chunk, tmp_path / "keys.glb"))
+    assert clip.head_rotation is not None
+    expected = Slerp(clip.times[[0, -1]], ends)(clip.times)
+    assert (Rotation.from_quat(clip.head_rotation) * expected.inv()).magnitude().max() < 1e-6
+    chunk = keyed(document, chunk, np.zeros((2, 4)))
+    with pytest.raises(MienError, match="a rotation is all zeros"):
+        Clip.load(pack(document, chunk, tmp_path / "zeros.glb"))
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

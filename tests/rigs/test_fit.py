@@ -24,7 +24,8 @@ from mien.rigs.fit import (
 )
 from mien.rigs.fit.model import POSE, turn_matrix
 from mien.rigs.fit.solver import Problem, State, minimise, orthographic
-from mien.rigs.ict import GROUPS, load_ict
+from mien.rigs.ict import load_ict
+from mien.rigs.ict_topology import GROUPS
 
 CAMERA = Camera(width=1280, height=720, focal=1100.0, centre=(639.5, 359.5))
 EXACT = Priors(landmark_mm=0.05, repeated=0.0, slide=1.0, sparsity=0.01, brows=1.0)

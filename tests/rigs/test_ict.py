@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, MIEN70, MienError
-from mien.rigs.ict import EYE_AXES, GROUPS, find_ict, load_ict
+from mien.rigs.ict import EYE_AXES, find_ict, load_ict
+from mien.rigs.ict_topology import FACE, GROUPS, SKIN
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def test_counts(archive: Path) -> None:
     rig = load_ict()
     assert rig.neutral.vertices.shape == (26719, 3)
     assert set(ARKIT) - set(rig.shape_names) == {"tongueOut"}
+    assert (FACE, SKIN) == (9409, 11248)
     extra = set(rig.shape_names) - set(ARKIT)
     assert extra == {"cheekRaiserLeft", "cheekRaiserRight", "pupilDilateLeft", "pupilDilateRight"}
     assert rig.identity_modes is not None

@@ -10,9 +10,7 @@ from mien.core import ARKIT, MienError
 from mien.synth import dataset
 from mien.synth.dataset import (
     FIELDS,
-    MARGIN,
     SAMPLE_FIELDS,
-    SIDE,
     ShardSettings,
     _out_of_sight,
     frame_times,
@@ -20,6 +18,7 @@ from mien.synth.dataset import (
     sample_action,
     write_dataset,
 )
+from mien.track.align import MARGIN, STORED
 
 STILLS = ShardSettings(seed=5, per_shard=10, frames=1, fps=(30.0, 30.0), identities=(0, 50))
 TAKES = ShardSettings(seed=5, per_shard=2, frames=4, fps=(30.0, 30.0), identities=(7, 8))
@@ -75,18 +74,18 @@ def test_values(stills: dict[str, np.ndarray], takes: dict[str, np.ndarray]) -> 
 def test_crops_are_aligned(stills: dict[str, np.ndarray]) -> None:
     """The eyes of the truth lie near the template's, whoever found the five points."""
     eyes = np.stack([stills["landmarks"][:, 0, 36:42].mean(1), stills["landmarks"][:, 0, 42:48].mean(1)], 1)
-    wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (SIDE - 2 * MARGIN) + MARGIN
+    wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (STORED - 2 * MARGIN) + MARGIN
     error = np.linalg.norm(np.median(eyes, axis=0) - wanted, axis=1)
-    assert (error < 0.08 * SIDE).all()
+    assert (error < 0.08 * STORED).all()
 
 
 def test_what_leaves_the_crop_is_out_of_sight() -> None:
-    points = np.full((198, 2), SIDE / 2)
+    points = np.full((198, 2), STORED / 2)
     hidden = np.array([0.0, 0.2, 0.0])
     np.testing.assert_allclose(_out_of_sight(hidden, points), hidden)
     points[17:22, 1] = MARGIN - 1  # one brow of the two
     np.testing.assert_allclose(_out_of_sight(hidden, points), [0, 1 - 0.8 * 0.5, 0])
-    points[36:48, 0] = SIDE - MARGIN
+    points[36:48, 0] = STORED - MARGIN
     np.testing.assert_allclose(_out_of_sight(hidden, points), [1, 1 - 0.8 * 0.5, 0])
 
 
@@ -97,8 +96,8 @@ def test_neutrals(stills: dict[str, np.ndarray]) -> None:
     assert weights.max() <= 0.3  # a small gaze
     points = stills["neutral_landmarks"]
     eyes = np.stack([points[:, 36:42].mean(1), points[:, 42:48].mean(1)], 1)
-    wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (SIDE - 2 * MARGIN) + MARGIN
-    assert (np.linalg.norm(np.median(eyes, axis=0) - wanted, axis=1) < 0.08 * SIDE).all()
+    wanted = np.array([[0.33, 0.34], [0.67, 0.34]]) * (STORED - 2 * MARGIN) + MARGIN
+    assert (np.linalg.norm(np.median(eyes, axis=0) - wanted, axis=1) < 0.08 * STORED).all()
     shots = [len(np.unique(stills["neutral"][rows], axis=0)) for rows in (slice(0, 8), slice(8, 10))]
     assert max(shots) <= 2
     assert not (stills["neutral"] == stills["crops"][:, 0]).all(axis=(1, 2, 3)).any()

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.core import ARKIT, MienError
+from mien.rigs.ict_topology import FACE
 from mien.synth import expressions as ex
 
 
@@ -68,8 +69,8 @@ def test_faces_are_not_linear_and_differ_by_more_than_their_neutral(face: ex.Exp
     one, other, both, half = face.displacements(np.stack([smile, squint, smile + squint, smile / 2]))
     assert np.linalg.norm(both - one - other, axis=1).max() > 1.0
     assert np.linalg.norm(half - one / 2, axis=1).max() > 0.3
-    stranger = ex.ExpressiveFace(-2 * np.sign(np.arange(100) % 3 - 0.5))
-    assert np.linalg.norm(stranger.displacements(smile[None])[0] - one, axis=1).mean() > 0.2
+    other = ex.ExpressiveFace(-2 * np.sign(np.arange(100) % 3 - 0.5))
+    assert np.linalg.norm(other.displacements(smile[None])[0] - one, axis=1).mean() > 0.2
 
 
 def test_the_jaw_swings_on_an_arc(face: ex.ExpressiveFace) -> None:
@@ -89,10 +90,10 @@ def test_the_mean_face_carries_shapes_unchanged_where_they_are_small() -> None:
 
     mean = ex.ExpressiveFace(np.zeros(100))
     rig = load_ict()
-    np.testing.assert_allclose(mean.neutral, rig.neutral.vertices[: ex.FACE], atol=1e-4)
+    np.testing.assert_allclose(mean.neutral, rig.neutral.vertices[:FACE], atol=1e-4)
     weights = np.zeros((1, 52), np.float32)
     weights[0, ARKIT.index("browOuterUpLeft")] = 0.05
-    expected = 0.05 * rig.shape("browOuterUpLeft")[: ex.FACE]
+    expected = 0.05 * rig.shape("browOuterUpLeft")[:FACE]
     np.testing.assert_allclose(mean.displacements(weights)[0], expected, atol=2e-3)
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from mien.core import Camera, MienError
-from mien.core.transforms import angles_from_quaternion, quaternion_from_angles, rigid_apply
+from mien.core.transforms import angles_from_quaternion, quaternion_from_angles
 from mien.track.pose import PoseSolver
 
 CAMERA = Camera.guess(1280, 720)
@@ -15,7 +16,7 @@ HEAD = np.random.default_rng(3).normal(0, 1, (70, 3)) * (40, 50, 25) + (0, 0, 60
 
 
 def seen(angles: np.ndarray, shift: np.ndarray, camera: Camera = CAMERA) -> np.ndarray:
-    return camera.project(rigid_apply(quaternion_from_angles(angles), shift, HEAD))
+    return camera.project(Rotation.from_quat(quaternion_from_angles(angles)).apply(HEAD) + shift)
 
 
 def turn_between(a: np.ndarray, b: np.ndarray) -> float:

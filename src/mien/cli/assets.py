@@ -1,10 +1,17 @@
 """`mien assets`: third-party material that mien uses and does not ship."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from mien.io import assets
+
 __all__ = ["get", "main", "show"]
+
+if TYPE_CHECKING:
+    _Name = str
+else:
+    _Name = Literal[tuple(assets.ASSETS)]
 
 
 def main(arguments: list[str]) -> None:
@@ -12,33 +19,28 @@ def main(arguments: list[str]) -> None:
     tyro.extras.subcommand_cli_from_dict({"get": get, "list": show}, prog="mien assets", args=arguments)
 
 
-def get(name: tyro.conf.Positional[Literal["ict"]], /) -> None:
-    """Download an asset into the user's cache unless it is there, and check it.
+def get(name: tyro.conf.Positional[_Name], /) -> None:
+    """Download an asset into the user's cache, unless it is there, and check it against its list of checksums.
+
+    The environment variable MIEN_ASSETS_MIRROR may name a server that has the files under the same paths.
 
     Args:
-        name: the asset
+        name: the asset; `mien assets list` says what each is
     """
-    from mien.rigs.assets import ICT_URL, get_ict, ict_archive
-
-    if not ict_archive().is_file():
-        print(f"downloading {ICT_URL} (about 120 MB)", flush=True)
-    print(f"{name}: {get_ict()}")
+    asset = assets.ASSETS[name]
+    if not assets.downloaded(name):
+        print(f"downloading {asset.title} from {asset.source} (about {asset.megabytes} MB)", flush=True)
+    print(f"{name}: {assets.get(name)}")
 
 
 def show() -> None:
     """Show the assets, their licences and whether they are here."""
-    from mien.cli.display import console, table
     from mien.core import MienError
-    from mien.rigs.assets import ICT_LICENCE
-    from mien.rigs.ict import find_ict
 
-    try:
-        where = str(find_ict())
-    except MienError:
-        where = "not here; get it with: mien assets get ict"
-    out = table("Assets", "name", "what", "licence")
-    for column in out.columns:
-        column.justify = "left"
-    out.add_row("ict", "ICT-FaceKit: the head that training images are rendered from", ICT_LICENCE)
-    console().print(out)
-    print(f"ict: {where}")  # on a line of its own: a path is worth nothing when it is cut or folded
+    for name, asset in assets.ASSETS.items():
+        try:
+            place = str(assets.find(name))
+        except MienError:
+            place = f"not here; get it with: mien assets get {name}"
+        print(f"{name}: {asset.title}, {asset.what} ({asset.megabytes} MB)")
+        print(f"  licence: {asset.licence}\n  source:  {asset.source}\n  place:   {place}")

@@ -68,12 +68,12 @@ def compare(clip: Clip, truth: Clip) -> list[tuple[str, float, float]]:
     """
     from mien.cli.summary import MOVED
 
-    times = clip.times[clip.seen]
+    shown = truth.at(clip.times[clip.seen])
     rows: list[tuple[str, float, float]] = []
     for channel in truth.channels:
         if channel not in clip.channels:
             continue
-        real = np.interp(times, truth.times, truth.curve(channel))
+        real = shown.curve(channel)
         seen = clip.curve(channel)[clip.seen]
         if np.ptp(real) >= MOVED:
             flat = np.ptp(seen) == 0

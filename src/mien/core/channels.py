@@ -14,6 +14,7 @@ __all__ = [
     "aus_from_arkit",
     "index",
     "mirrored",
+    "side_pairs",
 ]
 
 ARKIT: tuple[str, ...] = (
@@ -82,6 +83,16 @@ def mirrored(name: str) -> str:
     if name.endswith("Right"):
         return name[: -len("Right")] + "Left"
     return name
+
+
+def side_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
+    """Positions of (left, right) partners; directions of the whole face (jawLeft, mouthRight) are no partners."""
+    at = index(names)
+    return [
+        (i, at[mirrored(name)])
+        for name, i in at.items()
+        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft") and mirrored(name) in at
+    ]
 
 
 def arkit_from_aus(

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["FIVE", "IBUG68", "MIEN70", "MIEN198", "LandmarkAnchors", "LandmarkLayout"]
+__all__ = [
+    "FIVE",
+    "IBUG68",
+    "MIEN70",
+    "MIEN198",
+    "MOUTH_CORNERS",
+    "OUTER_EYE_CORNERS",
+    "LandmarkAnchors",
+    "LandmarkLayout",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +87,9 @@ _CLOSED_68 = frozenset({"eye_right", "eye_left", "lips_outer", "lips_inner"})
 
 IBUG68 = LandmarkLayout(name="ibug68", count=68, groups=_GROUPS_68, mirror=_mirror(68, _PAIRS_68), closed=_CLOSED_68)
 """The 68 points of the iBUG 300-W annotation (Sagonas et al. 2013), numbered from 0."""
+
+OUTER_EYE_CORNERS, MOUTH_CORNERS = (36, 45), (48, 54)
+"""The subject's (right, left) point in every layout that begins with iBUG's 68 points."""
 
 MIEN70 = LandmarkLayout(
     name="mien70",

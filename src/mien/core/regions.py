@@ -2,10 +2,13 @@
 
 from mien.core.landmarks import LandmarkLayout
 
-__all__ = ["REGIONS", "REGION_GROUPS", "region_of", "region_points"]
+__all__ = ["HIDDEN", "REGIONS", "REGION_GROUPS", "region_of", "region_points"]
 
 REGIONS: tuple[str, ...] = ("eyes", "brows", "mouth")
 """In the order of every `visibility` array."""
+
+HIDDEN = 0.4
+"""Visibility under which a region counts as hidden: capture then keeps its last value instead of reading it."""
 
 REGION_GROUPS: dict[str, tuple[str, ...]] = {
     "eyes": ("eye_right", "eye_left"),

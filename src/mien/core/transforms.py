@@ -20,7 +20,6 @@ __all__ = [
     "angles_from_quaternion",
     "gaze_from_weights",
     "quaternion_from_angles",
-    "rigid_apply",
     "slerp",
     "weights_from_gaze",
 ]
@@ -57,13 +56,6 @@ def angles_from_quaternion(quaternion: Float[np.ndarray, "*batch 4"]) -> Float[n
     if seen.any():
         angles[seen] = _rotation().from_quat(flat[seen]).as_euler("YXZ") * (1.0, -1.0, -1.0)
     return angles.reshape(*quaternion.shape[:-1], 3)
-
-
-def rigid_apply(
-    quaternion: Float[np.ndarray, "4"], translation: Float[np.ndarray, "3"], points: Float[np.ndarray, "N 3"]
-) -> Float[np.ndarray, "N 3"]:
-    """Rotate `points` by `quaternion` (xyzw), then translate; same unit as `translation`."""
-    return points @ _rotation().from_quat(quaternion).as_matrix().T + translation
 
 
 def slerp(

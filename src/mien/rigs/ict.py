@@ -16,60 +16,16 @@ from jaxtyping import Float, Int
 
 from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
 from mien.core.channels import ARKIT
+from mien.io.assets import find
+from mien.io.atomic import write_whole
+from mien.io.cache import cache_folder
 from mien.rigs.ict_landmarks import dense_anchors
+from mien.rigs.ict_topology import GROUPS, IBUG68_VERTICES, PARTS, VERTICES
 
-__all__ = ["EYE_AXES", "GROUPS", "find_ict", "load_ict"]
+__all__ = ["EYE_AXES", "find_ict", "load_ict"]
 
-VERTICES = 26719
 MM_PER_UNIT = 10.0  # the OBJ files are in centimetres
 CACHE_VERSION = 2  # a cache of another version is parsed again
-
-GROUPS: dict[str, tuple[int, int]] = {
-    "face": (0, 9409),
-    "face_narrow": (0, 6706),
-    "head_neck": (9409, 11248),
-    "mouth_socket": (11248, 13294),
-    "eye_sockets": (13294, 14062),
-    "gums_tongue": (14062, 17039),
-    "teeth": (17039, 21451),
-    "eyeball_left": (21451, 23021),
-    "sclera_left": (21451, 22221),
-    "iris_left": (22221, 23021),
-    "eyeball_right": (23021, 24591),
-    "sclera_right": (23021, 23791),
-    "iris_right": (23791, 24591),
-    "lacrimal": (24591, 24999),
-    "eye_blend": (24999, 25047),
-    "eye_occlusion": (25047, 25351),
-    "lashes": (25351, 26719),
-    "lashes_left": (25351, 26035),
-    "lashes_right": (26035, 26719),
-}
-"""Vertex ranges [start, stop) of the parts (table "Face Model Topology" of the upstream README)."""
-
-_PARTS: tuple[tuple[str, int, tuple[float, float, float], float], ...] = (
-    ("face", 9230, (0.80, 0.62, 0.54), 0.5),
-    ("head_neck", 11144, (0.80, 0.62, 0.54), 0.5),
-    ("mouth_socket", 13226, (0.45, 0.20, 0.19), 0.5),
-    ("eye_sockets", 14034, (0.60, 0.35, 0.32), 0.5),
-    ("gums_tongue", 17006, (0.62, 0.33, 0.33), 0.4),
-    ("teeth", 21496, (0.90, 0.87, 0.80), 0.2),
-    ("eyeball_left", 23094, (0.90, 0.89, 0.87), 0.1),
-    ("eyeball_right", 24692, (0.90, 0.89, 0.87), 0.1),
-    ("lacrimal", 25018, (0.90, 0.80, 0.78), 0.1),
-    ("eye_blend", 25048, (0.70, 0.50, 0.45), 0.4),
-    ("eye_occlusion", 25304, (0.30, 0.20, 0.18), 0.6),
-    ("lashes", 26384, (0.08, 0.06, 0.05), 0.8),
-)
-"""Part, one past its last polygon in the file (same table), base colour, roughness."""
-
-_IBUG68 = (
-    1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914,
-    2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537,
-    1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518,
-    5957, 5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966,
-)  # fmt: skip
-"""Vertices of the Multi-PIE 68 points (upstream README, "Facial Landmarks"; also `vertex_indices.json`)."""
 
 _NECK = (0.0, -130.0, -45.0)
 _HEAD = (0.0, -15.0, 0.0)
@@ -83,20 +39,8 @@ _WHERE = "run `mien assets get ict`, or set MIEN_ICT to the archive (or its extr
 
 
 def find_ict() -> Path:
-    """The ICT-FaceKit archive or folder: env MIEN_ICT, the user's cache, then the folder MIEN_TEST_ASSETS names.
-
-    Raises MienError when there is none.
-    """
-    if named := os.environ.get("MIEN_ICT"):
-        if not Path(named).exists():
-            raise MienError(f"MIEN_ICT names '{named}', which does not exist; correct it or unset it")
-        return Path(named)
-    material = os.environ.get("MIEN_TEST_ASSETS")
-    for folder in (_cache_folder(), *([Path(material)] if material else [])):
-        found = sorted(folder.glob("ICT-FaceKit*.zip")) if folder.is_dir() else []
-        if found:
-            return found[-1]
-    raise MienError(f"ICT-FaceKit is not on this machine; {_WHERE}")
+    """The ICT-FaceKit archive or folder (`mien.io.assets.find`). Raises MienError when there is none."""
+    return find("ict")
 
 
 def load_ict(source: Path | None = None) -> Rig:
@@ -106,7 +50,7 @@ def load_ict(source: Path | None = None) -> Rig:
     parses 154 OBJ files (seconds) and writes a cache. Raises MienError when the archive is missing or not ICT-FaceKit.
     """
     explicit = source is not None
-    cache = _cache_folder() / f"ict-rig-{CACHE_VERSION}.npz"
+    cache = cache_folder() / f"ict-rig-{CACHE_VERSION}.npz"
     if not explicit and not os.environ.get("MIEN_ICT") and cache.is_file():
         arrays = _read_cache(cache)
         if arrays is not None:
@@ -118,12 +62,6 @@ def load_ict(source: Path | None = None) -> Rig:
         arrays = {**_parse(source), "stamp": np.array(stamp)}
         _write_cache(cache, arrays)
     return _build(arrays)
-
-
-def _cache_folder() -> Path:
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("mien"))
 
 
 def _stamp(source: Path) -> str:
@@ -144,8 +82,6 @@ def _read_cache(cache: Path) -> dict[str, np.ndarray] | None:
 
 
 def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
-    from mien.io.atomic import write_whole
-
     cache.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(cache) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
@@ -221,7 +157,7 @@ def _faces(base: bytes) -> dict[str, np.ndarray]:
     triangles: list[list[int]] = []
     corners: list[list[int]] = []
     stops: list[int] = []
-    part_stops = [stop for _, stop, _, _ in _PARTS]
+    part_stops = [stop for _, stop, _, _ in PARTS]
     for number, line in enumerate(lines, start=1):
         pairs = [[int(x) - 1 for x in corner.split("/")[:2]] for corner in line]
         for k in range(1, len(pairs) - 1):
@@ -240,7 +176,7 @@ def _faces(base: bytes) -> dict[str, np.ndarray]:
 
 def _anchors(neutral: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> dict[str, LandmarkAnchors]:
     """All layouts. An iris centre is its sclera's corneal pole: where the visible iris is painted, not behind it."""
-    first = np.array(_IBUG68)[:, None]
+    first = np.array(IBUG68_VERTICES)[:, None]
     anchors = {"ibug68": LandmarkAnchors(layout=IBUG68, indices=first, weights=np.ones((68, 1)))}
     count = 4  # vertices next to the pole, which is none itself
     indices = np.repeat(first, count, axis=1)
@@ -291,7 +227,7 @@ def _parts(stops: Int[np.ndarray, "P"]) -> tuple[Part, ...]:
     starts = [0, *stops[:-1].tolist()]
     return tuple(
         Part(name=name, start=start, stop=stop, color=color, roughness=roughness)
-        for (name, _, color, roughness), start, stop in zip(_PARTS, starts, stops.tolist(), strict=True)
+        for (name, _, color, roughness), start, stop in zip(PARTS, starts, stops.tolist(), strict=True)
     )
 
 

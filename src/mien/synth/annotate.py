@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from mien.core import MIEN198, Camera
+from mien.core import IBUG68, MIEN198, Camera
+from mien.core.landmarks import MOUTH_CORNERS
 from mien.synth.performer import Performance, Performer
 from mien.synth.renderer import Picture, Pose
 
@@ -15,6 +16,8 @@ __all__ = ["Truth", "annotate", "true_five"]
 _TOLERANCE = 4.0
 """A point this far behind the nearest surface still counts as seen [mm]: landmarks sit on edges, where a sample's
 width of a slanted surface is deep."""
+
+_NOSE_TIP = IBUG68.groups["nose_bridge"][-1]
 
 _DARK = 0.5
 """Opacity from which a lens hides the eye behind it."""
@@ -77,7 +80,8 @@ def _between_lids(points: Float[np.ndarray, "N 3"], curves: Float[np.ndarray, "2
 
 def true_five(landmarks: Float[np.ndarray, "L 2"]) -> Float[np.ndarray, "5 2"]:
     """The five points of `landmarks.FIVE` from mien70 or mien198: means of lids, nose tip, mouth corners."""
-    return np.stack([landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]])
+    right, left = (IBUG68.take(landmarks, f"eye_{side}").mean(0) for side in ("right", "left"))
+    return np.stack([right, left, landmarks[_NOSE_TIP], *landmarks[list(MOUTH_CORNERS)]])
 
 
 def _seen(pixels: np.ndarray, depth: np.ndarray, picture: Picture) -> Bool[np.ndarray, "N"]:

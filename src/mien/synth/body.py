@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from mien.core import ARKIT, Rig
-from mien.rigs.ict import GROUPS, load_ict
+from mien.core import ARKIT, IBUG68, Rig
+from mien.core.regions import region_points
+from mien.rigs.ict import load_ict
 from mien.rigs.ict_landmarks import edge_paths
+from mien.rigs.ict_topology import GROUPS
 from mien.synth.tongue import tongue_out
 
 __all__ = ["Body", "Lids", "Lips", "body"]
@@ -99,10 +101,7 @@ def body() -> Body:
     corner_triangles = flat.reshape(-1, 3).astype(np.int32)
     uv = rig.neutral.topology.uv
     assert uv is not None and rig.joint_weights is not None and rig.identity_modes is not None
-    basis = np.zeros((len(ARKIT), len(ids), 3), np.float32)
-    for c, name in enumerate(ARKIT):
-        if name in rig.shape_names:
-            basis[c] = rig.shape(name)[ids]
+    basis = rig.basis()[:, ids]
     basis[ARKIT.index("tongueOut")] = tongue_out(rig.neutral.vertices)[ids]
     anchors = rig.landmarks["mien198"]
     neutral = rig.neutral.vertices[ids].astype(np.float32)
@@ -191,17 +190,10 @@ def _lips(rig: Rig, new: np.ndarray, neutral: np.ndarray) -> Lips:
 
 def _probes(rig: Rig, new: np.ndarray) -> dict[str, np.ndarray]:
     points = rig.landmarks["ibug68"].indices[:, 0]
-    return {
-        "eyes": new[points[36:48]],
-        "brows": new[points[17:27]],
-        "mouth": new[points[48:68]],
-    }
+    return {region: new[points[own]] for region, own in region_points(IBUG68).items()}
 
 
 def smoothstep(low: float, high: float, x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Cubic step from 0 at `low` to 1 at `high` (which may be smaller than `low`)."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-Mask = Bool[np.ndarray, "_"]

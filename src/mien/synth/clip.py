@@ -1,11 +1,13 @@
 """A whole clip performed by a synthetic person before a webcam, as a video."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mien.core import ARKIT, Camera, Clip, MienError
+from mien.core.frame_fields import REST_ROTATION
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights, quaternion_from_angles
 from mien.io.video import VideoWriter
 
@@ -60,23 +62,16 @@ def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int
 
 def _resampled(clip: Clip, fps: float) -> Clip:
     """The clip at even times from 0, with every channel, head pose and gaze filled in."""
-    from scipy.spatial.transform import Rotation, Slerp
-
-    whole = clip.filled().with_channels(ARKIT)
+    whole = replace(clip.filled(), confidence=None).with_channels(ARKIT)  # every frame has a pose now
     count = max(int(np.floor(whole.duration * fps + 1e-6)) + 1, 1)
     times = np.arange(count) / fps
-    at = np.minimum(whole.times[0] + times, whole.times[-1])
-    weights = np.stack([np.interp(at, whole.times, column) for column in whole.weights.T], axis=1)
-    weights = np.clip(np.nan_to_num(weights), 0, 1).astype(np.float32)
-    if whole.head_rotation is None or len(whole) < 2:
-        rotation = np.tile([0.0, 0, 0, 1] if whole.head_rotation is None else whole.head_rotation[0], (count, 1))
-    else:
-        rotation = Slerp(whole.times, Rotation.from_quat(whole.head_rotation))(at).as_quat()
+    taken = whole.at(whole.times[0] + times)
+    weights = np.clip(taken.weights, 0, 1).astype(np.float32)
+    rotation = np.tile(REST_ROTATION, (count, 1)) if taken.head_rotation is None else taken.head_rotation
     place = np.array([0.0, -40.0, -_DISTANCE - 90.0])
     shift = np.zeros((count, 3))
-    if whole.head_translation is not None:
-        path = whole.head_translation - whole.head_translation.mean(axis=0)
-        shift = np.stack([np.interp(at, whole.times, column) for column in path.T], axis=1)
+    if whole.head_translation is not None and taken.head_translation is not None:
+        shift = taken.head_translation - whole.head_translation.mean(axis=0)
     return Clip(
         times=times,
         weights=weights,

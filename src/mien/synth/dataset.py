@@ -18,8 +18,10 @@ import numpy as np
 from jaxtyping import Float
 
 import mien
-from mien.core import ARKIT, MIEN198, MienError
+from mien.core import ARKIT, IBUG68, MIEN198, MienError
+from mien.core.regions import region_points
 from mien.core.transforms import weights_from_gaze
+from mien.track.align import CROP, MARGIN, STORED, align_matrix, warp
 
 if TYPE_CHECKING:
     from mien.synth.performer import Performance
@@ -28,9 +30,7 @@ if TYPE_CHECKING:
     from mien.track.onet import ONet
 
 __all__ = [
-    "CROP",
     "FIELDS",
-    "MARGIN",
     "SAMPLE_FIELDS",
     "ShardSettings",
     "frame_times",
@@ -38,8 +38,6 @@ __all__ = [
     "write_dataset",
 ]
 
-CROP, MARGIN = 128, 16
-SIDE = CROP + 2 * MARGIN
 FORMAT = 4
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
 _STILLS_PER_CAST = 8
@@ -53,7 +51,7 @@ _HOLD_IOU = 0.85
 """As at run time: the tracker's box is held until it and the refined one overlap less."""
 
 FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
-    "crops": (np.uint8, (SIDE, SIDE, 3)),
+    "crops": (np.uint8, (STORED, STORED, 3)),
     "landmarks": (np.float32, (MIEN198.count, 2)),
     "landmarks_visible": (np.uint8, (MIEN198.count,)),
     "weights": (np.float32, (52,)),
@@ -67,7 +65,7 @@ FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
 
 SAMPLE_FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "identity": (np.int64, ()),
-    "neutral": (np.uint8, (SIDE, SIDE, 3)),
+    "neutral": (np.uint8, (STORED, STORED, 3)),
     "neutral_landmarks": (np.float32, (MIEN198.count, 2)),
     "neutral_weights": (np.float32, (52,)),
 }
@@ -240,7 +238,6 @@ def _fill(
 ) -> None:  # fmt: skip
     """Film one sample and write its frames."""
     from mien.synth.scene import film, set_scene
-    from mien.track.align import align_matrix, warp
 
     scene = set_scene(rng, who, occluders=occluders)
     box: np.ndarray | None = None
@@ -248,8 +245,8 @@ def _fill(
         five, box = follow(rng, onet, shot, box)
         matrix = align_matrix(five if five is not None else _guessed_five(rng, shot), CROP, margin=MARGIN)
         points = shot.truth.landmarks @ matrix[:, :2].T + matrix[:, 2]
-        inside = ((points >= -0.5) & (points < SIDE - 0.5)).all(axis=1)
-        rows["crops"][t] = warp(shot.image, matrix, SIDE)
+        inside = ((points >= -0.5) & (points < STORED - 0.5)).all(axis=1)
+        rows["crops"][t] = warp(shot.image, matrix, STORED)
         rows["landmarks"][t] = points
         rows["landmarks_visible"][t] = shot.truth.visible & inside
         rows["weights"][t] = shot.truth.weights
@@ -260,14 +257,14 @@ def _fill(
         rows["five_from_onet"][t] = five is not None
 
 
-_REGIONS = (slice(36, 48), slice(17, 27), slice(48, 68))
-"""mien198's points of eyes, brows and mouth, as `annotate` counts them."""
+_REGION_POINTS = list(region_points(IBUG68).values())
+"""Counted as `annotate` counts them: by iBUG's 68 points alone, the first of mien198's."""
 
 
 def _out_of_sight(hidden: Float[np.ndarray, "3"], points: Float[np.ndarray, "L 2"]) -> Float[np.ndarray, "3"]:
     """`hidden`, counting what lies outside the crop without its margin as hidden too."""
     inside: np.ndarray = np.all((points >= MARGIN - 0.5) & (points < MARGIN + CROP - 0.5), axis=1)
-    return 1 - (1 - hidden) * np.array([inside[region].mean() for region in _REGIONS])
+    return 1 - (1 - hidden) * np.array([inside[points].mean() for points in _REGION_POINTS])
 
 
 def sample_action(rng: np.random.Generator, frames: int, fps: tuple[float, float]) -> "Action":

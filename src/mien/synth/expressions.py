@@ -22,13 +22,13 @@ from jaxtyping import Float, Int
 from mien.core import ARKIT, MienError
 from mien.core.mesh import vertex_normals
 from mien.io import npz
+from mien.rigs.ict_topology import FACE
 from mien.synth.motion.expressions import EMOTIONS, EXPRESSIONS
 from mien.synth.motion.groups import expand
 from mien.synth.performer import identity_coefficients
 
 __all__ = [
     "EMOTIONS",
-    "FACE",
     "FPS",
     "FRAMES",
     "SUBJECTS",
@@ -48,8 +48,6 @@ SUBJECTS, TRAIN_SUBJECTS = 180, 153
 """Subjects of 4DFAB as Potamias et al. 2020 use it; the first 153 train, the last 27 test (section 4)."""
 FPS = 30.0
 FRAMES = 60
-FACE = 9409
-"""Vertices of ICT-FaceKit's face region."""
 VERSION = 4
 _KIND = "mien.expressions"
 
@@ -218,10 +216,7 @@ def _anatomy() -> _Anatomy:
         raise MienError("the ICT rig has no identity modes; download it again with `mien assets get ict`")
     triangles = rig.neutral.topology.triangles
     triangles = triangles[(triangles < FACE).all(axis=1)]
-    shapes = np.zeros((len(ARKIT), FACE, 3), np.float32)
-    for channel, name in enumerate(ARKIT):
-        if name in rig.shape_names:
-            shapes[channel] = rig.shape(name)[:FACE]
+    shapes = rig.basis()[:, :FACE]
     bony = np.array([name.startswith("jaw") for name in ARKIT])
 
     def where(*names: str) -> np.ndarray:

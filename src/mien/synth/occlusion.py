@@ -2,13 +2,13 @@
 
 import zipfile
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from mien.core import ARKIT
+from mien.io.cache import cache_folder
 from mien.synth.body import body
 from mien.synth.matrices import data, light_matrix
 
@@ -31,9 +31,7 @@ def occlusion() -> tuple[Float[np.ndarray, "V"], Float[np.ndarray, "52 V"]]:
 
 @lru_cache(maxsize=1)
 def _load() -> tuple[np.ndarray, np.ndarray]:
-    from platformdirs import user_cache_dir
-
-    path = Path(user_cache_dir("mien")) / f"ict-occlusion-{_VERSION}.npz"
+    path = cache_folder() / f"ict-occlusion-{_VERSION}.npz"
     if path.is_file():
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:

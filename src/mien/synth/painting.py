@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.core.landmarks import OUTER_EYE_CORNERS
 from mien.synth.body import smoothstep
 from mien.synth.brows import paint_brow
 from mien.synth.looks import Look
@@ -77,7 +78,7 @@ def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
         for k in range(int(rng.integers(1, 3))):
             x0 = middle + side * (5 + 7 * k + rng.normal(0, 1))
             _stroke(out[1], np.array([[x0, brow - 14], [x0 + side * rng.normal(1, 1), brow + 14]]), 230, 2.4)
-        corner = points[36 if side < 0 else 45]
+        corner = points[OUTER_EYE_CORNERS[side > 0]]
         for angle in np.radians(rng.uniform(-32, 28, int(rng.integers(2, 5)))):
             start = corner + side * np.array([12, 0]) + (0, 14 * np.sin(angle))
             end = start + side * np.array([rng.uniform(18, 34), 0]) + (0, 26 * np.sin(angle))

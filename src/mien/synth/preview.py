@@ -7,7 +7,8 @@ from jaxtyping import UInt8
 
 from mien.core import MienError
 from mien.io.atomic import write_whole
-from mien.synth.dataset import MARGIN, SIDE, ShardSettings, make_shard
+from mien.synth.dataset import ShardSettings, make_shard
+from mien.track.align import CROP, MARGIN
 
 __all__ = ["contact_sheet"]
 
@@ -39,7 +40,8 @@ def contact_sheet(path: Path, seed: int, rows: int, columns: int) -> None:
 def _tile(arrays: dict[str, np.ndarray], n: int, *, marked: bool) -> UInt8[np.ndarray, "N N 3"]:
     import cv2
 
-    inner = arrays["crops"][n, 0, MARGIN : SIDE - MARGIN, MARGIN : SIDE - MARGIN]
+    within = slice(MARGIN, MARGIN + CROP)
+    inner = arrays["crops"][n, 0, within, within]
     tile = cv2.resize(inner, (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)
     if marked:
         scale = _TILE / inner.shape[0]

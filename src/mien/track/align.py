@@ -6,7 +6,16 @@ from jaxtyping import Float
 from mien.core.errors import MienError
 from mien.track.sampling import warp
 
-__all__ = ["TEMPLATE", "align_matrix", "warp"]
+__all__ = ["CROP", "MARGIN", "STORED", "TEMPLATE", "align_matrix", "warp"]
+
+CROP = 128
+"""Side of the aligned square crop that networks see [px]."""
+
+MARGIN = 16
+"""Border that stored training crops have around it [px], from which augmentation draws."""
+
+STORED = CROP + 2 * MARGIN
+"""Side of a stored training crop [px]."""
 
 TEMPLATE: Float[np.ndarray, "5 2"] = np.array(
     [[0.33, 0.34], [0.67, 0.34], [0.5, 0.54], [0.355, 0.714], [0.645, 0.714]], np.float64

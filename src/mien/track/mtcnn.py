@@ -15,6 +15,7 @@ import numpy as np
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
+from mien.io.cache import cache_folder
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -69,13 +70,11 @@ def net_model(net: str) -> bytes:
 
 
 def _cache_path(net: str) -> Path:
-    from platformdirs import user_cache_dir
-
     try:
         package = version("mtcnn")
     except PackageNotFoundError:
         package = "none"
-    return Path(user_cache_dir("mien")) / "mtcnn" / f"{net}-{package}-v{_FORMAT}.onnx"
+    return cache_folder() / "mtcnn" / f"{net}-{package}-v{_FORMAT}.onnx"
 
 
 def _session(model: bytes) -> "InferenceSession":

@@ -12,6 +12,7 @@ from mien.core.channels import ARKIT
 from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkLayout
+from mien.core.regions import HIDDEN, REGIONS
 from mien.core.rig import Rig
 from mien.io.video import VideoWriter, open_frames
 from mien.viewer.paint import Painter
@@ -27,10 +28,6 @@ _HISTORY = 120
 """Frames a curve shows: 4 s at 30 Hz."""
 _CHALLENGE = 0.08
 """A channel takes another's place on the strip only when it has been stronger by this much: no flicker."""
-_REGIONS = ("eyes", "brows", "mouth")
-"""`Clip.visibility`, in its order."""
-_HIDDEN = 0.4
-"""Visibility under which capture holds a region instead of reading it."""
 _PATCHES = ("cheek", "forehead", "chin", "philtrum")
 """Groups of a layout that lie scattered over skin: points, and no line through them."""
 _WARN = (255, 150, 120)
@@ -168,9 +165,9 @@ class Preview:
     def _regions(self, pane: np.ndarray, visibility: np.ndarray) -> None:
         """A dot and a name for each region in the pane's lower left: filled as far as it is in sight."""
         cv2 = self._cv
-        for k, (name, share) in enumerate(zip(_REGIONS, visibility.tolist(), strict=True)):
+        for k, (name, share) in enumerate(zip(REGIONS, visibility.tolist(), strict=True)):
             x, y = 18 + 78 * k, _PANE - 20
-            hidden = share < _HIDDEN
+            hidden = share < HIDDEN
             color = _WARN if hidden else _LINE
             cv2.rectangle(pane, (x - 12, y - 12), (x + 60, y + 10), _PANEL, -1)
             cv2.circle(pane, (x, y), 6, color, 1 if hidden else -1, cv2.LINE_AA)

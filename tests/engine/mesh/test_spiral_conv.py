@@ -76,9 +76,10 @@ def test_at_28431_vertices_the_decoder_has_the_shapes_of_the_papers_table_1() ->
 
 def test_a_whole_ict_head_with_its_loose_parts_is_a_topology_too(assets: Path) -> None:
     from mien.rigs.ict import load_ict
+    from mien.rigs.ict_topology import FACE
 
     head = load_ict().neutral  # 26,719 vertices: skin, eyes, teeth, tongue, lashes
-    nose = int(head.vertices[:9409, 2].argmax())
+    nose = int(head.vertices[:FACE, 2].argmax())
     built = build_hierarchy(head.vertices, head.topology.triangles, reference=nose, length=9)
     assert built.counts == (26719, 5344, 1069, 214, 43)
     decoder, z = SpiralDecoder(built, 8, (8, 8, 8, 8, 3)), torch.randn(2, 8, generator=torch.manual_seed(0))

@@ -13,7 +13,7 @@ from mien.synth.motion.brows import brow_pose, brow_track
 from mien.synth.motion.calisthenics import calisthenics_track
 from mien.synth.motion.expressions import EMOTIONS, EXPRESSIONS, expression_apex
 from mien.synth.motion.eyes import NATURAL_BLINK_INTERVAL, blink_onsets, blink_track, gaze_track
-from mien.synth.motion.groups import AT, MIRROR, REGIONS, UNITS, expand
+from mien.synth.motion.groups import AT, MIRROR, REGION_COLUMNS, UNITS, expand
 from mien.synth.motion.head import ANGLE_LIMITS, head_track
 from mien.synth.motion.plausible import plausible
 from mien.synth.motion.recorded import STATISTICS_FILE, Take, rom_track, take_track
@@ -312,9 +312,9 @@ def test_motion_is_seen_at_the_times_asked_for() -> None:
 def test_brows_take_every_pattern_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
     poses = np.stack([brow_pose(rng) for _ in range(2000)])
-    others = np.setdiff1d(np.arange(52), REGIONS["brows"])
+    others = np.setdiff1d(np.arange(52), REGION_COLUMNS["brows"])
     assert not poses[:, others].any()
-    assert (poses[:, REGIONS["brows"]].max(axis=0) > 0.95).all()
+    assert (poses[:, REGION_COLUMNS["brows"]].max(axis=0) > 0.95).all()
     inner, outer = poses[:, AT["browInnerUp"]], poses[:, AT["browOuterUpLeft"]]
     assert ((inner > 0.3) & (outer == 0)).mean() > 0.1 < ((inner == 0) & (outer > 0.3)).mean()
     track = brow_track(rng, np.arange(0, 60, 1 / 30))
@@ -323,14 +323,16 @@ def test_brows_take_every_pattern_and_nothing_else() -> None:
 
 def test_brows_lids_and_a_resting_face_are_seen_alone() -> None:
     rng = np.random.default_rng(2)
-    face = np.setdiff1d(np.arange(52), REGIONS["eyes"])
-    still = np.setdiff1d(face, REGIONS["brows"])
+    face = np.setdiff1d(np.arange(52), REGION_COLUMNS["eyes"])
+    still = np.setdiff1d(face, REGION_COLUMNS["brows"])
     stills = np.stack([sample_still(rng)[0] for _ in range(1500)])
-    assert ((stills[:, REGIONS["brows"]].max(axis=1) > 0.25) & (stills[:, still].max(axis=1) < 0.05)).mean() > 0.05
+    assert (
+        (stills[:, REGION_COLUMNS["brows"]].max(axis=1) > 0.25) & (stills[:, still].max(axis=1) < 0.05)
+    ).mean() > 0.05
     lids = stills[:, [AT["eyeBlinkLeft"], AT["eyeBlinkRight"]]]
     assert (lids.min(axis=1) > 0.8).mean() > 0.025
     assert (np.abs(np.diff(lids, axis=1)) > 0.5).mean() > 0.025
     windows = np.stack([sample_motion(rng, 8, 30.0).weights for _ in range(500)])
     moved = np.ptp(windows, axis=1)
-    assert ((moved[:, REGIONS["brows"]].max(axis=1) > 0.1) & (moved[:, still].max(axis=1) < 0.02)).mean() > 0.02
+    assert ((moved[:, REGION_COLUMNS["brows"]].max(axis=1) > 0.1) & (moved[:, still].max(axis=1) < 0.02)).mean() > 0.02
     assert (moved[:, face].max(axis=1) < 0.02).mean() > 0.02

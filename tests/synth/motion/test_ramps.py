@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mien.synth.motion.ramps import RAMP_PEAK_SPEED, band_limited, hermite, pulse, smootherstep
+from mien.synth.motion.ramps import band_limited, hermite, pulse, smootherstep
 
 
 def test_smootherstep_is_minimum_jerk() -> None:
@@ -12,7 +12,7 @@ def test_smootherstep_is_minimum_jerk() -> None:
     assert y[0] == 0 and y[-1] == 1
     assert smootherstep(np.array(0.5)) == pytest.approx(0.5)
     np.testing.assert_allclose(smootherstep(1 - x), 1 - y, atol=1e-12)
-    assert np.gradient(y, x).max() == pytest.approx(RAMP_PEAK_SPEED, rel=1e-4)
+    assert np.gradient(y, x).max() == pytest.approx(15 / 8, rel=1e-4)
 
 
 def test_pulse_phases() -> None:

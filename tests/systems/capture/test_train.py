@@ -270,7 +270,7 @@ def test_a_command_line_without_portraits_says_how_to_get_them_or_go_without(
     smoke: CaptureConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path / "gone"))
-    with pytest.raises(MienError, match=r"mien assets get portraits.*mien train capture --portraits none"):
+    with pytest.raises(MienError, match=r"MIEN_PORTRAITS.*mien train capture --portraits none"):
         train(replace(smoke, portraits="", out=str(tmp_path / "run")))
     config = replace(smoke, portraits="none", samples=smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
     assert train(config).exists() and not BatchSource(config).portraits

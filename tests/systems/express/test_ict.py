@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import Clip, MeshSequence, MienError
+from mien.core import ARKIT, Clip, MeshSequence, MienError
+from mien.rigs.ict_topology import FACE, SKIN, VERTICES
 from mien.runtime import Bundle
-from mien.synth.expressions import FACE, write_expressions
+from mien.synth.expressions import ExpressiveFace, sample_takes, write_expressions
 from mien.systems.express.config import PRESETS
 from mien.systems.express.evaluate import frames_per_second
 from mien.systems.express.export import export
@@ -44,7 +45,9 @@ def test_a_whole_head_moves_with_its_face(express: Express) -> None:
     head = load_ict().neutral
     whole = express.generate(head, TEXT)
     face = express.generate(head.vertices[:FACE], TEXT)
-    assert whole.vertices.shape[1:] == (26719, 3) and np.array_equal(whole.topology.triangles, head.topology.triangles)
+    assert whole.vertices.shape[1:] == (VERTICES, 3) and np.array_equal(
+        whole.topology.triangles, head.topology.triangles
+    )
     np.testing.assert_allclose(whole.vertices[:, :FACE], face.vertices, atol=1e-4)
     np.testing.assert_allclose(whole.vertices[0], head.vertices, atol=1e-4)  # no drift at time 0
     assert np.isfinite(whole.vertices).all()
@@ -57,6 +60,23 @@ def test_the_movement_is_read_as_weights_and_wrinkles(express: Express) -> None:
     assert clip.weights.min() >= 0 and clip.weights.max() <= 1 + 1e-6 and clip.weights.any()
     signal = express.wrinkles(sequence)
     assert signal.shape == (len(sequence.times), len(REGIONS)) and signal[0].max() < 1e-6
+
+
+def test_faces_moved_by_weights_give_these_weights_back(express: Express) -> None:
+    from mien.rigs.ict import load_ict
+
+    takes = sample_takes(1, 3, 1)
+    face, weights = ExpressiveFace(takes.coefficients), takes.weights[0][::6]
+    moved = np.concatenate([np.zeros((1, FACE, 3), np.float32), face.displacements(weights)])
+    sequence = MeshSequence(
+        times=np.arange(len(moved)) / 5, vertices=(face.neutral + moved).astype(np.float32), topology=express.topology
+    )
+    found = express.clip(sequence).weights[1:]
+    # The face is another person's and not linear: what is asked is the same units, as strongly.
+    assert np.corrcoef(found.ravel(), weights.ravel())[0, 1] > 0.9
+    left = np.linalg.norm(np.tensordot(found, load_ict().basis()[:, :FACE], axes=1) - moved[1:], axis=2).mean()
+    assert left < 0.25 * np.linalg.norm(moved[1:], axis=2).mean()
+    assert found[:, ARKIT.index("mouthSmileLeft")].max() > 0.2
 
 
 def test_raised_brows_fold_the_forehead_and_knit_ones_the_glabella(express: Express) -> None:
@@ -95,21 +115,23 @@ def test_the_command_writes_what_it_is_asked_for(bundle: Bundle, assets: Path, t
             main([*words, *common])
 
 
-def test_a_foreign_mesh_is_refused_with_the_way_out_and_taken_by_transfer(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_mesh_of_another_topology_is_refused_with_the_way_out_and_taken_by_transfer(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     from mien.cli.express import main
     from mien.io.obj import write_obj
     from mien.rigs.ict import load_ict
 
     skin = load_ict().neutral  # without eyes, teeth and mouth: 11,248 vertices
-    triangles = skin.topology.triangles[(skin.topology.triangles < 11248).all(axis=1)]
-    write_obj(tmp_path / "skin.obj", skin.vertices[:11248], triangles)
+    triangles = skin.topology.triangles[(skin.topology.triangles < SKIN).all(axis=1)]
+    write_obj(tmp_path / "skin.obj", skin.vertices[:SKIN], triangles)
     words = [str(tmp_path / "skin.obj"), "--unit", "mm", "--out", str(tmp_path / "x.npz"), "--timeline", TEXT]
     with pytest.raises(MienError, match="`transfer`"):
         main([*words, "--bundle", str(bundle.path)])
     more = ["--clip", str(tmp_path / "x.csv"), "--wrinkle-maps", str(tmp_path / "maps")]
     main([*words, "--bundle", str(bundle.path), "--transfer", *more])
     sequence = MeshSequence.load(tmp_path / "x.npz")
-    np.testing.assert_allclose(sequence.vertices[0], skin.vertices[:11248], atol=1e-2)
+    np.testing.assert_allclose(sequence.vertices[0], skin.vertices[:SKIN], atol=1e-2)
     assert len(sequence.times) == len(Clip.load(tmp_path / "x.csv").times) == 16
     # The mean head is the mean person: the face moves as it does on its own topology.
     own = Express(bundle).generate(skin.vertices[:FACE], TEXT).vertices

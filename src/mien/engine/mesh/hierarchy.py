@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from mien.engine.mesh.decimate import Up, decimate, upsampling
 from mien.engine.mesh.spirals import spirals
+from mien.io.cache import cache_folder
 
 __all__ = ["Hierarchy", "build_hierarchy", "load_hierarchy"]
 
@@ -80,9 +81,7 @@ def load_hierarchy(
 ) -> Hierarchy:
     """`build_hierarchy`, from the cache when it was built before; `folder` is the cache's, by default the user's."""
     if folder is None:
-        from platformdirs import user_cache_dir
-
-        folder = Path(user_cache_dir("mien")) / "mesh"
+        folder = cache_folder() / "mesh"
     settings = (VERSION, reference, length, levels, factor)
     digest = hashlib.sha256(repr(settings).encode())
     digest.update(np.ascontiguousarray(vertices, np.float32).tobytes())

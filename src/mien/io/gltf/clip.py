@@ -15,8 +15,9 @@ import numpy as np
 from mien import __version__
 from mien.core.clip import Clip
 from mien.core.errors import MienError
+from mien.core.interpolation import between, places
 from mien.core.rig import Rig
-from mien.core.transforms import angles_from_quaternion
+from mien.core.transforms import angles_from_quaternion, slerp
 from mien.io.gltf.builder import Builder
 from mien.io.gltf.correctives import correctives_of
 from mien.io.gltf.document import GltfDocument, Json, read_glb
@@ -227,7 +228,8 @@ class _Track:
         return times
 
     def sample(self, at: np.ndarray, *, width: int) -> np.ndarray:
-        """Values at the given times, shape [T, width]; cubic tracks are taken linearly between their keys."""
+        """Values at the given times, shape [T, width]; cubic tracks are taken as linear ones. Rotations
+        turn the shortest way between keys, as glTF has it."""
         times = self.times()
         cubic = self.sampler.get("interpolation") == "CUBICSPLINE"
         keys = len(times) * (3 if cubic else 1)
@@ -237,14 +239,17 @@ class _Track:
         if flat.dtype != np.float32 or flat.size != keys * width:
             self.document.fail("damaged glTF, animation values do not match their keys")
         values = flat.reshape(len(times), -1, width)[:, 1 if cubic else 0]
+        if self.path == "rotation" and not values.any(axis=1).all():
+            self.document.fail("damaged glTF, a rotation is all zeros")
         if len(times) == len(at) and np.array_equal(times, at):
             return values.copy()
+        low, share = places(times, at)
         if self.sampler.get("interpolation") == "STEP":
-            return values[np.clip(np.searchsorted(times, at, side="right") - 1, 0, None)]
-        out = np.empty((len(at), width))
-        for i in range(width):
-            out[:, i] = np.interp(at, times, values[:, i])
-        return out
+            return values[low]
+        high = np.minimum(low + 1, len(times) - 1)
+        if self.path == "rotation":
+            return slerp(values[low], values[high], share)
+        return between(values.astype(np.float64), low, high, share)
 
 
 def _objects(value: Any) -> list[Json]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mien.core import ARKIT, MienError, Rig
+from mien.core import MienError, Rig
 from mien.core.landmarks import LandmarkLayout
 
 __all__ = ["POSE", "FaceModel", "project", "turn_matrix"]
@@ -40,15 +40,11 @@ class FaceModel:
             raise MienError(
                 f"rig '{rig.name}' has no landmarks '{layout}'; it has: {', '.join(rig.landmarks) or 'none'}"
             )
-        shapes = np.zeros((len(ARKIT), anchors.layout.count, 3))
-        for c, name in enumerate(ARKIT):
-            if name in rig.shape_names:
-                shapes[c] = anchors.positions(rig.shape(name))
         return cls(
             layout=anchors.layout,
             neutral=anchors.positions(rig.neutral.vertices).astype(np.float64),
             modes=anchors.positions(rig.identity_modes).astype(np.float64),
-            shapes=shapes,
+            shapes=anchors.positions(rig.basis()).astype(np.float64),
         )
 
     def points(self, identity: Float[np.ndarray, "M"], weights: Float[np.ndarray, "F 52"]) -> np.ndarray:

@@ -3,7 +3,7 @@
 By names a weight is copied: both faces do "jawOpen" in their own way, which is what animators mean by retargeting.
 What the clip moves and the target has no name for goes through motion: the displacements that those channels make on a
 source face are carried to the target's skin (`correspondence`), and the target's unnamed shapes are mixed to follow
-them (`solver`). With `method="motion"` everything goes that way: for rigs whose names say nothing.
+them (`mien.rigs.bounded`). With `method="motion"` everything goes that way: for rigs whose names say nothing.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from mien.core.channels import ARKIT
+from mien.core.channels import ARKIT, side_pairs
 from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.rig import Rig
 from mien.core.transforms import gaze_from_weights
+from mien.rigs.bounded import SolveSettings, solve
 from mien.rigs.load import load_rig
 from mien.rigs.retarget.correspondence import Correspondence, correspond
 from mien.rigs.retarget.eyes import eye_pairs, turned_eyes
-from mien.rigs.retarget.solver import SolveSettings, side_pairs, solve, symmetry_of
 
-__all__ = ["Motion", "Retargeted", "motion_between", "retarget"]
+__all__ = ["Motion", "Retargeted", "motion_between", "retarget", "symmetry_of"]
 
 _MOVES = 0.02
 """A channel that stays below this weight need not be carried over."""
@@ -86,11 +86,21 @@ class Motion:
         if own_range:  # what a channel does its partner tends to do
             hold = _HOLD * np.diag(gram) * self.partner.any(axis=0)
             gram, products = gram + np.diag(hold), products + hold * (performance @ self.partner)
-        solved = solve(gram, products, self.shapes, settings or SolveSettings(), symmetric=symmetric, times=times)
+        solved = solve(gram, products, settings, names=self.shapes, symmetric=symmetric, times=times)
         wanted = np.einsum("tc,cd,td->", rows, self.own, rows)
         left = wanted - 2 * np.einsum("tc,ck,tk->", rows, self.cross, solved)
         left += np.einsum("tk,kl,tl->", solved, self.gram, solved)
         return solved, float(np.clip(1 - left / wanted, 0, 1)) if wanted > 0 else 0.0
+
+
+def symmetry_of(weights: Float[np.ndarray, "T C"], channels: Sequence[str] = ARKIT) -> Float[np.ndarray, "T"]:
+    """How alike both sides of a performance are, 1 alike to 0 one-sided; 1 at rest."""
+    pairs = side_pairs(channels)
+    if not pairs:
+        return np.ones(len(weights))
+    left, right = (np.abs(weights[:, [pair[k] for pair in pairs]]) for k in (0, 1))
+    total = (left + right).sum(axis=1)
+    return 1 - np.abs(left - right).sum(axis=1) / np.where(total > 0.1, total, np.inf)
 
 
 def retarget(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.core.channels import ARKIT, side_pairs
 from mien.synth.motion.groups import AT, COUNT, MIRROR, expand
 from mien.synth.motion.ramps import pulse
 
@@ -146,8 +147,7 @@ def _sides(rng: np.random.Generator) -> np.ndarray:
     return gain
 
 
-_LEFT = np.array([AT[name] for name in AT if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")])
-_LEFT = np.array([c for c in _LEFT if c not in {AT["eyeBlinkLeft"]} and "eyeLook" not in tuple(AT)[c]])
+_LEFT = np.array([k for k, _ in side_pairs(ARKIT) if not ARKIT[k].startswith(("eyeBlink", "eyeLook"))])
 _RIGHT = MIRROR[_LEFT]
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from mien.core.channels import ARKIT, index, mirrored
+from mien.core.channels import ARKIT, index, mirrored, side_pairs
+from mien.core.regions import region_of
 
-__all__ = ["AT", "COUNT", "MIRROR", "REGIONS", "UNITS", "expand", "mirror"]
+__all__ = ["AT", "COUNT", "MIRROR", "REGION_COLUMNS", "UNITS", "expand", "mirror"]
 
 AT: dict[str, int] = index(ARKIT)
 """Channel name -> column."""
@@ -16,14 +17,8 @@ MIRROR: np.ndarray = np.array([AT[mirrored(name)] for name in ARKIT])
 """Columns of the face seen in a mirror: `weights[..., MIRROR]`."""
 
 
-def _region_of(name: str) -> str:
-    if name.startswith("brow"):
-        return "brows"
-    return "eyes" if name.startswith("eye") else "mouth"
-
-
-REGIONS: dict[str, np.ndarray] = {
-    region: np.array([i for i, name in enumerate(ARKIT) if _region_of(name) == region])
+REGION_COLUMNS: dict[str, np.ndarray] = {
+    region: np.array([i for i, name in enumerate(ARKIT) if region_of(name) == region])
     for region in ("brows", "eyes", "mouth")
 }
 """Columns that a recombination moves together; cheeks, nose and jaw go with the mouth (they share muscles)."""
@@ -56,11 +51,7 @@ def _units() -> tuple[tuple[str, ...], ...]:
     # mouthClose only corrects an open jaw (ICT-FaceKit#5), so alone it means "jaw down behind closed lips"; nor does a
     # tongue come out of a shut mouth.
     singles = tuple((name,) for name in rest if name not in ("mouthClose", "tongueOut"))
-    pairs = tuple(
-        (name, mirrored(name))
-        for name in rest
-        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft") and mirrored(name) in AT
-    )
+    pairs = tuple((rest[left], rest[right]) for left, right in side_pairs(rest))
     combined = (
         ("jawOpen", "mouthClose"),
         ("jawOpen", "tongueOut"),

@@ -11,7 +11,7 @@ from mien.synth.motion.brows import brow_track
 from mien.synth.motion.calisthenics import calisthenics_track
 from mien.synth.motion.expressions import expression_track
 from mien.synth.motion.eyes import NATURAL_BLINK_INTERVAL, blink_track, gaze_track, lids_follow_gaze, set_gaze
-from mien.synth.motion.groups import AT, COUNT, REGIONS
+from mien.synth.motion.groups import AT, COUNT, REGION_COLUMNS
 from mien.synth.motion.head import head_track
 from mien.synth.motion.plausible import plausible
 from mien.synth.motion.recorded import Take, rom_track, take_track
@@ -80,9 +80,9 @@ def _choose_sources(rng: np.random.Generator, with_takes: bool) -> dict[str, str
     """Region -> source: often one for the whole face, else each region its own (their combinations are endless)."""
     shares = _SHARES[with_takes]
     if rng.random() < 0.55:
-        chosen = dict.fromkeys(REGIONS, _SOURCES[rng.choice(len(_SOURCES), p=shares)])
+        chosen = dict.fromkeys(REGION_COLUMNS, _SOURCES[rng.choice(len(_SOURCES), p=shares)])
     else:
-        chosen = {region: _SOURCES[rng.choice(len(_SOURCES), p=shares)] for region in REGIONS}
+        chosen = {region: _SOURCES[rng.choice(len(_SOURCES), p=shares)] for region in REGION_COLUMNS}
     return chosen | ({"brows": "brows"} if rng.random() < _OWN_BROWS else {})
 
 
@@ -92,7 +92,7 @@ def _one_region(
     """The window with one region moving; brows get patterns of their own."""
     kept = np.zeros_like(weights)
     source = brow_track(rng, times) if region == "brows" else weights
-    kept[:, REGIONS[region]] = source[:, REGIONS[region]]
+    kept[:, REGION_COLUMNS[region]] = source[:, REGION_COLUMNS[region]]
     return kept, closure if region == "mouth" else np.zeros_like(closure)
 
 
@@ -113,9 +113,9 @@ def _face(
                 drawn[name] = take_track(rng, times, takes)
             else:
                 drawn[name] = _TRACKS[name](rng, times)
-        weights[:, REGIONS[region]] = drawn[name][:, REGIONS[region]]
+        weights[:, REGION_COLUMNS[region]] = drawn[name][:, REGION_COLUMNS[region]]
     if sources["mouth"] == "speech" and rng.random() < 0.5:
-        mouth = REGIONS["mouth"]
+        mouth = REGION_COLUMNS["mouth"]
         emotion = drawn.get("expression", expression_track(rng, times))[:, mouth] * rng.uniform(0.2, 0.7)
         weights[:, mouth] = 1.0 - (1.0 - weights[:, mouth]) * (1.0 - emotion)
     return weights, closure
@@ -148,7 +148,7 @@ def _resting_tone(rng: np.random.Generator) -> np.ndarray:
     """Small constant weights [52] in some windows: living faces are never exactly neutral."""
     tone = np.zeros(COUNT)
     if rng.random() < 0.4:
-        columns = np.concatenate([REGIONS["brows"], REGIONS["mouth"]])
+        columns = np.concatenate([REGION_COLUMNS["brows"], REGION_COLUMNS["mouth"]])
         chosen = rng.choice(columns, size=int(rng.integers(2, 9)), replace=False)
         tone[chosen] = rng.uniform(0.0, 0.12, len(chosen))
     return tone

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-__all__ = ["RAMP_PEAK_SPEED", "band_limited", "hermite", "pulse", "smootherstep"]
-
-RAMP_PEAK_SPEED = 1.875
-"""Largest slope of `smootherstep`, so a ramp of duration d peaks at 1.875 / d per second."""
+__all__ = ["band_limited", "hermite", "pulse", "smootherstep"]
 
 
 def smootherstep(x: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 
 from mien.core import ARKIT, Clip, MienError
-from mien.synth.motion.groups import AT, COUNT, REGIONS, mirror
+from mien.synth.motion.groups import AT, COUNT, REGION_COLUMNS, mirror
 from mien.synth.motion.ramps import hermite
 
 __all__ = ["STATISTICS_FILE", "RomStatistics", "Take", "prepare_takes", "rom_track", "statistics", "take_track"]
@@ -141,7 +141,7 @@ def take_track(rng: np.random.Generator, times: np.ndarray, takes: Sequence[Take
     whole = rng.random() < 0.35
     weights = np.zeros((len(times), COUNT))
     window = _window(rng, times, takes)
-    for columns in REGIONS.values():
+    for columns in REGION_COLUMNS.values():
         if not whole:
             window = _window(rng, times, takes)
         weights[:, columns] = window[:, columns] * rng.uniform(0.6, 1.25)

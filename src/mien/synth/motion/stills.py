@@ -9,7 +9,7 @@ from mien.synth.motion.brows import brow_pose
 from mien.synth.motion.calisthenics import draw_units, unit_weights
 from mien.synth.motion.expressions import expression_apex
 from mien.synth.motion.eyes import lids_follow_gaze, set_gaze
-from mien.synth.motion.groups import AT, COUNT, REGIONS, UNITS
+from mien.synth.motion.groups import AT, COUNT, REGION_COLUMNS, UNITS
 from mien.synth.motion.head import resting_angles
 from mien.synth.motion.performance import sample_motion
 from mien.synth.motion.plausible import plausible
@@ -45,7 +45,7 @@ def sample_still(
         return sample_motion(rng, 1, 30.0, takes=takes).weights[0], angles
     weights = brow_pose(rng) if kind == "brows" else _expression(rng, kind, takes)
     if kind in ("expression", "real", "sparse") and rng.random() < _OWN_BROWS:
-        weights[REGIONS["brows"]] = brow_pose(rng)[REGIONS["brows"]]
+        weights[REGION_COLUMNS["brows"]] = brow_pose(rng)[REGION_COLUMNS["brows"]]
     if kind in ("expression", "real", "sparse", "brows") and rng.random() < 0.75:
         _look(rng, weights)
     if rng.random() < _BLINKING:
@@ -59,7 +59,7 @@ def _expression(rng: np.random.Generator, kind: str, takes: Sequence[Take]) -> n
     if kind == "real":
         weights = take_track(rng, _INSTANT, takes)[0] if takes and rng.random() < 0.7 else rom_track(rng, _INSTANT)[0]
         if rng.random() < 0.5:  # One region from elsewhere: brows that go with any mouth.
-            region = REGIONS[("brows", "eyes", "mouth")[rng.integers(3)]]
+            region = REGION_COLUMNS[("brows", "eyes", "mouth")[rng.integers(3)]]
             weights[region] = expression_apex(rng)[region]
         return weights
     count = {"single": 1, "pair": 2}.get(kind) or int(rng.integers(3, 10))

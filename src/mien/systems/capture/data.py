@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 
 from mien.core.channels import ARKIT, mirrored
 from mien.core.errors import MienError
+from mien.core.regions import region_points
 from mien.engine.fingerprint import fingerprint
 from mien.engine.photometric import photometric
 from mien.systems.capture import spec
@@ -56,12 +57,7 @@ def _landmark_trust() -> np.ndarray:
 
 
 _LANDMARK_TRUST = _landmark_trust()
-_REGION_GROUPS = {
-    "eyes": ("eye_right", "eye_left"),
-    "brows": ("brow_right", "brow_left", "brow_lower_right", "brow_lower_left"),
-    "mouth": ("lips_outer", "lips_inner"),
-}
-_REGION_POINTS = [[i for group in _REGION_GROUPS[name] for i in spec.LAYOUT.groups[group]] for name in spec.REGIONS]
+_REGION_POINTS = list(region_points(spec.LAYOUT).values())
 _MIRROR = [spec.CHANNELS.index(mirrored(name)) for name in spec.CHANNELS]
 
 

@@ -19,7 +19,7 @@ from mien.systems.capture.evaluation.ridge_baselines import Baselines
 from mien.systems.capture.predict import Capture
 
 if TYPE_CHECKING:
-    from mien.synth.foreign import Foreign
+    from mien.synth.filmed_rig import FilmedRig
 
 __all__ = ["BenchOptions", "bench"]
 
@@ -106,7 +106,7 @@ def bench(options: BenchOptions) -> Result:
 
 
 def _unseen_rig(
-    capture: Capture, looks: "Sequence[Foreign]", baselines: Baselines, beside: Mapping[str, Watcher], size: _Size
+    capture: Capture, looks: "Sequence[FilmedRig]", baselines: Baselines, beside: Mapping[str, Watcher], size: _Size
 ) -> dict[str, Any]:
     """All scores on a rig that no image of training shows, in one or more looks."""
     _, count, views = size.unseen

@@ -1,7 +1,13 @@
-"""What the capture model takes and gives: sizes, channels, preprocessing and state. Knows no torch."""
+"""What the capture model takes and gives: sizes, channels, preprocessing and state. Knows no torch.
+
+The net sees the aligned crop of `CROP` px (`mien.track.align`) and says of each of `REGIONS` (`mien.core.regions`)
+whether it can be seen.
+"""
 
 from mien.core.channels import ARKIT
 from mien.core.landmarks import MIEN70, MIEN198
+from mien.core.regions import REGIONS
+from mien.track.align import CROP, MARGIN
 
 __all__ = [
     "CHANNELS",
@@ -21,12 +27,6 @@ __all__ = [
     "RESTING",
     "USUAL_STEP",
 ]
-
-CROP = 128
-"""Side of the aligned square crop the net sees [px] (`mien.track.align`)."""
-
-MARGIN = 16
-"""Border that stored training crops have around it [px], from which augmentation draws."""
 
 LAYOUT = MIEN198
 """Landmarks the net predicts, in pixels of the crop."""
@@ -55,9 +55,6 @@ PACE_LIMIT = 2.0
 
 HIDDEN = 160
 """Length of the temporal head's hidden vector."""
-
-REGIONS = ("eyes", "brows", "mouth")
-"""Parts of the face of which the net says whether they can be seen."""
 
 PAST = 2
 """Past frames each of the two causal convolutions sees (kernel 3)."""

@@ -15,8 +15,9 @@ from jaxtyping import Float, Int
 
 from mien.core.errors import MienError
 from mien.engine.figures import Result
+from mien.rigs.ict_topology import FACE
 from mien.runtime import Bundle, Stream, open_session
-from mien.synth.expressions import FACE, SUBJECTS, write_expressions
+from mien.synth.expressions import SUBJECTS, write_expressions
 from mien.systems.express.config import PRESETS
 from mien.systems.express.evaluation.baselines import Predictor, linear_units, nearest_subject, still
 from mien.systems.express.evaluation.classifier import Classifier, scores

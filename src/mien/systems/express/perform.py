@@ -96,7 +96,7 @@ def perform(
         return Expressed(sequence=made, face=made, network=network)
     if not isinstance(mesh, Mesh):
         raise ValueError("a neutral of another topology is a Mesh: its vertices alone say nothing of its triangles")
-    other = network.foreign(mesh, points)
+    other = network.other_topology(mesh, points)
     face = network.generate(other.neutral, timeline, fps=fps)
     return Expressed(sequence=other.sequence(face), face=face, network=network)
 

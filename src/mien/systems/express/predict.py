@@ -8,12 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Rig, Topology
+from mien.rigs.bounded import SolveSettings, solve
+from mien.rigs.ict_topology import FACE, VERTICES
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems.express import spec
 from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
-from mien.systems.express.runtime.other_topology import ForeignFace
+from mien.systems.express.runtime.other_topology import OtherTopologyFace
 from mien.systems.express.runtime.timeline import Timeline
-from mien.systems.express.runtime.units import UnitSolver
 from mien.systems.express.runtime.wrinkles import REGIONS, Wrinkles
 
 __all__ = ["Express"]
@@ -84,7 +85,7 @@ class Express:
         made = np.stack(list(self.stream(neutral, timeline.signal(steps, self.expressions))))
         times = np.arange(int(np.floor(length * fps + 1e-9)) + 1) / fps
         topology = self.topology if made.shape[1] == len(self.mean) else self._rig.neutral.topology
-        return MeshSequence(times=times, vertices=_between(made, times * spec.FPS), topology=topology)
+        return MeshSequence(times=steps, vertices=made, topology=topology).at(times)
 
     def clip(self, sequence: MeshSequence) -> Clip:
         """The 52 ARKit weights that explain a generated sequence best, against its first frame: for any other rig.
@@ -92,11 +93,11 @@ class Express:
         Raises MienError when the network's topology is not ICT-FaceKit's, or its assets are missing.
         """
         moved = (sequence.vertices - sequence.vertices[0])[:, : len(self.mean)]
-        if len(self.mean) != _FACE_ICT:
+        if len(self.mean) != FACE:
             raise MienError(
                 "this network was not trained on ICT-FaceKit's face: there are no shapes to read weights with"
             )
-        return Clip(times=sequence.times, weights=self._solver(moved), channels=ARKIT, source="mien express")
+        return Clip(times=sequence.times, weights=self._weights(moved), channels=ARKIT, source="mien express")
 
     def wrinkles(self, sequence: MeshSequence) -> Float[np.ndarray, "T R"]:
         """How much of each wrinkle map shows in a generated sequence, in the order of `wrinkles.REGIONS`; see there.
@@ -104,7 +105,7 @@ class Express:
         Raises MienError as `clip` does.
         """
         count = len(self.mean)
-        if count != _FACE_ICT:
+        if count != FACE:
             raise MienError("this network was not trained on ICT-FaceKit's face: there are no regions to measure in")
         shapes = {
             name: self._shapes[ARKIT.index(name), :count] for region in REGIONS.values() for name in region.shapes
@@ -112,15 +113,15 @@ class Express:
         face = sequence.vertices[:, :count]
         return Wrinkles(face[0], self.topology.triangles, shapes)(face)
 
-    def foreign(self, mesh: Mesh, landmarks: dict[int, int] | None = None) -> ForeignFace:
+    def other_topology(self, mesh: Mesh, landmarks: dict[int, int] | None = None) -> OtherTopologyFace:
         """A face of another topology, for which its `neutral` can be animated and the result `carried` back onto it.
 
         `landmarks` are number of an iBUG 68 point -> vertex; by default the face is found by shape. Raises MienError
         when ICT-FaceKit's head does not fit it, or the network's topology is not ICT-FaceKit's.
         """
-        if len(self.mean) != _FACE_ICT:
+        if len(self.mean) != FACE:
             raise MienError("this network was not trained on ICT-FaceKit's face: no head can be laid under another's")
-        return ForeignFace(self._rig, _FACE_ICT, mesh, landmarks)
+        return OtherTopologyFace(self._rig, FACE, mesh, landmarks)
 
     def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
         """What the network is told of a face, by input: its code and local shape, or nothing if it does not look."""
@@ -130,7 +131,7 @@ class Express:
 
     def whole(self, moved: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "W 3"]:
         """Displacements of a full ICT head from those of its face: the rest follows by the weights that explain it."""
-        weights = self._solver(moved[None])[0]
+        weights = self._weights(moved[None])[0]
         return np.concatenate([moved, np.tensordot(weights, self._shapes[:, len(moved) :], axes=1)])
 
     @cached_property
@@ -142,20 +143,24 @@ class Express:
     @cached_property
     def _shapes(self) -> Float[np.ndarray, "52 V 3"]:
         """Of the whole head, in the order of ARKit's channels."""
-        rig, out = self._rig, np.zeros((len(ARKIT), _FULL_ICT, 3), np.float32)
-        for channel, name in enumerate(ARKIT):
-            if name in rig.shape_names:
-                out[channel] = rig.shape(name)
-        return out
+        return self._rig.basis()
 
     @cached_property
-    def _solver(self) -> UnitSolver:
-        return UnitSolver(self._shapes[:, : len(self.mean)])
+    def _face(self) -> tuple[Float[np.ndarray, "52 N"], Float[np.ndarray, "52 52"]]:
+        """The shapes of the face alone, flat, and their products [mm^2]."""
+        flat = np.ascontiguousarray(self._shapes[:, : len(self.mean)]).reshape(len(ARKIT), -1)
+        return flat, (flat @ flat.T).astype(np.float64)
+
+    def _weights(self, moved: Float[np.ndarray, "T V 3"]) -> Float[np.ndarray, "T 52"]:
+        """Weights of ARKit's channels that explain displacements of the face [mm] best, each frame by itself."""
+        flat, gram = self._face
+        products = (moved.reshape(len(moved), -1) @ flat.T).astype(np.float64)
+        return solve(gram, products, _BOUNDED).astype(np.float32)
 
     def _checked(self, neutral: np.ndarray | Mesh) -> np.ndarray:
         vertices = np.asarray(neutral.vertices if isinstance(neutral, Mesh) else neutral, np.float32)
         count = len(self.mean)
-        whole = vertices.shape == (_FULL_ICT, 3) and count == _FACE_ICT
+        whole = vertices.shape == (VERTICES, 3) and count == FACE
         if vertices.shape != (count, 3) and not whole:
             raise MienError(
                 f"the neutral has {len(vertices)} vertices, this network's topology has {count}: bring the movement "
@@ -177,14 +182,7 @@ class Express:
         return float(np.median(np.linalg.norm(vertices[a] - vertices[b], axis=1)))
 
 
-_FULL_ICT, _FACE_ICT = 26719, 9409
+_BOUNDED = SolveSettings(ridge=1e-3, sparsity=0.0, symmetry=0.0, smoothness=0.0)
+"""Nothing but the box and a pull towards zero: of two shapes that do the same neither runs away."""
 _ODD = 3.0
 """Heads differ in size by far less; a shuffled mesh has edges some twenty times as long, centimetres a tenth."""
-
-
-def _between(made: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Frames at fractional places, linearly."""
-    low = np.minimum(np.floor(at + 1e-6).astype(int), len(made) - 1)
-    high = np.minimum(low + 1, len(made) - 1)
-    share = np.clip(at - low, 0.0, 1.0).astype(np.float32)[:, None, None]
-    return made[low] * (1 - share) + made[high] * share

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mien.core import ARKIT, Clip
+from mien.core.regions import region_of
 from mien.systems.capture import spec
-from mien.systems.capture.runtime.hidden_regions import HOLD, RELAX, Holder, hold, region_of
+from mien.systems.capture.runtime.hidden_regions import HOLD, RELAX, Holder, hold
 
 MOUTH = [c for c, name in enumerate(ARKIT) if region_of(name) == "mouth"]
 CLOSE, JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")

@@ -28,7 +28,7 @@ def test_the_halves_are_disjoint_and_cover_the_set(folder: Path) -> None:
 
 def test_a_folder_without_portraits_is_not_trained_without_a_word(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
-        with pytest.raises(MienError, match=r"holds no portraits.*mien assets get portraits.*--portraits none"):
+        with pytest.raises(MienError, match=r"holds no portraits.*assets get portraits"):
             load_portraits(folder, held_out=False)
 
 
@@ -39,9 +39,8 @@ def test_the_default_is_the_downloaded_set_and_none_is_a_word(tmp_path: Path, mo
     assert portraits_folder(str(tmp_path / "elsewhere")) == tmp_path / "elsewhere"
     assert portraits_folder("none") is None
     monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path / "gone"))
-    for chosen in ("", str(tmp_path / "gone")):
-        with pytest.raises(MienError, match=r"gone: not on this machine.*mien assets get portraits.*--portraits none"):
-            portraits_folder(chosen)
+    with pytest.raises(MienError, match=r"gone.*mien train capture --portraits none"):
+        portraits_folder("")
 
 
 def test_mapped_landmarks_mirror_into_each_other(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Rendered performances shown to `Capture` as a user's video would be: tracked, aligned, frame by frame, in time.
 
 Two kinds of performers: the training rig's, with identity numbers that training never draws, and strangers
-(`mien.synth.foreign`): rigs that no image of the training set shows.
+(`mien.synth.filmed_rig`): rigs that no image of the training set shows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from mien.systems.capture.predict import Capture
 from mien.track.align import align_matrix
 
 if TYPE_CHECKING:
-    from mien.synth.foreign import Foreign
+    from mien.synth.filmed_rig import FilmedRig
     from mien.synth.scene import Action
 
 __all__ = [
@@ -221,15 +221,15 @@ def performed(
             )
 
 
-def performed_by_strangers(seed: int, strangers: "Sequence[Foreign]", script: Script) -> Iterator[Take]:
+def performed_by_strangers(seed: int, strangers: "Sequence[FilmedRig]", script: Script) -> Iterator[Take]:
     """The same with rigs that training never saw; each stranger counts as an identity."""
-    from mien.synth.foreign import film_foreign, set_foreign_scene
+    from mien.synth.filmed_rig import film_rig, set_rig_scene
 
     for identity, who in enumerate(strangers):
         rng = np.random.default_rng([seed, identity])
         for action in script(rng):
-            scene = set_foreign_scene(rng, who)
-            shots = film_foreign(rng, who, scene, action)
+            scene = set_rig_scene(rng, who)
+            shots = film_rig(rng, who, scene, action)
             yield Take(
                 identity=identity,
                 camera=scene.view.camera,

@@ -12,7 +12,7 @@ from mien.systems.capture import spec
 from mien.systems.capture.evaluation.rendered_takes import HELD_OUT
 
 if TYPE_CHECKING:
-    from mien.synth.foreign import Foreign
+    from mien.synth.filmed_rig import FilmedRig
     from mien.synth.renderer import Costume
 
 __all__ = ["open_strangers", "pictures_of"]
@@ -22,32 +22,32 @@ _LARGEST = 4096
 """Side of a picture beyond which it is scaled down [px]."""
 
 
-def open_strangers(files: Sequence[Path] = (), *, looks: int = 1) -> "dict[str, list[Foreign]]":
+def open_strangers(files: Sequence[Path] = (), *, looks: int = 1) -> "dict[str, list[FilmedRig]]":
     """mo and the rigs of `files` by name. A rig with colours or pictures wears its own; one without is painted in
     `looks` different ways. Every rig is listed `looks` times, so that all are filmed alike often.
 
     Raises MienError for a file that is no rig, or has fewer than half of the channels.
     """
     from mien.rigs.load import load_rig
-    from mien.synth.foreign import Foreign, own_dress
+    from mien.synth.filmed_rig import FilmedRig, own_dress
 
-    out: dict[str, list[Foreign]] = {}
+    out: dict[str, list[FilmedRig]] = {}
     for file in ("mo", *files):
         rig = load_rig(file)
         known = sum(name in rig.shape_names for name in spec.CHANNELS)
         if known < len(spec.CHANNELS) / 2:
             raise MienError(f"{file}: has {known} of {len(ARKIT)} ARKit shapes, too few to measure a capture on")
         dress = own_dress(rig, pictures_of(Path(file)))
-        out[rig.name] = [Foreign(rig, dress)] * looks if dress is not None else _painted(rig, looks)
+        out[rig.name] = [FilmedRig(rig, dress)] * looks if dress is not None else _painted(rig, looks)
     return out
 
 
-def _painted(rig: Rig, looks: int) -> "list[Foreign]":
-    from mien.synth.foreign import Foreign
-    from mien.synth.foreign_look import Fitting, painted_dress
+def _painted(rig: Rig, looks: int) -> "list[FilmedRig]":
+    from mien.synth.filmed_rig import FilmedRig
+    from mien.synth.painted_rig import Fitting, painted_dress
 
     fitting, costumes = Fitting.of(rig), _costumes()
-    return [Foreign(rig, painted_dress(fitting, next(costumes))) for _ in range(looks)]
+    return [FilmedRig(rig, painted_dress(fitting, next(costumes))) for _ in range(looks)]
 
 
 def _costumes() -> "Iterator[Costume]":

@@ -11,26 +11,19 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from mien.core import ARKIT, Clip
+from mien.core.regions import HIDDEN, REGIONS, region_of
 from mien.core.transforms import gaze_from_weights
-from mien.systems.capture import spec
 
-__all__ = ["Holder", "hold", "region_of"]
+__all__ = ["Holder", "hold"]
 
-HIDDEN, TRUSTED = 0.4, 0.6
-"""Visibilities about one half, apart, so that a region at the border does not flicker."""
+TRUSTED = 0.6
+"""As far above one half as `HIDDEN` lies below it: apart, so that a region at the border does not flicker."""
 HOLD = 0.5
 """Seconds that a value is held as it was: longer than most hands take to pass, and than a blink."""
 RELAX = 1.0
 """Time constant of going to rest [s]: slow enough not to read as a movement of its own."""
 RETURN = 0.08
 """Time constant of coming back to what is seen [s]: as fast as a blink opens."""
-
-
-def region_of(channel: str) -> str:
-    """Which of `spec.REGIONS` a channel is seen in; cheeks and nose move with, and are hidden with, the mouth."""
-    if channel.startswith("brow"):
-        return "brows"
-    return "eyes" if channel.startswith("eye") else "mouth"
 
 
 @dataclass(kw_only=True)
@@ -58,7 +51,7 @@ class Holder:
         """Forget every frame so far."""
         names = [region_of(name) for name in self._channels]
         self._regions: list[_Region] = []
-        for region in spec.REGIONS:
+        for region in REGIONS:
             columns = np.array([name == region for name in names], bool)
             rest = self._rest[columns]
             self._regions.append(_Region(columns=columns, trusted=rest, excess=np.zeros_like(rest)))
@@ -66,7 +59,7 @@ class Holder:
     def step(
         self, time: float, weights: Float[np.ndarray, "C"], visibility: Float[np.ndarray, "R"]
     ) -> Float[np.ndarray, "C"]:
-        """The frame at `time` [s]; `visibility` is in `spec.REGIONS`' order. No face (not finite) passes through."""
+        """The frame at `time` [s]; `visibility` is in `regions.REGIONS`' order. No face (not finite) passes through."""
         if not (np.isfinite(weights).all() and np.isfinite(visibility).all()):
             return weights
         out = weights.copy()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mien.core import LandmarkLayout, Rig
+from mien.core import LandmarkLayout
 from mien.systems.capture import spec
 
 __all__ = ["LandmarkRig", "landmark_rig", "vertex_gram"]
@@ -37,17 +37,11 @@ def landmark_rig(layout: LandmarkLayout = spec.LAYOUT) -> dict[str, np.ndarray]:
     rig = load_ict()
     anchors = rig.landmarks[layout.name]
     head = next(np.asarray(joint.position) for joint in rig.joints if joint.name == "head")
-    shapes = np.stack([anchors.positions(shape) for shape in face_shapes(rig)])
+    shapes = np.stack([anchors.positions(shape) for shape in rig.basis(spec.CHANNELS)])
     return {
         "landmarks_neutral": (anchors.positions(rig.neutral.vertices) - head).astype(np.float32),
         "landmarks_shapes": shapes.astype(np.float32),
     }
-
-
-def face_shapes(rig: Rig) -> Float[np.ndarray, "A V 3"]:
-    """How every channel moves the rig [mm]; not at all where the rig lacks it: ICT-FaceKit has no tongueOut."""
-    still = np.zeros_like(rig.neutral.vertices)
-    return np.stack([rig.shape(name) if name in rig.shape_names else still for name in spec.CHANNELS])
 
 
 def vertex_gram() -> Float[np.ndarray, "A A"]:
@@ -59,5 +53,5 @@ def vertex_gram() -> Float[np.ndarray, "A A"]:
 
     rig = load_ict()
     face = rig.neutral.topology.groups["face"]
-    basis = face_shapes(rig)[:, face].reshape(len(spec.CHANNELS), -1)
+    basis = rig.basis(spec.CHANNELS)[:, face].reshape(len(spec.CHANNELS), -1)
     return (basis @ basis.T / len(face)).astype(np.float32)

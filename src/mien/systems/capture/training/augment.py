@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.systems.capture import spec
+from mien.track.align import STORED
 
 __all__ = ["View", "sample_view"]
-
-STORED = spec.CROP + 2 * spec.MARGIN
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,15 +3,15 @@
 Source: DeBruine & Jones, webmorph (CC BY 4.0). A .tem file holds the number of points, then "x y" per line.
 """
 
-import os
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core import ARKIT, Camera, MienError, Rig
+from mien.core.landmarks import OUTER_EYE_CORNERS
+from mien.io.assets import find
 from mien.rigs.fit import fit_identity
 from mien.systems.capture import spec
 
@@ -68,19 +68,13 @@ _LENS = 4.0
 """Focal length of the portraits in picture widths: a studio's, far enough off for faces without perspective."""
 
 
-_ADVICE = (
-    "get webmorph_canada with 'mien assets get portraits', name a folder by `portraits`, "
-    "or train without by 'mien train capture --portraits none'"
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Portrait:
     """One real face with the points known of it."""
 
     name: str
     crop: UInt8[np.ndarray, "S S 3"]
-    """Aligned crop with margin, as `spec.CROP + 2 * spec.MARGIN`."""
+    """Aligned crop with margin, `mien.track.align.STORED` px wide."""
     landmarks: Float[np.ndarray, "L 2"]
     """Pixels of that crop."""
     trust: Float[np.ndarray, "L"]
@@ -109,7 +103,8 @@ def landmarks_from_template(
     for point, (a, b, weight) in WEBMORPH_TO_MIEN70.items():
         landmarks[point] = (points[a] + points[b]) / 2
         trust[point] = weight
-    eye_line = landmarks[45] - landmarks[36]
+    right, left = OUTER_EYE_CORNERS
+    eye_line = landmarks[left] - landmarks[right]
     for point, share in _SLIDE.items():
         landmarks[point] -= share * eye_line
     return landmarks, trust
@@ -118,43 +113,42 @@ def landmarks_from_template(
 def portraits_folder(chosen: str) -> Path | None:
     """The folder of portraits that the setting `portraits` stands for; None when it is the word none.
 
-    The empty setting is the set that the environment variable MIEN_PORTRAITS names, or that `mien assets get portraits`
-    downloaded. Raises MienError when the folder is not there.
+    The empty setting is the set that MIEN_PORTRAITS names or `mien assets get portraits` downloaded. Raises MienError
+    when that is not there.
     """
     if chosen == "none":
         return None
-    folder = Path(chosen) if chosen else _downloaded()
-    if folder is None or not folder.is_dir():
-        raise MienError(f"{folder or 'the real portraits'}: not on this machine; {_ADVICE}")
-    return folder
-
-
-def _downloaded() -> Path | None:
-    named = os.environ.get("MIEN_PORTRAITS")
-    if named:
-        return Path(named)
+    if chosen:
+        return Path(chosen)
     try:
-        return import_module("mien.io.assets").find("portraits")
-    except (ModuleNotFoundError, MienError):
-        return None
+        return find("portraits")
+    except MienError as error:
+        raise MienError(f"{error}; or train without portraits: 'mien train capture --portraits none'") from error
 
 
-def split(folder: Path, *, held_out: bool) -> list[Path]:
-    """The portraits trained on (every other by name) or those never trained on; MienError when there are none."""
+def split(folder: Path | None = None, *, held_out: bool) -> list[Path]:
+    """The portraits trained on (every other by name) or those never trained on; MienError when there are none.
+
+    Without a `folder` they are those that MIEN_PORTRAITS names or `mien assets get portraits` downloaded.
+    """
+    folder = find("portraits") if folder is None else folder
     pictures = sorted(folder.glob("*.jpg"))
     if not pictures:
-        raise MienError(f"{folder} holds no portraits (.jpg, each with its .tem); {_ADVICE}")
+        raise MienError(
+            f"{folder} holds no portraits (.jpg, each with its .tem); get some: 'mien assets get portraits'"
+        )
     return pictures[1 if held_out else 0 :: 2]
 
 
-def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
+def load_portraits(folder: Path | None = None, *, held_out: bool) -> list[Portrait]:
     """Find, align and crop one half of the set, exactly as capture does at run time; faceless pictures are left out.
 
+    Without a `folder` the set is that of `mien assets get portraits`.
     Points that the templates lack are those of a head fitted to the points they have. Needs ICT-FaceKit.
     """
     from mien.io.video import read_image
     from mien.rigs.ict import load_ict
-    from mien.track import align
+    from mien.track.align import CROP, MARGIN, STORED, align_matrix, warp
     from mien.track.cascade import Cascade
 
     cascade, rig = Cascade.load(), load_ict()
@@ -164,8 +158,8 @@ def load_portraits(folder: Path, *, held_out: bool) -> list[Portrait]:
         found = cascade.detect(image, min_face=min(image.shape[:2]) // 4)
         if not found:
             continue
-        matrix = align.align_matrix(found[0].five_points, spec.CROP, margin=spec.MARGIN)
-        crop = align.warp(image, matrix, spec.CROP + 2 * spec.MARGIN)
+        matrix = align_matrix(found[0].five_points, CROP, margin=MARGIN)
+        crop = warp(image, matrix, STORED)
         known, trust = landmarks_from_template(read_template(path.with_suffix(".tem")))
         landmarks = np.where(trust[:, None] > 0, known, _inferred(known, trust, rig, image.shape[1], image.shape[0]))
         trust = np.where(trust > 0, trust, _INFERRED)

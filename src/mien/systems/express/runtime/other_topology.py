@@ -17,7 +17,7 @@ from mien.rigs.transfer.match import matched
 from mien.rigs.transfer.pieces import Pieces, balls, lifted
 from mien.rigs.transfer.poisson import Poisson
 
-__all__ = ["ForeignFace"]
+__all__ = ["OtherTopologyFace"]
 
 _ROUNDS = 2
 """Times that a head is bent onto the face; mean slip of two people's faces: 2.5, 1.7, 1.5 mm."""
@@ -28,7 +28,7 @@ _HUMAN = (0.8, 1.25)
 """A face of this size against the mean is a person's and keeps it; another (a giant, centimetres) is scaled."""
 
 
-class ForeignFace:
+class OtherTopologyFace:
     """A neutral of any topology and the person it is."""
 
     def __init__(self, head: Rig, face: int, mesh: Mesh, landmarks: dict[int, int] | None = None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core import MienError
+from mien.core.landmarks import MOUTH_CORNERS, OUTER_EYE_CORNERS
 from mien.io.atomic import write_whole
 from mien.synth.uvmaps import FACE_SIZE, face_chart, open_curve
 from mien.systems.express.runtime.wrinkles import REGIONS
@@ -55,7 +56,8 @@ def _curves(rng: np.random.Generator) -> dict[str, list[Curve]]:
     for k, offset in enumerate((-7.0, 0.0, 7.0)):
         across = np.array([[-11, 3.0], [0, 0.0], [11, 3.0]]) + root + (0, offset)
         out["noseBridge"].append((across, (0.4, 0.5, 0.4)[k]))
-    for side, name, eye, wing, mouth in ((-1, "Right", 36, 31, 48), (1, "Left", 45, 35, 54)):
+    ends = zip((-1, 1), ("Right", "Left"), OUTER_EYE_CORNERS, (31, 35), MOUTH_CORNERS, strict=True)
+    for side, name, eye, wing, mouth in ends:
         for angle in np.radians((-30, -12, 6, 24)):
             away = np.array([side * np.cos(angle), np.sin(angle)])
             bow = np.array([0, 3.0 * np.sin(angle)])

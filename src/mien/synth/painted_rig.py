@@ -1,8 +1,8 @@
-"""A look for rigs that come without one: a performer's painted skin laid on a stranger's face.
+"""A look for rigs that come without one: a synthetic performer's painted skin laid on another rig's face.
 
 Many rigs arrive as bare geometry, their textures left behind. The training rig's charts are then carried over: the
-stranger's skin is bent onto the training rig (`mien.rigs.retarget`), and every vertex takes the texture coordinate of
-the place where it comes to lie. Geometry, proportions and motion stay the stranger's own; only the paint is shared.
+other rig's skin is bent onto the training rig (`mien.rigs.retarget`), and every vertex takes the texture coordinate of
+the place where it comes to lie. Geometry, proportions and motion stay the other rig's own; only the paint is shared.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from mien.rigs.check import FaceFrame, face_frame
 from mien.rigs.retarget.correspondence import register
 from mien.rigs.retarget.surface import Surface, components, eyeballs, skin, weld
 from mien.synth.body import body
-from mien.synth.foreign import Dress, glossiness
+from mien.synth.filmed_rig import Dress, glossiness
 from mien.synth.looks import Look
 from mien.synth.renderer import Costume
 

@@ -3,6 +3,7 @@
 Minimised over all frames t and shapes k, with 0 <= w <= limit and w_mouthClose <= w_jawOpen:
 
     1/2 |B w_t - m_t|^2                                      follow the motion m (B: the shapes' displacements)
+    + ridge      1/2 sum_k g_k w_tk^2                        two equal shapes share a motion
     + sparsity   sum_k g_k w_tk                               few shapes (L1, as w >= 0)
     + symmetry   1/2 sum_pairs s_t g (w_tl - w_tr)^2          both sides alike, as far as the source is (s_t)
     + smoothness 1/2 sum_k g_k c_t (w_tk - w_t-1,k)^2         no jumps between frames that follow each other (c_t)
@@ -18,18 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mien.core.channels import ARKIT, mirrored
+from mien.core.channels import side_pairs
 
-__all__ = ["SolveSettings", "side_pairs", "solve", "symmetry_of"]
-
-_RIDGE = 1e-4
-"""Added to the diagonal, relative: two equal shapes share a motion instead of leaving it undecided."""
+__all__ = ["SolveSettings", "solve"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SolveSettings:
     """How strongly the terms besides the motion count."""
 
+    ridge: float = 1e-4
+    """Share of a shape's own strength added to it: two equal shapes share a motion instead of leaving it undecided."""
     sparsity: float = 0.03
     """Weight that a shape alone loses."""
     symmetry: float = 0.05
@@ -43,44 +43,25 @@ class SolveSettings:
     """Largest change of a weight in one step at which it is done."""
 
 
-def side_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Positions of (left, right) partners; directions of the whole face (jawLeft, mouthRight) are no partners."""
-    at = {name: i for i, name in enumerate(names)}
-    whole = ("jawLeft", "mouthLeft")
-    return [
-        (i, at[mirrored(name)])
-        for name, i in at.items()
-        if name.endswith("Left") and name not in whole and mirrored(name) in at
-    ]
-
-
-def symmetry_of(weights: Float[np.ndarray, "T C"], channels: Sequence[str] = ARKIT) -> Float[np.ndarray, "T"]:
-    """How alike both sides of a performance are, 1 alike to 0 one-sided; 1 at rest."""
-    pairs = side_pairs(channels)
-    if not pairs:
-        return np.ones(len(weights))
-    left, right = (np.abs(weights[:, [pair[k] for pair in pairs]]) for k in (0, 1))
-    total = (left + right).sum(axis=1)
-    return 1 - np.abs(left - right).sum(axis=1) / np.where(total > 0.1, total, np.inf)
-
-
 def solve(
     gram: Float[np.ndarray, "K K"],
     products: Float[np.ndarray, "T K"],
-    names: Sequence[str],
-    settings: SolveSettings,
+    settings: SolveSettings | None = None,
     *,
+    names: Sequence[str] = (),
     symmetric: Float[np.ndarray, "T"] | None = None,
     times: Float[np.ndarray, "T"] | None = None,
 ) -> Float[np.ndarray, "T K"]:
-    """Weights per frame from gram = B^T B and products = B^T m [mm^2]; `names` finds partners and the jaw.
+    """Weights per frame from gram = B^T B and products = B^T m [mm^2]; shapes that move nothing keep the weight 0.
 
-    `symmetric` weighs the symmetry per frame. Without `times` frames are independent.
+    `names` of the shapes say which are left and right of each other and which close and open the mouth; without, only
+    the box bounds them. `symmetric` weighs the symmetry per frame. Without `times` frames are independent.
     """
+    settings = settings or SolveSettings()
     strength = np.diag(gram)
     alive = strength > 1e-9 * max(strength.max(initial=0.0), 1e-30)
     scale = np.sqrt(np.where(alive, strength, 1.0))
-    hessian = np.where(alive[:, None] & alive, gram / np.outer(scale, scale), 0.0) + _RIDGE * np.eye(len(scale))
+    hessian = np.where(alive[:, None] & alive, gram / np.outer(scale, scale), 0.0) + settings.ridge * np.eye(len(scale))
     linear = np.where(alive, products / scale - settings.sparsity * scale, 0.0)
     sides = np.zeros_like(hessian)
     for left, right in side_pairs(names):

@@ -1,4 +1,4 @@
-"""Strangers before the camera: geometry against the camera model, paint against what was asked for."""
+"""Rigs other than the training rig before the camera: their geometry against the camera model, their paint as asked."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +10,16 @@ from mien.core import ARKIT, MienError, Rig
 from mien.core.transforms import quaternion_from_angles
 from mien.rigs.mo.load import load_mo
 from mien.rigs.readers.gltf.reader import load_glb
-from mien.synth.foreign import Foreign, ForeignShot, film_foreign, own_dress, set_foreign_scene
-from mien.synth.foreign_look import Fitting, painted_dress
+from mien.synth.filmed_rig import FilmedRig, RigShot, film_rig, own_dress, set_rig_scene
+from mien.synth.painted_rig import Fitting, painted_dress
 from mien.synth.scene import Action, Scene, cast
 
 
 @pytest.fixture(scope="module")
-def mo() -> Foreign:
+def mo() -> FilmedRig:
     dress = own_dress(load_mo())
     assert dress is not None
-    return Foreign(load_mo(), dress)
+    return FilmedRig(load_mo(), dress)
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +39,20 @@ def action(weights: dict[str, float], angles: tuple[float, float, float] = (0, 0
     )
 
 
-def shoot(who: Foreign, what: Action, seed: int = 0) -> tuple[list[ForeignShot], Scene]:
+def shoot(who: FilmedRig, what: Action, seed: int = 0) -> tuple[list[RigShot], Scene]:
     rng = np.random.default_rng(seed)
-    scene = set_foreign_scene(rng, who)
-    return list(film_foreign(rng, who, scene, what)), scene
+    scene = set_rig_scene(rng, who)
+    return list(film_rig(rng, who, scene, what)), scene
 
 
-def test_the_same_seed_gives_the_same_picture(mo: Foreign) -> None:
+def test_the_same_seed_gives_the_same_picture(mo: FilmedRig) -> None:
     first, second = (shoot(mo, action({"jawOpen": 0.7}), seed=4)[0][0] for _ in range(2))
     assert np.array_equal(first.image, second.image)
     other = shoot(mo, action({"jawOpen": 0.7}), seed=5)[0][0]
     assert first.image.shape != other.image.shape or not np.array_equal(first.image, other.image)
 
 
-def test_landmarks_lie_where_the_rigs_own_points_are_projected(mo: Foreign) -> None:
+def test_landmarks_lie_where_the_rigs_own_points_are_projected(mo: FilmedRig) -> None:
     what = action({"mouthSmileLeft": 0.8}, (20, -10, 5))
     (shot,), scene = shoot(mo, what)
     turned = quaternion_from_angles(what.angles[0])
@@ -71,7 +71,7 @@ def test_landmarks_lie_where_the_rigs_own_points_are_projected(mo: Foreign) -> N
     assert set(shot.landmarks) == set(rig.landmarks)
 
 
-def test_what_moves_is_seen_where_it_moves(mo: Foreign) -> None:
+def test_what_moves_is_seen_where_it_moves(mo: FilmedRig) -> None:
     """Same scene, same noise: an opened jaw changes the picture at the mouth, not at the brows."""
     (still,), _ = shoot(mo, action({}), seed=8)
     (jaw,), _ = shoot(mo, action({"jawOpen": 1.0}), seed=8)
@@ -85,14 +85,14 @@ def test_what_moves_is_seen_where_it_moves(mo: Foreign) -> None:
     assert change_at(slice(60, 68)) > 3 * change_at(slice(17, 27))
 
 
-def test_the_eyes_look_where_the_channels_say(mo: Foreign) -> None:
+def test_the_eyes_look_where_the_channels_say(mo: FilmedRig) -> None:
     (left,), _ = shoot(mo, action({"eyeLookOutLeft": 1, "eyeLookInRight": 1}), seed=2)
     (right,), _ = shoot(mo, action({"eyeLookInLeft": 1, "eyeLookOutRight": 1}), seed=2)
     shift = left.landmarks["mien70"][68:70, 0] - right.landmarks["mien70"][68:70, 0]
     assert (shift > 2).all()  # the subject's left is image right
 
 
-def test_frames_of_a_take_share_one_exposure(mo: Foreign) -> None:
+def test_frames_of_a_take_share_one_exposure(mo: FilmedRig) -> None:
     shots, _ = shoot(mo, action({}, frames=3), seed=1)
     means = [shot.image.mean() for shot in shots]
     assert np.ptp(means) < 2
@@ -102,7 +102,7 @@ def test_a_rig_of_one_colour_has_no_dress_of_its_own(rocketbox: Rig) -> None:
     assert own_dress(rocketbox) is None
 
 
-def test_a_picture_is_worn_by_its_part(mo: Foreign) -> None:
+def test_a_picture_is_worn_by_its_part(mo: FilmedRig) -> None:
     """mo with a checkered skin instead of its colours: the picture's own rows, the right way up."""
     rig = replace(load_mo(), colors=None)
     picture = np.zeros((8, 8, 4), np.uint8)
@@ -113,7 +113,7 @@ def test_a_picture_is_worn_by_its_part(mo: Foreign) -> None:
     image, start, stop = next(run for run in dress.textures if run[0] is not None)
     assert (start, stop) == (skin.start, skin.stop)
     assert image is not None and tuple(image[0, 0]) == (0, 0, 255, 255)  # row 0 is v = 0: the picture's last row
-    (shot,), _ = shoot(Foreign(rig, dress), action({}))
+    (shot,), _ = shoot(FilmedRig(rig, dress), action({}))
     (own,), _ = shoot(mo, action({}))
     assert shot.image.shape == own.image.shape and not np.array_equal(shot.image, own.image)
 
@@ -137,7 +137,7 @@ def test_paint_is_laid_where_it_belongs(rocketbox: Rig) -> None:
 def test_two_looks_differ_and_the_face_is_theirs(rocketbox: Rig) -> None:
     fitting = Fitting.of(rocketbox)
     people = [cast(3, identity).costume for identity in (1, 2)]
-    shots = [shoot(Foreign(rocketbox, painted_dress(fitting, costume)), action({}))[0][0] for costume in people]
+    shots = [shoot(FilmedRig(rocketbox, painted_dress(fitting, costume)), action({}))[0][0] for costume in people]
     assert np.abs(shots[0].image.astype(int) - shots[1].image.astype(int)).mean() > 2
     dress = painted_dress(fitting, people[0])
     assert sum(stop - start for _, start, stop in dress.textures) == len(rocketbox.neutral.topology.triangles)
@@ -149,4 +149,4 @@ def test_a_rig_without_eyes_is_refused(rocketbox: Rig) -> None:
     with pytest.raises(MienError, match="eye"):
         Fitting.of(blind)
     with pytest.raises(MienError, match="where it looks"):
-        Foreign(blind, painted_dress(Fitting.of(rocketbox), cast(3, 1).costume))
+        FilmedRig(blind, painted_dress(Fitting.of(rocketbox), cast(3, 1).costume))

@@ -1,4 +1,4 @@
-"""Filming rigs that the generator was not made for: any `Rig` with colours or a texture, before synth's own cameras.
+"""Filming any `Rig` with colours or a texture, not the training rig alone, with the cameras of the training set.
 
 For tests on faces that no network has been trained on. Cameras, lights, backgrounds and sensor are those of training:
 what differs is the face. Light falls per pixel here, since such rigs have few vertices.
@@ -26,7 +26,7 @@ from mien.synth.renderer import renderer
 from mien.synth.scene import Action, Scene
 from mien.synth.sensor import auto_exposure, develop, sample_sensor
 
-__all__ = ["Dress", "Foreign", "ForeignShot", "film_foreign", "glossiness", "own_dress", "set_foreign_scene"]
+__all__ = ["Dress", "FilmedRig", "RigShot", "film_rig", "glossiness", "own_dress", "set_rig_scene"]
 
 _SAMPLES = 2.0
 """Samples per pixel side."""
@@ -98,7 +98,7 @@ class Dress:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ForeignShot:
+class RigShot:
     """One frame as filmed, and its truth."""
 
     image: UInt8[np.ndarray, "S S 3"]
@@ -151,7 +151,7 @@ def glossiness(rough: Float[np.ndarray, "F"]) -> Float[np.ndarray, "F 2"]:
     return np.stack([np.clip(1.1 - rough, 0, 1), power], axis=1).astype(np.float32)
 
 
-class Foreign:
+class FilmedRig:
     """A rig made ready to be filmed: its surface on the GPU, its head, eyes and seams found."""
 
     def __init__(self, rig: Rig, dress: Dress) -> None:
@@ -186,7 +186,7 @@ class Foreign:
         return vertex_normals(places, self._welded)[self._seam]
 
 
-def set_foreign_scene(rng: np.random.Generator, who: Foreign) -> Scene:
+def set_rig_scene(rng: np.random.Generator, who: FilmedRig) -> Scene:
     """A place for a take, drawn as the training set's are, with nothing in front of the face."""
     view = sample_view(rng, who.eye_distance, float(who.eyes[1]))
     background, surround = sample_background(rng, view.size)
@@ -195,7 +195,7 @@ def set_foreign_scene(rng: np.random.Generator, who: Foreign) -> Scene:
     )
 
 
-def film_foreign(rng: np.random.Generator, who: Foreign, scene: Scene, action: Action) -> Iterator[ForeignShot]:
+def film_rig(rng: np.random.Generator, who: FilmedRig, scene: Scene, action: Action) -> Iterator[RigShot]:
     """Render the frames of an action."""
     exposure: np.ndarray | None = None
     before: np.ndarray | None = None
@@ -210,7 +210,7 @@ def film_foreign(rng: np.random.Generator, who: Foreign, scene: Scene, action: A
         shift = np.zeros(2) if before is None else middle - before
         before = middle
         image, reference = develop(rng, scene.sensor, light, exposure, shift, reference)
-        yield ForeignShot(
+        yield RigShot(
             image=image,
             weights=weights,
             landmarks={n: scene.view.camera.project(a.positions(vertices)) for n, a in who.rig.landmarks.items()},
@@ -259,7 +259,7 @@ class _Studio:
         return texture
 
     def draw(
-        self, who: Foreign, vertices: Float[np.ndarray, "V 3"], eyes: Float[np.ndarray, "3"], scene: Scene
+        self, who: FilmedRig, vertices: Float[np.ndarray, "V 3"], eyes: Float[np.ndarray, "3"], scene: Scene
     ) -> UInt8[np.ndarray, "H W 4"]:
         """sqrt(linear / 2) in RGB, coverage in alpha, of vertices in the camera frame [mm]; row 0 on top."""
         ctx, gl, camera, lights = self.gl.ctx, self.gl.gl, scene.view.camera, scene.lights
