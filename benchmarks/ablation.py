@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no velocity": {"velocity_weight": 0.0},
     "no acceleration": {"acceleration_weight": 0.0},
     "no consistency": {"consistency_weight": 0.0, "head_consistency": 0.0},
-    "no real images": {"portraits": ""},
+    "no real images": {"portraits": "none"},
 }
 """What is taken away -> the fields of the configuration that do so."""
 

@@ -1,6 +1,6 @@
 """The pictures of docs/systems/express.md: `python -m benchmarks.express_figures RUN [OUT]`.
 
-RUN is what `python -m mien.systems.express.compare RUN` left (data and checkpoint); the bundle is the one that ships,
+RUN is what `python -m benchmarks.express_compare RUN` left (data and checkpoint); the bundle is the one that ships,
 the errors are those of benchmarks/results/express.json, OUT is docs/images by default. Writes
 
     express_sheet.jpg     generated apexes of held-out people beside their truth

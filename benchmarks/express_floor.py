@@ -21,13 +21,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from mien.engine.mesh.pca import displacement_basis
 from mien.runtime import Bundle
 from mien.synth import expressions as ex
 from mien.synth.performer import identity_coefficients
 from mien.systems.express.config import PRESETS
 from mien.systems.express.evaluate import RIVALS, bundle_predictor, held_out
 from mien.systems.express.spec import FPS
-from mien.systems.express.training.corpus import displacement_basis, load_corpus
+from mien.systems.express.training.corpus import drawn_displacements, load_corpus
 
 SEED = 1
 FRAMES = np.arange(0, ex.FRAMES, 4)
@@ -57,7 +58,8 @@ def floors(takes: int, draws: int) -> dict[str, float]:
         ex.write_expressions(Path(folder), per_expression=1, seed=SEED)
         corpus = load_corpus(replace(PRESETS["cpu"], data=folder))
     components = PRESETS["cpu"].components
-    basis = np.linalg.qr(displacement_basis(corpus, components, seed=PRESETS["cpu"].seed).T)[0].T
+    drawn_frames = drawn_displacements(corpus, seed=PRESETS["cpu"].seed)
+    basis = np.linalg.qr(displacement_basis(drawn_frames, components).T)[0].T
     decoders = {"identity": Bundle.load("express"), "pca": Bundle.load(RIVALS / "pca")}
     predictors = {name: bundle_predictor(bundle, corpus) for name, bundle in decoders.items()}
     rows = held_out(corpus)

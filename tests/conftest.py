@@ -12,6 +12,8 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+pytest_plugins = ["tests.smoke"]
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CI = bool(os.environ.get("MIEN_CI"))
 # Set for mien as well, which finds the ICT archive by it, and for the processes that tests start.

@@ -1,8 +1,11 @@
 """What importing costs and reaches, and that every public name is there."""
 
+import ast
 import importlib
+import importlib.util
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,16 +16,13 @@ import pytest
 import mien
 
 HEAVY = {"torch", "lightning_fabric", "cv2", "scipy", "av", "onnxruntime", "onnx", "ncnn", "moderngl", "mtcnn", "pooch"}
-TRAINING = {"torch", "lightning_fabric"}
+TRAINING = {"torch", "lightning_fabric", "pnnx"}
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(mien.__path__, "mien.") if not module.name.endswith("__main__")
 )
-LIGHT = [
-    name
-    for name in MODULES
-    if name.split(".")[1] in {"core", "io", "live", "runtime", "track", "rigs", "viewer", "cli"}
-    or (name.startswith("mien.systems.") and name.split(".")[-1] in {"spec", "predict", "perform", "fit", "registry"})
-]
+MAY_TRAIN = re.compile(r"mien\.engine(\..*)?|mien\.systems\.\w+\.(data|model|losses|train|export|training(\..*)?)")
+"""What may import torch; nothing else may, not even through another module."""
+LIGHT = ["mien", *(name for name in MODULES if not MAY_TRAIN.fullmatch(name))]
 
 
 def loaded(code: str) -> set[str]:
@@ -57,8 +57,20 @@ def test_the_command_line_starts_cheap() -> None:
 
 
 def test_what_runs_without_training_reaches_no_torch() -> None:
+    assert {"mien", "mien.cli.train", "mien.systems.express.evaluate", "mien.systems.capture.config"} <= set(LIGHT)
+    assert not {"mien.engine.run", "mien.systems.capture.train"} & set(LIGHT)
     imports = "\n".join(f"import {name}" for name in LIGHT)
     assert not top(loaded(imports)) & TRAINING
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_what_runs_without_training_imports_no_torch_even_within_functions(name: str) -> None:
+    source = importlib.util.find_spec(name)
+    assert source is not None and source.origin is not None
+    for node in ast.walk(ast.parse(Path(source.origin).read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not top(set(names)) & TRAINING
 
 
 @pytest.mark.parametrize("name", ["mien", *MODULES])

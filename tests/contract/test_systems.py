@@ -1,6 +1,11 @@
 """What every registered system must be, so that knowing one is knowing all."""
 
+import ast
 import dataclasses
+import inspect
+import itertools
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mien.core import MienError
+from mien.engine.config import RunConfig
 from mien.runtime import Bundle, open_session, packaged_bundles
 from mien.systems import registry
 
@@ -38,10 +44,26 @@ def test_its_presets_are_frozen_documented_dataclasses(name: str) -> None:
         assert dataclasses.is_dataclass(preset)
         with pytest.raises(dataclasses.FrozenInstanceError):
             preset.seed = 2
-    source = (ROOT / name / "config.py").read_text()
-    for field in dataclasses.fields(presets["cpu"]):
-        after = source.split(f"    {field.name}: ")[1].split("\n", 1)[1]
-        assert after.lstrip().startswith('"""'), f"{name}: {field.name} has no docstring"
+    assert isinstance(presets["cpu"], RunConfig)
+    for described in (type(presets["cpu"]), type(registry.find(name).export_defaults())):
+        texts: dict[str, str] = {}
+        for own in reversed(described.__mro__[:-1]):  # a system may say more of a field than the base does
+            texts |= docstrings(own)
+        for field in dataclasses.fields(described):
+            assert texts[field.name].endswith("."), f"{name}: {field.name} has no docstring of whole sentences"
+
+
+def docstrings(described: type) -> dict[str, str]:
+    """Field -> the text under it."""
+    (body,) = (
+        node.body for node in ast.walk(ast.parse(inspect.getsource(described))) if isinstance(node, ast.ClassDef)
+    )
+    return {
+        field.target.id: text.value.value
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -57,7 +79,7 @@ def test_its_bench_options_are_a_frozen_documented_dataclass_with_defaults(name:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_its_shipped_bundle_opens_and_says_where_it_came_from(name: str) -> None:
+def test_its_shipped_bundle_opens_and_tells_where_it_came_from(name: str) -> None:
     bundle = Bundle.load(name)
     open_session(bundle)
     manifest = bundle.manifest
@@ -67,6 +89,29 @@ def test_its_shipped_bundle_opens_and_says_where_it_came_from(name: str) -> None
     assert manifest.metrics
     card = (bundle.path / "README.md").read_text()
     assert "weakness" in card.lower()
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package without anybody's weights."""
+    folder = tmp_path_factory.mktemp("bare")
+    left_out = shutil.ignore_patterns("weights", "rivals", "sample", "__pycache__")
+    shutil.copytree(ROOT.parent, folder / "mien", ignore=left_out)
+    return folder
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_may_ship_no_weights_and_all_but_using_them_works(name: str, bare: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mien", *words]
+        environment = {**os.environ, "PYTHONPATH": str(bare)}
+        return subprocess.run(command, cwd=bare, env=environment, capture_output=True, text=True, check=False)
+
+    for words in (["train", name, "--help"], ["export", name, "--help"]):
+        assert run(*words).returncode == 0
+    refused = run("bench", name, "--quick")
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert f"{name} ships no weights" in refused.stderr
 
 
 def test_an_unknown_system_is_named_with_the_known_ones() -> None:

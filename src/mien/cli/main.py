@@ -29,6 +29,7 @@ COMMANDS = MappingProxyType(
         "rig": "look into a rig, check it, draw it, give its shapes to another face",
         "retarget": "perform a take on another rig",
         "train": "train a system",
+        "export": "write a trained network as the bundle that the other commands load",
         "bench": "measure a system beside its baselines",
         "synth": "render training images with their annotations",
         "assets": "third-party material: list it, download it",

@@ -10,7 +10,19 @@ from jaxtyping import UInt8
 
 from mien.core import MienError
 
-__all__ = ["Dataset", "Expressions", "Preview", "dataset", "expressions", "frame_rates", "main", "preview", "tile"]
+__all__ = [
+    "Dataset",
+    "Expressions",
+    "Preview",
+    "Sample",
+    "dataset",
+    "expressions",
+    "frame_rates",
+    "main",
+    "preview",
+    "sample",
+    "tile",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +86,24 @@ class Expressions:
     """Seed of the random numbers: the same seed and settings make the same files."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Render the sample clip that `mien demo` captures, and the truth that it is compared with."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path()
+    """The folder to write sample.mp4 and sample_truth.npz to."""
+
+
 def main(arguments: list[str]) -> None:
-    """Parse the command line and run `dataset`, `expressions` or `preview`."""
-    commands = {"dataset": Dataset, "expressions": Expressions, "preview": Preview}
+    """Parse the command line and run `dataset`, `expressions`, `preview` or `sample`."""
+    commands = {"dataset": Dataset, "expressions": Expressions, "preview": Preview, "sample": Sample}
     options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=_respelt(arguments))
     if isinstance(options, Dataset):
         dataset(options)
     elif isinstance(options, Expressions):
         expressions(options)
+    elif isinstance(options, Sample):
+        sample(options)
     else:
         preview(options)
 
@@ -145,6 +167,16 @@ def expressions(options: Expressions) -> None:
             progress=advance,
         )
     print(f"{options.out}: {options.subjects} subjects, {6 * options.per_expression + options.blends} takes each")
+
+
+def sample(options: Sample) -> None:
+    """Render the sample clip and its truth."""
+    from mien.cli.outputs import check_writable
+    from mien.systems.capture.sample.performance import build
+
+    check_writable(options.out / "sample.mp4")
+    video, truth = build(options.out)
+    print(f"wrote {video} and {truth}")
 
 
 def preview(options: Preview) -> None:

@@ -12,6 +12,8 @@ from mien.io.atomic import write_whole
 
 __all__ = ["load_checkpoint", "save_checkpoint", "seed_everything"]
 
+_FOREIGN = "not a checkpoint of mien; delete it to start again"
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and strings to `path`; an interrupted write leaves the old file."""
@@ -21,16 +23,19 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """Read a checkpoint, or None when there is none; raises MienError when the file is damaged.
+    """Read a checkpoint, or None when there is none; raises MienError when the file is damaged or of something else.
 
     `weights_only` admits tensors and plain containers alone, so a foreign file cannot run code.
     """
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
-        raise MienError(f"{path}: not a checkpoint of mien; delete it to start again") from error
+        raise MienError(f"{path}: {_FOREIGN}") from error
+    if not isinstance(state, dict) or not state.keys() >= {"net", "step", "config"}:
+        raise MienError(f"{path}: {_FOREIGN}")
+    return state
 
 
 def seed_everything(seed: int) -> None:

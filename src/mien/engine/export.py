@@ -1,4 +1,4 @@
-"""From a torch module to the files that ship: ONNX, NCNN, and the check that all three say the same."""
+"""From a checkpoint to the bundle that ships: ONNX, NCNN, and the check that their outputs are those of torch."""
 
 import os
 import subprocess
@@ -8,19 +8,57 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mien.core.errors import MienError
+from mien.engine.checkpoint import load_checkpoint
+from mien.engine.figures import Result
+from mien.runtime import Bundle, Manifest, Session, open_session
 
-__all__ = ["OPSET", "NcnnFiles", "parity", "to_ncnn", "to_onnx"]
+__all__ = [
+    "OPSET",
+    "NcnnFiles",
+    "Step",
+    "load_trained",
+    "numpy_step",
+    "parity",
+    "read_figures",
+    "to_ncnn",
+    "to_onnx",
+    "write_checked",
+]
 
 OPSET = 17
 """ONNX operator set: the newest that onnxruntime 1.17, the oldest we accept, runs in full."""
 
 _CONVERT = "import sys, torch, pnnx; pnnx.convert(sys.argv[1], [torch.zeros(s) for s in eval(sys.argv[2])], fp16=False)"
+
+
+def load_trained(checkpoint: Path, name: str) -> dict[str, Any]:
+    """The checkpoint of a run of the system `name`; raises MienError when it is not there or is no checkpoint."""
+    state = load_checkpoint(checkpoint)
+    if state is None:
+        raise MienError(f"{checkpoint}: no such checkpoint; train one with 'mien train {name}'")
+    return state
+
+
+def read_figures(path: Path, name: str, *keys: str) -> dict[str, Any]:
+    """The numbers under `keys` in the details of a result that `mien bench NAME --json FILE` wrote.
+
+    Raises MienError when the file is no result of the system `name` or has none there.
+    """
+    result = Result.read(path)
+    found: Any = result.details if result.name == name else None
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
+        where = ".".join(keys)
+        raise MienError(f"{path}: has no figures of {name} ({where}); write it with 'mien bench {name} --json FILE'")
+    return dict(found)
 
 
 def to_onnx(module: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
@@ -87,6 +125,18 @@ Step = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 """One frame of a streaming model: inputs and states by name to outputs and next states by name."""
 
 
+def numpy_step(module: nn.Module, inputs: Sequence[str], outputs: Sequence[str]) -> Step:
+    """A torch module over one frame as a function of arrays; `inputs` and `outputs` name them in the module's order."""
+    module.eval()
+
+    def step(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with torch.no_grad():
+            results = module(*(torch.from_numpy(np.ascontiguousarray(values[name])) for name in inputs))
+        return {name: value.numpy() for name, value in zip(outputs, results, strict=True)}
+
+    return step
+
+
 def parity(
     one: Step, other: Step, frames: Sequence[Mapping[str, np.ndarray]], states: Mapping[str, tuple[str, np.ndarray]]
 ) -> float:
@@ -100,6 +150,35 @@ def parity(
     for frame in frames:
         results = [step({**frame, **held}) for step, held in zip((one, other), memory, strict=True)]
         outputs = results[0].keys() - states.keys()
-        worst = max(worst, *(float(np.abs(results[0][name] - results[1][name]).max()) for name in outputs))
+        # np.max, since max() would drop a NaN.
+        worst = float(np.max([worst, *(np.abs(results[0][name] - results[1][name]).max() for name in outputs)]))
         memory = [{into: np.asarray(result[out]) for out, (into, _) in states.items()} for result in results]
     return worst
+
+
+def write_checked(
+    out: Path,
+    manifest: Manifest,
+    *,
+    model: bytes,
+    ncnn: NcnnFiles | None = None,
+    arrays: Mapping[str, np.ndarray] | None = None,
+    learnt: Callable[[Bundle], Mapping[str, np.ndarray]] | None = None,
+    card: str,
+    difference: Callable[[Session], float],
+    tolerance: float,
+) -> Bundle:
+    """Write a bundle whose every runtime differs from torch by at most `tolerance`, as `difference` measures it.
+
+    `learnt` makes further arrays by running the checked network. Raises MienError when a runtime differs by more;
+    nothing is written then.
+    """
+    pair = None if ncnn is None else (ncnn.param, ncnn.bin)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Bundle.write(Path(folder) / "draft", manifest, model=model, ncnn=pair, arrays=arrays, card=card)
+        for backend in ("onnx",) if ncnn is None else ("onnx", "ncnn"):
+            worst = difference(open_session(draft, backend))
+            if not worst <= tolerance:  # also when it is not a number
+                raise MienError(f"{out}: {backend} differs from torch by {worst:.1e}, more than {tolerance:.0e}")
+        arrays = {**(arrays or {}), **learnt(draft)} if learnt else arrays
+    return Bundle.write(out, manifest, model=model, ncnn=pair, arrays=arrays, card=card)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["KernelMuon", "WeightAverage", "adamw", "muon_and_adamw", "warmup_cosine"]
+__all__ = ["KernelMuon", "WeightAverage", "adamw", "muon_and_adamw", "set_rate", "warmup_cosine"]
 
 
 class KernelMuon(torch.optim.Muon):
@@ -62,12 +62,26 @@ def warmup_cosine(step: int, *, steps: int, warmup: int, peak: float, floor: flo
     return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of every group of parameters."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
 class WeightAverage:
     """Exponential moving average of a module's parameters and buffers, debiased by a warm-up of its decay."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self.state = {name: value.detach().clone().float() for name, value in _floats(module).items()}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The averages by the names of the module's parameters and buffers."""
+        return self.state
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take averages back."""
+        self.state = state
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
@@ -77,5 +91,5 @@ class WeightAverage:
             self.state[name].lerp_(value.detach().float(), 1 - decay)
 
 
-def _floats(module: nn.Module) -> dict[str, torch.Tensor]:
+def _floats(module: nn.Module) -> dict[str, Tensor]:
     return {name: value for name, value in module.state_dict().items() if value.is_floating_point()}

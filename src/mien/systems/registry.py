@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from mien.core.errors import MienError
 from mien.engine.figures import Result
-from mien.runtime import packaged_bundles
+from mien.runtime import Bundle, packaged_bundles
 
 __all__ = ["SYSTEMS", "BenchOptions", "Evaluation", "System", "find"]
 
@@ -57,6 +57,14 @@ class System:
     def train(self, config: Any) -> Path:
         """Train by `config` and return the checkpoint (`train.train`); ImportError without the extra mien[train]."""
         return self.module("train").train(config)
+
+    def export_defaults(self) -> Any:
+        """Default options of an export (`config.EXPORT`)."""
+        return self.module("config").EXPORT
+
+    def export(self, checkpoint: Path, out: Path, options: Any = None) -> Bundle:
+        """Write a checkpoint's bundle (`export.export`); ImportError without the extra mien[train]."""
+        return self.module("export").export(checkpoint, out, self.export_defaults() if options is None else options)
 
     def bench_options(self) -> type[BenchOptions]:
         """What `bench` may be told: a frozen dataclass (`evaluate.BenchOptions`)."""

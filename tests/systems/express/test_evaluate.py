@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mien.engine.mesh.pca import displacement_basis
 from mien.synth.expressions import write_expressions
 from mien.systems.express.config import PRESETS, ExpressConfig
 from mien.systems.express.evaluate import error_table, held_out, held_out_blends, measure
 from mien.systems.express.evaluation.baselines import linear_units, nearest_subject, still
 from mien.systems.express.evaluation.classifier import Classifier, scores
 from mien.systems.express.runtime.identity_code import IdentityCode
-from mien.systems.express.training.corpus import displacement_basis, extremeness, load_corpus
+from mien.systems.express.training.corpus import drawn_displacements, extremeness, load_corpus
 
 
 def test_the_nearest_subject_of_a_training_subject_is_itself(smoke: ExpressConfig) -> None:
@@ -74,7 +75,7 @@ def test_extremeness_is_relative_to_the_training_mean_plus_two_deviations() -> N
 
 def test_the_basis_spans_the_displacements(smoke: ExpressConfig) -> None:
     corpus = load_corpus(smoke)
-    basis = displacement_basis(corpus, 8, seed=1)
+    basis = displacement_basis(drawn_displacements(corpus, seed=1), 8)
     assert basis.shape == (8, 3 * len(corpus.neutral(0)))
     x = corpus.displacements(0, np.array([7])).reshape(-1)
     solution, *_ = np.linalg.lstsq(basis.T, x, rcond=None)

@@ -1,109 +1,137 @@
-"""Every number of a capture training run, and a preset per machine."""
+"""Every number of a capture training run, and a preset per machine. A docstring is the field's help text."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
-__all__ = ["PRESETS", "CaptureConfig"]
+from mien.engine.config import ExportOptions, RunConfig
+
+__all__ = ["EXPORT", "PRESETS", "CaptureConfig", "CaptureExport"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptureConfig:
-    """One training run. Fields without a source were chosen by us; the system's README says by which measurement."""
+class CaptureConfig(RunConfig):
+    """One training run. Numbers without a source were chosen for mien; the system's README has the measurements."""
+
+    MAY_CHANGE: ClassVar[frozenset[str]] = RunConfig.MAY_CHANGE | {"stills", "sequences", "portraits"}
 
     stills: str = "data/stills"
     """Folder of still shards that `mien synth dataset` wrote."""
     sequences: str = "data/sequences"
-    """Folder of sequence shards."""
-    portraits: str = "../shared/assets/faces/webmorph_canada"
-    """Folder of real portraits with .tem templates (CC BY 4.0); empty for none. Half of them are held out."""
+    """Folder of sequence shards that `mien synth dataset --frames 8` wrote."""
+    portraits: str = ""
+    """Folder of real portraits with .tem templates (webmorph_canada, CC BY 4.0), every other one of which is held out;
+    by default the set that `mien assets get portraits` downloads. The word none trains without portraits."""
     out: str = "runs/capture"
-    """Folder of the checkpoint, the log and the bundle."""
-    seed: int = 1
-    """Seed of the initial weights and of every batch."""
+    """Folder that the checkpoint and the log are written to."""
 
     samples: int = 3_000_000
-    """Images seen in the whole run, repeats included."""
+    """Images that the whole run trains on, repeats included."""
     landmark_share: float = 0.3
-    """First part of the run that learns landmarks alone; the source method trains them first."""
+    """Share of the run, at its start, that trains landmarks alone, as the source method does."""
     stills_per_batch: int = 32
-    """Single rendered frames in a batch; more in the landmark part, which has nothing else. Small: 51,000 images in
-    batches of 64 gave a held-out NME of 4.0 %, in batches of 128 4.3 %."""
+    """Single rendered frames in a batch. While landmarks are trained alone, single frames also take the places of
+    windows and resting faces. Small batches are better: after 51,000 images the held-out landmark error (NME) was 4.0 %
+    in batches of 64 and 4.3 % in batches of 128."""
     sequences_per_batch: int = 2
-    """Rendered windows in a batch."""
+    """Rendered windows of 8 frames in a batch."""
     known_stills: int = 15
-    """Stills of a batch that come with their performer at rest."""
+    """Single rendered frames of a batch that come with a picture of the same performer at rest."""
     known_sequences: int = 1
-    """Windows of a batch that do."""
+    """Rendered windows of a batch that come with a picture of the same performer at rest."""
     per_frame: bool = False
-    """Learn and answer every frame of a window by itself; for comparison (`benchmarks.ablation`)."""
+    """Predict each frame of a window by itself, without the frames before it; to compare (`benchmarks.ablation`)."""
     portraits_per_batch: int = 4
-    """Real images in a batch: annotated ones give the landmark loss, all give the consistency loss."""
+    """Real portraits in a batch, each in two views. Annotated points train the landmarks, and both views train the
+    consistency of landmarks and weights."""
 
     muon_rate: float = 0.02
-    """Peak rate of Muon on the maps from channels to channels; the schedule is AdamW's. After 51,000 images, landmarks
-    alone, held-out NME was 5.2 % with AdamW on everything and 4.3 % so."""
+    """Peak learning rate of Muon, which trains the maps from channels to channels on AdamW's schedule. After 51,000
+    images with landmarks alone the held-out landmark error (NME) was 4.3 % so, and 5.2 % with AdamW on everything."""
     muon_decay: float = 0.01
-    """Its decoupled decay."""
+    """Decoupled weight decay of Muon."""
     learning_rate: float = 2e-3
-    """Peak rate of AdamW, reached after the warm-up, then a cosine to a hundredth of it."""
+    """Peak learning rate of AdamW, reached after the warm-up; a cosine then takes it to a hundredth."""
     warmup: int = 600
-    """Steps of linear warm-up."""
+    """Steps of linear warm-up of the learning rate."""
     weight_decay: float = 0.02
-    """AdamW's decoupled decay, on matrices only."""
+    """Decoupled weight decay of AdamW, on matrices and filters only."""
     average: float = 0.9995
-    """Decay of the exponential average of weights that is exported."""
+    """Decay per step of the exponential average of the network's weights; the average is what is exported."""
     clip: float = 1.0
-    """Gradient norm limit."""
+    """Largest norm of the gradient; longer gradients are scaled down to it."""
 
     rest_weight: float = 0.3
-    """Weight of the weights of resting real faces being zero, gaze left out."""
+    """Loss weight that pulls the expression weights of real faces at rest to zero; gaze is left out."""
 
     head_samples: int = 60_000
-    """Augmented images whose codes the FACS head is fitted on when it joins (`head`)."""
+    """Augmented images whose codes the FACS head is fitted on at the end of the landmark stage."""
     head_steps: int = 3_000
-    """Steps of that fit."""
+    """Steps of the fit of the FACS head."""
     head_rate: float = 1e-3
-    """Its peak learning rate."""
+    """Peak learning rate of the fit of the FACS head."""
     head_decay: float = 0.05
-    """Its weight decay."""
+    """Weight decay of the fit of the FACS head."""
     head_consistency: float = 3.0
-    """Its weight of the invariance of weights on real images: 0, 0.3 and 3 were equally accurate on held-out renders,
-    with 0.026, 0.008 and 0.004 of inconsistency between views of a portrait."""
+    """Loss weight, in the fit of the FACS head, of equal weights in two views of a real portrait. Weights of 0, 0.3 and
+    3 were equally accurate on held-out renders; the two views differed by 0.026, 0.008 and 0.004."""
 
     landmark_weight: float = 1.0
-    """Weight of the landmark RMSE in percent of the crop."""
+    """Loss weight of the landmark error (root mean square, in percent of the crop)."""
     seen_weight: float = 0.3
-    """Weight of the cross entropy of the regions in sight."""
+    """Loss weight of the cross entropy of which regions of the face are in sight."""
     facs_weight: float = 3.0
-    """Weight of the FACS error, each channel divided by its variance over the data."""
+    """Loss weight of the squared error of expression weights, each channel divided by its variance over the data."""
     vertex_weight: float = 0.3
-    """Weight of the FACS error as it shows on the face [mm^2]: |B (w_hat - w)|^2 over ICT-FaceKit's face vertices."""
+    """Loss weight of the error of expression weights as it shows on the face [mm^2]: the mean squared displacement of
+    ICT-FaceKit's face vertices."""
     velocity_weight: float = 1.0
-    """Weight of the error of frame-to-frame differences (source method)."""
+    """Loss weight of the error of frame-to-frame differences of expression weights (source method)."""
     acceleration_weight: float = 0.1
-    """Weight of the error of second differences; low, as in the source method."""
+    """Loss weight of the error of second differences of expression weights; low, as in the source method."""
     consistency_weight: float = 0.3
-    """Weight of the equivariance of landmarks and invariance of weights on real images without annotation."""
+    """Loss weight, on real portraits, of landmarks that move with the view and of expression weights that do not."""
 
     precision: str = "bf16-mixed"
-    """Lightning Fabric precision that needs no scaled gradients (not 16-mixed); bf16 with channels_last is twice as
-    fast as fp32 on CPU."""
-    accelerator: str = "cpu"
-    """Lightning Fabric accelerator."""
+    """Precision of the training arithmetic, by its name in Lightning Fabric. It must need no scaled gradients, which
+    rules out 16-mixed; bf16-mixed with channels_last is twice as fast as fp32 on a CPU."""
     processes: int = 1
-    """Processes (GPUs, where that is the accelerator) that share each batch and average their gradients."""
+    """Training processes (GPUs, where the accelerator is one) that share each batch and average their gradients."""
     threads: int = 2
-    """CPU threads of each of them."""
+    """CPU threads of each training process."""
     workers: int = 1
-    """Processes that draw and augment batches, for each of them."""
+    """Processes that draw and augment batches for each training process; with 0 it draws them itself."""
     save_every: int = 400
-    """Steps between checkpoints."""
+    """Steps between two checkpoints. A killed run goes on from the last one."""
 
     @property
     def batch(self) -> int:
-        """Rendered images in a batch, frames of windows (8 each) and resting faces counted."""
+        """Rendered images in a batch: single frames, the 8 frames of each window, and resting faces."""
         return self.stills_per_batch + 8 * self.sequences_per_batch + self.known_stills + self.known_sequences
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.samples // self.batch
+
+    @property
+    def landmark_steps(self) -> int:
+        """Steps at its start that train landmarks alone."""
+        return int(self.landmark_share * self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureExport(ExportOptions):
+    """Options of `mien export capture`."""
+
+    stills: tuple[Path, ...] = ()
+    """Folders of still shards from which the read-out of identity is learnt that `mien fit` starts from; some minutes.
+    By default the bundle has none, and `mien fit` uses landmarks alone."""
+
+
+EXPORT = CaptureExport()
+"""Default options of an export."""
 
 _CPU = CaptureConfig()
 PRESETS = MappingProxyType(
@@ -141,4 +169,4 @@ PRESETS = MappingProxyType(
         ),
     }
 )
-"""`cpu` takes five hours on one core, `full` one data-centre GPU, `smoke` a test."""
+"""`cpu` takes five hours on one core, `full` is for one data-centre GPU, `smoke` is a test."""

@@ -5,6 +5,7 @@ batches it would have had.
 """
 
 import json
+import shlex
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,23 +14,27 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from mien.core.channels import ARKIT, mirrored
 from mien.core.errors import MienError
 from mien.core.regions import region_points
+from mien.engine.fingerprint import fingerprint
+from mien.engine.photometric import photometric
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.training.augment import Patch, View, photometric, sample_view
-from mien.systems.capture.training.portraits import Portrait, load_portraits
+from mien.systems.capture.training.augment import View, sample_view
+from mien.systems.capture.training.portraits import Portrait, load_portraits, portraits_folder, split
 
-__all__ = ["Batch", "BatchSource", "Sample", "Shards", "batches", "channel_scale", "whitening"]
+__all__ = ["Batch", "BatchSource", "Sample", "Shards", "channel_scale", "whitening"]
 
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
 FORMAT = 4
 """The oldest shards that hold all of `spec.LAYOUT` and each performer at rest."""
 _HIDDEN_TRUST = 0.3
 """A point that something hides is a guess: it counts less, but enough to be guessed well."""
+_WINDOW = 8
+"""Frames of a window."""
 
 
 _EDGELESS = {
@@ -80,24 +85,19 @@ class Batch:
     other_from_one: Tensor
     """[P, 2, 3] pixels of a portrait's first view to its second."""
 
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on `device`."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
-
 
 class Shards:
     """The shards of one dataset folder, memory mapped."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, frames: int = 1) -> None:
+        """`frames` of a sample are what messages advise to render. Raises MienError without shards of this version."""
+        self.folder, self.frames = folder, frames
         self.folders = sorted(p for p in folder.glob("shard-*") if (p / "shard.json").exists())
         if not self.folders:
-            raise MienError(f"{folder}: no shards; make them with 'mien synth dataset --out {folder}'")
+            raise MienError(f"{folder}: no shards; make them with '{self._command()}'")
         for p in self.folders:
             if json.loads((p / "shard.json").read_text()).get("format", 0) < FORMAT:
-                raise MienError(
-                    f"{p}: rendered by an older mien; delete it and make it again with 'mien synth dataset'"
-                )
+                raise MienError(f"{p}: rendered by an older mien; delete it and run '{self._command()}'")
         self.crops = [np.load(p / "crops.npy", mmap_mode="r") for p in self.folders]
         self.rests = [np.load(p / "neutral.npy", mmap_mode="r") for p in self.folders]
         self.rest_landmarks = [np.load(p / "neutral_landmarks.npy") for p in self.folders]
@@ -108,9 +108,18 @@ class Shards:
         self.weights = [np.load(p / "weights.npy")[..., _COLUMNS] for p in self.folders]
         self.first = np.cumsum([0, *(len(c) for c in self.crops)])
 
-    def __reduce__(self) -> tuple[type["Shards"], tuple[Path]]:
+    def _command(self) -> str:
+        own = shlex.quote(str(self.folder))
+        return f"mien synth dataset --out {own}" + (f" --frames {self.frames} --seed 2" if self.frames > 1 else "")
+
+    def __reduce__(self) -> tuple[type["Shards"], tuple[Path, int]]:
         """Another process opens the folder itself: pickled, memory maps become the gigabytes that they show."""
-        return Shards, (self.folder,)
+        return Shards, (self.folder, self.frames)
+
+    def fingerprint(self) -> str:
+        """Equal for shards of the same names, settings and weights, of which all else in them is a function."""
+        notes = [part for p in self.folders for part in (p.name, (p / "shard.json").read_bytes())]
+        return fingerprint([*notes, *self.weights])
 
     def __len__(self) -> int:
         return int(self.first[-1])
@@ -179,29 +188,40 @@ def whitening(
 
 class BatchSource(Dataset[Batch]):
     """Item k is the batch of step k, or one process's share of it. Windows and resting faces join after
-    `landmark_steps`."""
+    `config.landmark_steps`."""
 
-    def __init__(self, config: CaptureConfig, landmark_steps: int) -> None:
-        """Draws whole batches (`share`). Raises MienError when there are no stills, or more processes than windows in
-        a batch: each must have motion to learn from."""
+    def __init__(self, config: CaptureConfig, *, mirrored: bool | None = None) -> None:
+        """Draws whole batches (`share`); `mirrored` decides for all faces whether they are mirrored, None draws it.
+
+        Raises MienError when there are no stills or portraits, or more processes than windows in a batch: each process
+        must have motion to learn from.
+        """
         if config.processes > config.sequences_per_batch:
             raise MienError(
                 f"{config.processes} processes cannot share {config.sequences_per_batch} windows a batch; "
-                "take fewer processes or more --sequences-per-batch"
+                "take fewer `processes` or more `sequences_per_batch`"
             )
-        self.config = config
-        self.landmark_steps = landmark_steps
+        self.config, self.mirrored = config, mirrored
         self.process, self.processes = 0, 1
         self.stills = Shards(Path(config.stills))
-        self.portraits = load_portraits(Path(config.portraits), held_out=False) if config.portraits else []
+        folder = portraits_folder(config.portraits)
+        self.portraits = [] if folder is None else load_portraits(folder, held_out=False)
+        files = [] if folder is None else split(folder, held_out=False)
+        pairs = [path.read_bytes() for picture in files for path in (picture, picture.with_suffix(".tem"))]
+        self._fingerprints = {"stills": self.stills.fingerprint(), "portraits": fingerprint(pairs)}
 
     @cached_property
     def sequences(self) -> Shards:
         """The windows; opened when they join, so that they can be rendered while landmarks are learnt."""
-        return Shards(Path(self.config.sequences))
+        return Shards(Path(self.config.sequences), _WINDOW)
+
+    def fingerprints(self, step: int) -> dict[str, str]:
+        """Fingerprints of the data that the first `step` steps drew from, by the field that names their folder."""
+        windows = {"sequences": self.sequences.fingerprint()} if step > self.config.landmark_steps else {}
+        return {**self._fingerprints, **windows}
 
     def share(self, process: int, processes: int) -> "BatchSource":
-        """The same source for one of several processes: every so manyeth image, so that all draw as much."""
+        """The same source for one of several processes: every n-th image, so that each process gets an equal share."""
         source = copy(self)
         source.process, source.processes = process, processes
         return source
@@ -212,14 +232,14 @@ class BatchSource(Dataset[Batch]):
         cv2.setNumThreads(0)
         config, own = self.config, slice(self.process, None, self.processes)
         rng = np.random.default_rng([config.seed, step, self.process])
-        landmarks_only = step < self.landmark_steps
+        landmarks_only = step < config.landmark_steps
         stills = np.arange(config.batch if landmarks_only else config.stills_per_batch)[own]
         windows = np.arange(0 if landmarks_only else config.sequences_per_batch)[own]
         portraits = np.arange(config.portraits_per_batch if self.portraits else 0)[own]
         known_stills = stills < (0 if landmarks_only else config.known_stills)
         known_windows = windows < config.known_sequences
-        samples = [_rendered(rng, self.stills, known=k) for k in known_stills]
-        samples += [_rendered(rng, self.sequences, known=k) for k in known_windows]
+        samples = [_rendered(rng, self.stills, known=k, mirrored=self.mirrored) for k in known_stills]
+        samples += [_rendered(rng, self.sequences, known=k, mirrored=self.mirrored) for k in known_windows]
         rows = samples + [sample.rest for sample in samples if sample.rest is not None]
         pairs = [self._pair(rng) for _ in portraits]
         views = [p.one for p in pairs] + [p.other for p in pairs]
@@ -230,14 +250,14 @@ class BatchSource(Dataset[Batch]):
             trust=_joined([*(row.trust for row in rows), *(v.trust for v in views)]),
             seen=_joined([row.seen for row in rows]),
             still_weights=_stack([s.weights[0] for s in samples[: len(stills)]], (0, len(spec.CHANNELS))),
-            window_weights=_stack([s.weights for s in samples[len(stills) :]], (0, 8, len(spec.CHANNELS))),
+            window_weights=_stack([s.weights for s in samples[len(stills) :]], (0, _WINDOW, len(spec.CHANNELS))),
             known=torch.from_numpy(np.concatenate([known_stills, known_windows])),
             other_from_one=_stack([p.other_from_one for p in pairs], (0, 2, 3)),
         )
 
     def _pair(self, rng: np.random.Generator) -> "_Pair":
         portrait = self.portraits[int(rng.integers(len(self.portraits)))]
-        mirror = bool(rng.random() < 0.5)
+        mirror = bool(rng.random() < 0.5) if self.mirrored is None else self.mirrored
         return _portrait_pair(rng, portrait, sample_view(rng, mirrored=mirror), sample_view(rng, mirrored=mirror))
 
 
@@ -254,17 +274,17 @@ class _Views:
     rest: "_Views | None" = None
 
 
-def _rendered(rng: np.random.Generator, shards: Shards, *, known: bool) -> _Views:
+def _rendered(rng: np.random.Generator, shards: Shards, *, known: bool, mirrored: bool | None) -> _Views:
     """A random sample, with the same performer at rest when `known`."""
     sample = shards[int(rng.integers(len(shards)))]
-    view = sample_view(rng)
+    view = sample_view(rng, mirrored=mirrored)
     # A held box moves little from frame to frame: a tenth of a pixel to half of one, as O-Net's points do.
     shifts = rng.normal(0, rng.uniform(0.0, 0.4), (len(sample.crops), 2))
     crops = [view.crop(image, shift) for image, shift in zip(sample.crops, shifts, strict=True)]
     landmarks = view.points(sample.landmarks) + shifts[:, None]
     visible = sample.visible[:, list(spec.LAYOUT.mirror)] if view.mirrored else sample.visible
     crops, patch = photometric(rng, crops)
-    covered = _inside(landmarks, patch)
+    covered = np.zeros(landmarks.shape[:-1], bool) if patch is None else patch.covers(landmarks)
     left = [1.0 - covered[:, ids].mean(axis=1) for ids in _REGION_POINTS]
     return _Views(
         crops=np.stack(crops),
@@ -285,14 +305,6 @@ def _rest(rng: np.random.Generator, sample: Sample, *, mirrored: bool) -> _Views
         landmarks=view.points(sample.rest_landmarks)[None],
         trust=_LANDMARK_TRUST[None],
     )
-
-
-def _inside(points: np.ndarray, patch: Patch | None) -> np.ndarray:
-    """Which points [..., 2] a patch covers."""
-    if patch is None:
-        return np.zeros(points.shape[:-1], bool)
-    low, high = np.array([patch.left, patch.top]), np.array([patch.right, patch.bottom])
-    return np.all((points >= low) & (points < high), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -324,15 +336,3 @@ def _joined(rows: list[np.ndarray]) -> Tensor:
 
 def _stack(rows: list[np.ndarray], empty: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(np.stack(rows).astype(np.float32)) if rows else torch.zeros(empty)
-
-
-def batches(source: BatchSource, start: int, steps: int, workers: int) -> DataLoader[Batch]:
-    """Batches of steps `start` to `steps - 1` in order."""
-    return DataLoader(
-        source,
-        batch_size=None,
-        sampler=range(start, steps),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        pin_memory=torch.cuda.is_available(),
-    )

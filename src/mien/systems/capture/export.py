@@ -1,10 +1,8 @@
 """From a checkpoint to the bundle that ships: ONNX and NCNN with explicit state, checked against torch.
 
-`python -m mien.systems.capture.export runs/capture/checkpoint.pt BUNDLE` exports at any time during a training run.
+`mien export capture runs/capture/checkpoint.pt BUNDLE` runs this.
 """
 
-import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,24 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from mien.core.errors import MienError
-from mien.engine.checkpoint import load_checkpoint
-from mien.engine.export import parity, to_ncnn, to_onnx
+from mien.engine.config import training_command
+from mien.engine.export import load_trained, numpy_step, parity, read_figures, to_ncnn, to_onnx, write_checked
 from mien.engine.provenance import git_revision
-from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, TrainingData, open_session
+from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, TrainingData
 from mien.runtime.backend_ncnn import batch_axes
 from mien.runtime.card import model_card
 from mien.systems.capture import spec
-from mien.systems.capture.config import CaptureConfig
+from mien.systems.capture.config import EXPORT, PRESETS, CaptureConfig, CaptureExport
 from mien.systems.capture.model import CaptureNet, CaptureStep
 from mien.systems.capture.runtime.landmark_rig import landmark_rig
+from mien.systems.capture.training.identity_readout import learn_readout, shards_of
 
 __all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
 
 TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
 
-COMMAND = "mien train capture --preset cpu --processes 2 --threads 1"
 WEAKNESSES = """
 Figures are with each crop's mirror image, as files are read; with one look, as at a webcam's frames, the landmark error
 is 5 % larger.
@@ -55,43 +52,39 @@ STATES = {
 
 def load_net(checkpoint: Path) -> tuple[CaptureNet, dict[str, Any]]:
     """The net with the averaged weights of a checkpoint, and the checkpoint; MienError when there is none."""
-    state = load_checkpoint(checkpoint)
-    if state is None:
-        raise MienError(f"{checkpoint}: no such checkpoint; train one with 'mien train capture'")
+    state = load_trained(checkpoint, "capture")
     net = CaptureNet()
     net.load_state_dict({**state["net"], **state["average"]})
     return net.eval(), state
 
 
-def export(
-    checkpoint: Path,
-    out: Path,
-    *,
-    arrays: Mapping[str, np.ndarray],
-    metrics: Mapping[str, Any] | None = None,
-    command: str = COMMAND,
-) -> Bundle:
-    """Write the bundle and check it; raises MienError when a runtime disagrees with torch by more than TOLERANCE.
+def export(checkpoint: Path, out: Path, options: CaptureExport = EXPORT) -> Bundle:
+    """Write the bundle of a checkpoint, at any time during a training run.
 
-    `arrays` are the constants the runtime needs (`landmark_rig`).
+    Raises MienError when the checkpoint, the figures or the stills that `options` name cannot be read, and when a
+    runtime differs from torch by more than TOLERANCE; nothing is written then.
     """
     torch.set_num_threads(1)  # single frames: more threads only wait for each other
     net, state = load_net(checkpoint)
+    shards_of(options.stills)
+    metrics = read_figures(options.figures, "capture", "held_out", "ours") if options.figures else {}
     step = CaptureStep(net).eval()
     example = [torch.zeros(1, 3, spec.CROP, spec.CROP), torch.ones(1, 1), torch.full((1, 1), spec.USUAL_STEP)]
     example += [torch.zeros(1, spec.CODE), torch.zeros(1, 1)]
     example += [torch.zeros(*start.shape) for _, start in STATES.values()]
     ncnn = to_ncnn(step, example)
-    manifest = _manifest(state, metrics or {}, command, batch_axes(ncnn.script))
-    model = to_onnx(step, example, step.inputs, step.outputs)
-    bundle = Bundle.write(
-        out, manifest, model=model, ncnn=(ncnn.param, ncnn.bin), arrays=arrays, card=model_card(manifest) + WEAKNESSES
+    manifest = _manifest(state, metrics, options.command, batch_axes(ncnn.script))
+    return write_checked(
+        out,
+        manifest,
+        model=to_onnx(step, example, step.inputs, step.outputs),
+        ncnn=ncnn,
+        arrays=landmark_rig(),
+        learnt=(lambda draft: learn_readout(draft, options.stills).arrays()) if options.stills else None,
+        card=model_card(manifest) + WEAKNESSES,
+        difference=lambda session: bundle_parity(net, session),
+        tolerance=TOLERANCE,
     )
-    for backend in ("onnx", "ncnn"):
-        worst = bundle_parity(net, open_session(bundle, backend))
-        if worst > TOLERANCE:
-            raise MienError(f"{out}: {backend} differs from torch by {worst:.1e}, more than {TOLERANCE:.0e}")
-    return bundle
 
 
 def bundle_parity(net: CaptureNet, session: Session, frames: int = 200, seed: int = 0) -> float:
@@ -110,17 +103,11 @@ def bundle_parity(net: CaptureNet, session: Session, frames: int = 200, seed: in
         }
         for t in range(frames)
     ]
-    step = CaptureStep(net).eval()
-
-    def torch_step(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        with torch.no_grad():
-            outputs = step(*(torch.from_numpy(np.ascontiguousarray(values[name])) for name in step.inputs))
-        return _scaled({name: value.numpy() for name, value in zip(step.outputs, outputs, strict=True)})
-
-    return parity(torch_step, lambda values: _scaled(session.run(values)), inputs, STATES)
+    torch_step = numpy_step(CaptureStep(net), CaptureStep.inputs, CaptureStep.outputs)
+    return parity(lambda v: _scaled(torch_step(v)), lambda v: _scaled(session.run(v)), inputs, STATES)
 
 
-def _scaled(outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _scaled(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**outputs, "landmarks": outputs["landmarks"] / spec.CROP}
 
 
@@ -128,8 +115,14 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
     def keeps(i: int, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         return shape if axes.get(f"in{i}", 0) is None else None
 
-    config, crop = state["config"], (1, 3, spec.CROP, spec.CROP)
-    rendered, real = state["step"] * CaptureConfig(**config).batch, 2 * state["step"] * config["portraits_per_batch"]
+    config, crop = CaptureConfig(**state["config"]), (1, 3, spec.CROP, spec.CROP)
+    rendered, real = state["step"] * config.batch, 2 * state["step"] * config.portraits_per_batch
+    renders = TrainingData(
+        name="renders of ICT-FaceKit by mien synth", licence="MIT", samples=rendered, source="USC ICT"
+    )
+    portraits = TrainingData(
+        name="webmorph_canada, 20 of 40 portraits", licence="CC-BY-4.0", samples=real, source="DeBruine"
+    )
     count, one, code = spec.LAYOUT.count, (1, 1), (1, spec.CODE)
     return Manifest(
         name="capture",
@@ -154,35 +147,9 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         channels=spec.CHANNELS,
         landmarks=spec.LAYOUT.name,
         licence="Apache-2.0",
-        training_data=(
-            TrainingData(
-                name="renders of ICT-FaceKit by mien synth", licence="MIT", samples=rendered, source="USC ICT"
-            ),
-            TrainingData(
-                name="webmorph_canada, 20 of 40 portraits", licence="CC-BY-4.0", samples=real, source="DeBruine"
-            ),
-        ),
-        command=command,
-        seed=config["seed"],
+        training_data=(renders, portraits) if config.portraits != "none" else (renders,),
+        command=command or training_command("capture", config, PRESETS),
+        seed=config.seed,
         revision=git_revision(),
         metrics=dict(metrics),
     )
-
-
-def main() -> None:
-    """Command line: export, with the figures of `mien bench` when there are any."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--figures", type=Path, help="what `mien bench capture --json` wrote of these very weights")
-    parser.add_argument("--command", default=COMMAND, help="what trained them, for the model card")
-    chosen = parser.parse_args()
-    metrics = json.loads(chosen.figures.read_text())["held_out"]["ours"] if chosen.figures else {}
-    try:
-        export(chosen.checkpoint, chosen.out, arrays=landmark_rig(), metrics=metrics, command=chosen.command)
-    except MienError as error:
-        parser.error(str(error))
-
-
-if __name__ == "__main__":
-    main()

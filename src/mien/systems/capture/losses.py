@@ -1,7 +1,7 @@
 """Losses of the capture net. Shapes as in `model`; every loss is a mean over the batch.
 
-Source: Navarro et al. 2021: landmark RMSE, FACS mean squared error, velocity, low-weight acceleration, and equivariance
-on real images without annotation.
+Source: Navarro et al. 2021: FACS mean squared error, velocity, and acceleration of low weight; landmark RMSE and
+equivariance on real images without annotation are in `engine.landmark_losses`.
 """
 
 import torch
@@ -13,14 +13,11 @@ from mien.systems.capture.config import CaptureConfig
 
 __all__ = [
     "acceleration_loss",
-    "equivariance_loss",
     "expression_losses",
     "facs_loss",
     "facs_scale",
-    "landmark_loss",
     "rest_loss",
     "seen_loss",
-    "transform_points",
     "velocity_loss",
     "vertex_loss",
 ]
@@ -35,13 +32,6 @@ _GAZE_OF_LID = {
 _NO_GAZE = [float(not name.startswith("eyeLook")) for name in spec.CHANNELS]
 _CLOSING, _CLOSED = 0.6, 0.9
 """Blink weights between which gaze loses its say: at 0.6 half the iris shows, at 0.9 none."""
-
-
-def landmark_loss(predicted_NL2: Tensor, true_NL2: Tensor, weight_NL: Tensor, crop: int) -> Tensor:
-    """Root mean square distance per image, in percent of the crop's side; `weight_NL` leaves out unknown points."""
-    square_NL = (predicted_NL2 - true_NL2).square().sum(-1) * weight_NL
-    mean_N = square_NL.sum(1) / weight_NL.sum(1).clamp_min(1e-6)
-    return (mean_N + 1e-4).sqrt().mean() * (100.0 / crop)
 
 
 _RARE = (4.0, 9.0, 5.0)
@@ -106,23 +96,6 @@ def expression_losses(
         "velocity": config.velocity_weight * velocity_loss(window_BTA, window_truth_BTA, scale_A),
         "acceleration": config.acceleration_weight * acceleration_loss(window_BTA, window_truth_BTA, scale_A),
     }
-
-
-def transform_points(points_NL2: Tensor, matrix_N23: Tensor) -> Tensor:
-    """Affine maps of pixels."""
-    return points_NL2 @ matrix_N23[:, :, :2].transpose(1, 2) + matrix_N23[:, None, :, 2]
-
-
-def equivariance_loss(
-    landmarks_NL2: Tensor, other_landmarks_NL2: Tensor, other_from_one_N23: Tensor, crop: int
-) -> Tensor:
-    """Two views of one real image must give landmarks that move with the view.
-
-    `other_from_one_N23` maps the first view's pixels to the second's. Mirrored views are un-mirrored by the caller.
-    """
-    moved_NL2 = transform_points(landmarks_NL2, other_from_one_N23)
-    one = torch.ones(moved_NL2.shape[:2], device=moved_NL2.device)
-    return landmark_loss(other_landmarks_NL2, moved_NL2, one, crop)
 
 
 def rest_loss(predicted_NA: Tensor, scale_A: Tensor) -> Tensor:

@@ -1,72 +1,81 @@
-"""Every number of an express training run, and a preset per machine."""
+"""Every number of an express training run, and a preset per machine. A docstring is the field's help text."""
 
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import ClassVar, Literal
 
-__all__ = ["PRESETS", "ExpressConfig"]
+from mien.engine.config import ExportOptions, RunConfig
+
+__all__ = ["EXPORT", "PRESETS", "ExpressConfig", "ExpressExport"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpressConfig:
-    """One training run. Sources are Potamias et al. 2020 where a section is named; the rest was chosen by us."""
+class ExpressConfig(RunConfig):
+    """One training run. Sections are those of Potamias et al. 2020; numbers without a source were chosen for mien."""
+
+    MAY_CHANGE: ClassVar[frozenset[str]] = RunConfig.MAY_CHANGE | {"data", "epochs"}
 
     data: str = "data/expressions"
-    """Folder that `write_expressions` wrote, or a folder of registered sequences (subject/expression/frame.ply|obj)."""
+    """Folder that `mien synth expressions` wrote, or a folder of registered sequences
+    (subject/expression/frame.ply|obj)."""
     unit_mm: float = 1.0
-    """Millimetres per unit of PLY and OBJ files (1000 for CoMA and VOCASET, which are in metres)."""
+    """Millimetres per unit of PLY and OBJ files: 1000 for CoMA and VOCASET, which are in metres."""
     fps: float = 30.0
     """Frame rate of PLY and OBJ sequences."""
     train_subjects: int = 153
-    """Subjects that train, in the order of their names; all others test (section 4)."""
+    """Subjects to train on, in the order of their names; all others are held out (section 4)."""
     out: str = "runs/express"
-    """Folder of the checkpoint and the log."""
+    """Folder that the checkpoint and the log are written to."""
     start: str = ""
-    """Checkpoint whose weights a new run starts from; by default it starts from chance."""
-    seed: int = 1
-    """Seed of the initial weights and of every batch."""
+    """Checkpoint whose weights a new run starts from; by default the run starts from random weights."""
 
     model: Literal["plain", "identity", "pca"] = "identity"
-    """plain: the paper's decoder; identity: conditioned on the neutral's shape; pca: the paper's baseline decoder."""
+    """Decoder to train: plain is the paper's, identity is conditioned on the shape of the neutral face, pca is the
+    paper's baseline."""
     code: int = 16
-    """Principal components of the neutral's shape that the identity-aware decoder sees. Few: with 32 a net trained on
-    67 people was better than `plain` by 13 % on them and by 4 % on others; it had learnt their habits by heart."""
+    """Principal components of the neutral face's shape that the identity-aware decoder is given. With 32, a net trained
+    on 67 people was better than the plain decoder by 13 % on them and by 4 % on others: it had overfitted."""
     components: int = 64
     """Blendshapes of the pca decoder, as many as the latent vector is long."""
     spiral: int = 9
-    """Places of a spiral: a vertex and its first ring, with some of the second."""
+    """Vertices of a spiral: the middle one, its first ring, and some of the second."""
 
     epochs: int = 30
-    """Passes over the training sequences; the paper has 100 (section 4). An hour on one core for all
-    three decoders, 38 minutes of it for `identity`."""
+    """Passes over the training sequences; the paper has 100 (section 4). On one core, 30 take an hour for all three
+    decoders, of which `identity` takes 38 minutes."""
     batch: int = 8
-    """Sequences in a step."""
+    """Sequences in a batch."""
     pairs: int = 2
-    """Pairs of adjacent frames decoded of each sequence in a step, drawn anew: unbiased for both losses, and the
-    decoder, which costs nearly everything, runs on 4 frames instead of 60."""
+    """Pairs of adjacent frames that are decoded of each sequence in a step, drawn anew each time. That leaves both
+    losses unbiased, and the decoder, which takes nearly all the time, runs on 4 frames instead of 60."""
     learning_rate: float = 2e-3
-    """Adam's rate in the first epoch; the paper's 1e-3 belongs to its 100 epochs (section 4)."""
+    """Adam's learning rate in the first epoch; the paper's 1e-3 belongs to its 100 epochs (section 4)."""
     decay: float = 1.0
-    """Factor on the rate per epoch; the paper has 0.99 (section 4)."""
+    """Factor on the learning rate per epoch; the paper has 0.99 (section 4)."""
     fall: float = 1.0
-    """The rate also falls with the share of steps that are left to this power, so that a short run ends settled (Li,
-    Yumer & Ramanan 2020, "Budgeted Training"); the paper has 0, no fall."""
+    """Exponent of the fall of the learning rate, which is multiplied by the share of steps left to this power, so that
+    a short run converges (Li, Yumer & Ramanan 2020, "Budgeted Training"); the paper has 0, no fall."""
     weight_decay: float = 5e-5
     """L2 penalty in Adam's gradient (section 4)."""
     temporal_weight: float = 1.0
-    """Weight of the temporal coherence loss against the reconstruction."""
+    """Loss weight of the temporal coherence, relative to the reconstruction."""
 
     precision: str = "32-true"
-    """Lightning Fabric precision; sparse products know no half precision on CPU."""
-    accelerator: str = "cpu"
-    """Lightning Fabric accelerator."""
-    threads: int = 1
-    """CPU threads of the training process."""
-    workers: int = 0
-    """Processes that make vertices; 0 makes them in the training process."""
-    save_every: int = 200
-    """Steps between checkpoints."""
+    """Precision of the training arithmetic, by its name in Lightning Fabric; sparse products have no half precision on
+    a CPU."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class ExpressExport(ExportOptions):
+    """Options of `mien export express`."""
+
+    constants: bool = True
+    """Keep the mesh, the mean face and the code of identity in the bundle, which `mien express` needs; without them a
+    bundle serves only for comparison."""
+
+
+EXPORT = ExpressExport()
+"""Default options of an export."""
 
 _CPU = ExpressConfig()
 PRESETS = MappingProxyType(

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from mien.systems.express import spec
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.runtime.identity_code import IdentityCode, LocalShape
 from mien.systems.express.training.corpus import Corpus
 
-__all__ = ["Batch", "BatchSource", "batches"]
+__all__ = ["Batch", "BatchSource"]
 
 
 @dataclass
@@ -32,10 +32,6 @@ class Batch:
     """[B, V, G]; nothing, [B, 0, G], for a network that does not look at it."""
     displacements: Tensor
     """[B, 2 P, V, 3] mm."""
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on `device`."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
 
 class BatchSource(Dataset[Batch]):
@@ -75,15 +71,3 @@ class BatchSource(Dataset[Batch]):
             shape = self.shape(neutral) if self.looks else np.zeros((0, spec.LOCAL), np.float32)
             self._seen[subject] = self.code(neutral), shape
         return self._seen[subject]
-
-
-def batches(source: BatchSource, start: int, steps: int, workers: int) -> DataLoader[Batch]:
-    """Batches of steps `start` to `steps - 1` in order."""
-    return DataLoader(
-        source,
-        batch_size=None,
-        sampler=range(start, steps),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        pin_memory=torch.cuda.is_available(),
-    )

@@ -1,6 +1,6 @@
 """Tables 2 and 3 and figure 5 of the paper on held-out subjects, every method and baseline in one run. Needs no torch.
 
-`mien bench express` measures what ships; `python -m mien.systems.express.compare` trains everything and measures it.
+`mien bench express` measures what ships; `python -m benchmarks.express_compare` trains everything and measures it.
 """
 
 from collections.abc import Mapping

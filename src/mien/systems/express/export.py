@@ -1,25 +1,24 @@
 """From a checkpoint to the bundle that ships: ONNX with explicit state, checked against torch.
 
-`python -m mien.systems.express.export runs/express/checkpoint.pt BUNDLE` exports at any time during a training run.
-There is no NCNN model: gathering vertices by index is not among its operations.
+`mien export express runs/express/checkpoint.pt BUNDLE` runs this. There is no NCNN model: gathering vertices by
+index is not among its operations.
 """
 
-import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from mien.core.errors import MienError
-from mien.engine.checkpoint import load_checkpoint
-from mien.engine.export import parity, to_onnx
+from mien.engine.config import training_command
+from mien.engine.export import load_trained, numpy_step, parity, read_figures, to_onnx, write_checked
 from mien.engine.provenance import git_revision
-from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, TrainingData, open_session
+from mien.runtime import Bundle, Manifest, Session, StateSpec, TensorSpec, TrainingData
 from mien.runtime.card import model_card
 from mien.systems.express import spec
-from mien.systems.express.config import ExpressConfig
+from mien.systems.express.config import EXPORT, PRESETS, ExpressConfig, ExpressExport
 from mien.systems.express.model import ExpressNet, ExpressStep
 from mien.systems.express.train import build_net, face_hierarchy
 
@@ -48,9 +47,7 @@ STATES = {
 
 def load_net(checkpoint: Path) -> tuple[ExpressNet, dict[str, Any]]:
     """The net of a checkpoint, and the checkpoint; MienError when there is none."""
-    state = load_checkpoint(checkpoint)
-    if state is None:
-        raise MienError(f"{checkpoint}: no such checkpoint; train one with 'mien train express'")
+    state = load_trained(checkpoint, "express")
     config, constants = ExpressConfig(**state["config"]), state["constants"]
     hierarchy = face_hierarchy(constants["mean"].numpy(), constants["triangles"].numpy(), config.spiral)
     net = build_net(config, hierarchy, len(constants["expressions"]))
@@ -58,34 +55,37 @@ def load_net(checkpoint: Path) -> tuple[ExpressNet, dict[str, Any]]:
     return net.eval(), state
 
 
-def export(
-    checkpoint: Path,
-    out: Path,
-    *,
-    metrics: Mapping[str, Any] | None = None,
-    command: str = "mien train express --preset cpu",
-    constants: bool = True,
-) -> Bundle:
-    """Write the bundle and check it; raises MienError when the runtime disagrees with torch by more than TOLERANCE.
+def export(checkpoint: Path, out: Path, options: ExpressExport = EXPORT) -> Bundle:
+    """Write the bundle of a checkpoint, at any time during a training run.
 
-    Without `constants` (topology, mean, identity code) a bundle serves to measure beside ours, not to express with.
+    Raises MienError when the checkpoint or the figures that `options` name cannot be read, and when the runtime differs
+    from torch by more than TOLERANCE; nothing is written then.
     """
     net, state = load_net(checkpoint)
     step = ExpressStep(net).eval()
-    manifest = _manifest(state, step, metrics or {}, command)
+    metrics = _metrics(options.figures, state["config"]["model"]) if options.figures else {}
+    manifest = _manifest(state, step, metrics, options.command)
     example = [torch.zeros(*feed.shape) for feed in manifest.feeds]
     arrays = {name: value.numpy() for name, value in state["constants"].items() if isinstance(value, torch.Tensor)}
-    bundle = Bundle.write(
+    return write_checked(
         out,
         manifest,
         model=_slim(to_onnx(step, example, step.inputs, step.outputs)),
-        arrays=arrays if constants else None,
+        arrays=arrays if options.constants else None,
         card=model_card(manifest) + WEAKNESSES,
+        difference=lambda session: bundle_parity(net, session),
+        tolerance=TOLERANCE,
     )
-    worst = bundle_parity(net, open_session(bundle))
-    if worst > TOLERANCE:
-        raise MienError(f"{out}: onnx differs from torch by {worst:.1e} mm, more than {TOLERANCE:.0e}")
-    return bundle
+
+
+def _metrics(figures: Path, model: str) -> dict[str, float]:
+    """The held-out vertex errors [mm] of a decoder."""
+    errors = {
+        name: value for name, value in read_figures(figures, "express", "errors", model).items() if name != "course"
+    }
+    blends = read_figures(figures, "express", "blends")
+    errors |= {"blends": blends[model]} if model in blends else {}
+    return {f"vertex_mm_{name}": round(value, 4) for name, value in errors.items()}
 
 
 def _slim(model: bytes) -> bytes:
@@ -120,49 +120,38 @@ def bundle_parity(net: ExpressNet, session: Session, frames: int = 100, seed: in
     ends["label"] = np.abs(ends["label"])
     inputs = [{name: (a + (b - a) * np.float32(t / frames)) for name, (a, b) in ends.items()} for t in range(frames)]
 
-    def torch_step(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        with torch.no_grad():
-            outputs = step(*(torch.from_numpy(np.ascontiguousarray(values[name])) for name in step.inputs))
-        return {name: value.numpy() for name, value in zip(step.outputs, outputs, strict=True)}
-
-    return parity(torch_step, session.run, inputs, STATES)
+    return parity(numpy_step(step, step.inputs, step.outputs), session.run, inputs, STATES)
 
 
 def _manifest(state: dict[str, Any], step: ExpressStep, metrics: Mapping[str, Any], command: str) -> Manifest:
-    config, constants = state["config"], state["constants"]
+    config, constants = ExpressConfig(**state["config"]), state["constants"]
     vertices, expressions = len(constants["mean"]), tuple(constants["expressions"])
     inputs = [TensorSpec(name="label", shape=(1, len(expressions)), meaning="intensity of each expression, 0..1")]
     if "code" in step.inputs:
-        inputs.append(TensorSpec(name="code", shape=(1, config["code"]), meaning="shape of the neutral (arrays.npz)"))
+        inputs.append(TensorSpec(name="code", shape=(1, config.code), meaning="shape of the neutral (arrays.npz)"))
         meaning = "deformation of the neutral from the mean around each vertex"
         inputs.append(TensorSpec(name="shape", shape=(1, vertices, spec.LOCAL), meaning=meaning))
     synthetic = expressions == spec.EXPRESSIONS
-    if config["start"]:
-        command += f", and from there --start CHECKPOINT --epochs {config['epochs']} --learning-rate "
-        command += f"{config['learning_rate']:g}"
+    stated = replace(config, start="CHECKPOINT" if config.start else "")
     return Manifest(
         name="express",
         version="1",
         inputs=tuple(inputs),
         outputs=(TensorSpec(name="displacements", shape=(1, vertices, 3), meaning="from the neutral, mm"),),
         states=tuple(StateSpec(input=into, output=out, shape=start.shape) for out, (into, start) in STATES.items()),
-        preprocess={"fps": spec.FPS, "model": config["model"]},
+        preprocess={"fps": spec.FPS, "model": config.model},
         channels=expressions,
         licence="Apache-2.0",
         training_data=(
             TrainingData(
-                name="performers of mien.synth.expressions on ICT-FaceKit" if synthetic else str(config["data"]),
+                name="performers of mien.synth.expressions on ICT-FaceKit" if synthetic else str(config.data),
                 licence="MIT" if synthetic else "as the data's",
                 samples=state["seen"],
                 source="USC ICT" if synthetic else "",
             ),
         ),
-        command=command,
-        seed=config["seed"],
+        command=command or training_command("express", stated, PRESETS, config.MAY_CHANGE - {"epochs"}),
+        seed=config.seed,
         revision=git_revision(),
         metrics=dict(metrics),
     )
-
-
-if __name__ == "__main__":
-    export(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -13,37 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from mien.engine.mesh.hierarchy import Hierarchy
+from mien.engine.mesh.pca import PcaDecoder
 from mien.engine.mesh.spiral_conv import SpiralDecoder
 from mien.systems.express import spec
 
-__all__ = ["ExpressNet", "ExpressStep", "PcaDecoder"]
-
-
-class PcaDecoder(nn.Module):
-    """The paper's baseline: latent vector to coefficients of fixed blendshapes, the principal components of the data.
-
-    The basis is zeros until `load` fills it.
-    """
-
-    basis: Tensor
-
-    def __init__(self, latent: int, components: int, vertices: int) -> None:
-        super().__init__()
-        self.full = nn.Linear(latent, components)
-        self.register_buffer("basis", torch.zeros(components, 3 * vertices))
-
-    def load(self, basis_CX: Tensor) -> None:
-        """Take the first of these blendshapes, as many as there is room for."""
-        count = min(len(basis_CX), len(self.basis))
-        self.basis[:count] = basis_CX[:count]
-
-    def forward(self, z_ND: Tensor) -> Tensor:
-        """[N, D] -> [V, N, 3]."""
-        return (self.full(z_ND) @ self.basis).reshape(len(z_ND), -1, 3).transpose(0, 1)
-
-    def step(self, z_D: Tensor) -> Tensor:
-        """One frame: [D] -> [V, 3]."""
-        return (self.full(z_D[None]) @ self.basis).reshape(-1, 3)
+__all__ = ["ExpressNet", "ExpressStep"]
 
 
 class LocalMaps(nn.Module):

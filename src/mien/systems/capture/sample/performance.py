@@ -1,4 +1,5 @@
-"""Direct and render the sample: ten seconds in which every region of the face moves on its own and with others."""
+"""The sample clip that `mien demo` captures: ten seconds in which every region of the face moves on its own and with
+others. `mien synth sample` renders it."""
 
 from pathlib import Path
 
@@ -9,10 +10,8 @@ from mien.core.transforms import quaternion_from_angles
 from mien.synth.clip import render_take
 from mien.synth.motion import plausible
 
-__all__ = ["TRUTH", "VIDEO", "build", "performance"]
+__all__ = ["build", "performance"]
 
-VIDEO = Path(__file__).with_name("sample.mp4")
-TRUTH = Path(__file__).with_name("sample_truth.npz")
 PERFORMER = 1_000_007
 """An identity of the held-out range."""
 RATE, SIZE = 30.0, (640, 480)
@@ -79,7 +78,12 @@ def _weights(pose: dict[str, float]) -> np.ndarray:
     return weights
 
 
-def build(video: Path = VIDEO, truth: Path = TRUTH) -> None:
-    """Render the sample and write its truth."""
+def build(folder: Path) -> tuple[Path, Path]:
+    """Render the sample clip and its truth into a folder; returns the two files.
+
+    Raises MienError when they cannot be written, or EGL or ICT-FaceKit is missing.
+    """
+    video, truth = folder / "sample.mp4", folder / "sample_truth.npz"
     performed = render_take(performance(), video, seed=PERFORMER, width=SIZE[0], height=SIZE[1], fps=RATE)
     performed.save(truth)
+    return video, truth

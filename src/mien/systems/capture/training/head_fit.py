@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mien.engine.optim import adamw, warmup_cosine
+from mien.engine.batches import batches, to_device
+from mien.engine.optim import adamw, set_rate, warmup_cosine
 from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.data import Batch, BatchSource, batches
+from mien.systems.capture.data import Batch, BatchSource
 from mien.systems.capture.model import CaptureNet, TemporalHead
 
 __all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "start_linear", "weigh_windows"]
@@ -50,7 +51,7 @@ def collect_codes(net: CaptureNet, source: BatchSource, config: CaptureConfig) -
     parts: list[Codes] = []
     count = max(1, config.head_samples // config.batch)
     for item in batches(source, FIRST_BATCH, FIRST_BATCH + count, config.workers):
-        batch = item.to(device)
+        batch = to_device(item, device)
         crops = batch.crops.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision.startswith("bf16")):
             parts.append(codes_of(net.encode(crops, batch.steps).code_NE, batch))
@@ -115,9 +116,7 @@ def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config:
     chooser = torch.Generator().manual_seed(config.seed)
     loss = torch.zeros(())
     for step in range(config.head_steps):
-        rate = warmup_cosine(step, steps=config.head_steps, warmup=50, peak=config.head_rate)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        set_rate(optimiser, warmup_cosine(step, steps=config.head_steps, warmup=50, peak=config.head_rate))
         parts = head_losses(net, _drawn(codes, chooser, config), scale, gram, config, config.head_consistency)
         loss = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad()

@@ -15,7 +15,15 @@ from mien.io.assets import find
 from mien.rigs.fit import fit_identity
 from mien.systems.capture import spec
 
-__all__ = ["WEBMORPH_TO_MIEN70", "Portrait", "landmarks_from_template", "load_portraits", "read_template", "split"]
+__all__ = [
+    "WEBMORPH_TO_MIEN70",
+    "Portrait",
+    "landmarks_from_template",
+    "load_portraits",
+    "portraits_folder",
+    "read_template",
+    "split",
+]
 
 _DIRECT = {
     # eyes: outer corner, upper lid, inner corner, lower lid; the subject's right eye first
@@ -102,6 +110,22 @@ def landmarks_from_template(
     return landmarks, trust
 
 
+def portraits_folder(chosen: str) -> Path | None:
+    """The folder of portraits that the setting `portraits` stands for; None when it is the word none.
+
+    The empty setting is the set that MIEN_PORTRAITS names or `mien assets get portraits` downloaded. Raises MienError
+    when that is not there.
+    """
+    if chosen == "none":
+        return None
+    if chosen:
+        return Path(chosen)
+    try:
+        return find("portraits")
+    except MienError as error:
+        raise MienError(f"{error}; or train without portraits: 'mien train capture --portraits none'") from error
+
+
 def split(folder: Path | None = None, *, held_out: bool) -> list[Path]:
     """The portraits trained on (every other by name) or those never trained on; MienError when there are none.
 
@@ -111,7 +135,7 @@ def split(folder: Path | None = None, *, held_out: bool) -> list[Path]:
     pictures = sorted(folder.glob("*.jpg"))
     if not pictures:
         raise MienError(
-            f"{folder} holds no portraits (.jpg, each with its .tem); `mien assets get portraits` downloads a set"
+            f"{folder} holds no portraits (.jpg, each with its .tem); get some: 'mien assets get portraits'"
         )
     return pictures[1 if held_out else 0 :: 2]
 

@@ -3,7 +3,8 @@
 Knows no torch.
 """
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from mien.core.errors import MienError
+from mien.engine.fingerprint import fingerprint
 from mien.synth.expressions import EMOTIONS, ExpressiveFace, Takes, read_subject
 from mien.systems.express.config import ExpressConfig
 from mien.systems.express.runtime.timeline import ramp
 from mien.systems.express.training.scan_folders import Recording, estimate_timing, read_folder
 
-__all__ = ["Corpus", "displacement_basis", "extremeness", "load_corpus"]
+__all__ = ["Corpus", "drawn_displacements", "extremeness", "load_corpus"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,6 +42,8 @@ class Corpus:
     """The expression that joins the first in a blend, -1 for none."""
     train: Bool[np.ndarray, "N"]
     """Whether the sequence's subject trains."""
+    fingerprint: str
+    """Hash of all that was read, so that a run does not go on with other data."""
     neutral: Callable[[int], Float[np.ndarray, "V 3"]]
     """Of a subject [mm]."""
     displacements: Callable[[int, Int[np.ndarray, "F"]], Float[np.ndarray, "F V 3"]]
@@ -64,9 +68,10 @@ def load_corpus(config: ExpressConfig) -> Corpus:
     elif folder.is_dir():
         corpus = _from_recordings(*read_folder(folder, unit_mm=config.unit_mm, fps=config.fps), config.train_subjects)
     else:
-        raise MienError(f"{folder}: no such folder; make one with mien.synth.expressions.write_expressions")
+        make = f"make one with 'mien synth expressions --out {shlex.quote(str(folder))}'"
+        raise MienError(f"{folder}: no such folder; {make}, or name a folder of scans by `data`")
     if not corpus.train.any():
-        raise MienError(f"{folder}: none of its subjects trains; raise train_subjects")
+        raise MienError(f"{folder}: none of its subjects trains; raise `train_subjects`")
     return corpus
 
 
@@ -95,6 +100,13 @@ def _signals(
     for i in np.flatnonzero(expression >= 0).tolist():
         out[i, : len(times[i]), expression[i]] = strength[i] * ramp(times[i], timing[i])
     return out
+
+
+def _contents(read: Takes | Recording) -> Iterator[str | np.ndarray]:
+    """Every field by name, numbers and text as text."""
+    for name, value in vars(read).items():
+        yield name
+        yield value if isinstance(value, np.ndarray) else str(value)
 
 
 def _from_takes(everybody: list[Takes], train_subjects: int) -> Corpus:
@@ -132,6 +144,7 @@ def _from_takes(everybody: list[Takes], train_subjects: int) -> Corpus:
         extremeness=strength,
         second=second,
         train=train,
+        fingerprint=fingerprint(part for takes in everybody for part in _contents(takes)),
         neutral=lambda k: face(k).neutral,
         displacements=displacements,
     )
@@ -163,23 +176,15 @@ def _from_recordings(recordings: list[Recording], triangles: np.ndarray, train_s
         extremeness=strength,
         second=np.full(len(subject), -1),
         train=train,
+        fingerprint=fingerprint([triangles, *(part for recording in recordings for part in _contents(recording))]),
         neutral=lambda k: first[k],
         displacements=displacements,
     )
 
 
-def displacement_basis(corpus: Corpus, components: int, *, seed: int, frames: int = 600) -> Float[np.ndarray, "C V*3"]:
-    """Blendshapes of the pca decoder: principal components of training displacements, each times its deviation [mm].
-
-    Not centred: no displacement must stay no displacement. Rounded to half precision (a thousandth of a millimetre), as
-    bundles store it.
-    """
+def drawn_displacements(corpus: Corpus, *, seed: int, frames: int = 600) -> Float[np.ndarray, "N V 3"]:
+    """Displacements [mm] of random frames of the training sequences: `frames`, or ten per sequence if that is less."""
     rng = np.random.default_rng([0xBA, seed])
     known = np.flatnonzero(corpus.train)
     picks = rng.choice(known, min(frames, 10 * len(known)))
-    rows = [corpus.displacements(int(i), rng.integers(corpus.length[i], size=1))[0].reshape(-1) for i in picks]
-    x = np.stack(rows).astype(np.float64)
-    values, vectors = np.linalg.eigh(x @ x.T / len(x))  # frames are far fewer than coordinates
-    order = np.argsort(values)[::-1][:components]
-    axes = vectors[:, order].T @ x / np.sqrt(len(x))
-    return np.pad(axes, ((0, components - len(axes)), (0, 0))).astype(np.float16).astype(np.float32)
+    return np.stack([corpus.displacements(int(i), rng.integers(corpus.length[i], size=1))[0] for i in picks])

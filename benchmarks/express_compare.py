@@ -1,21 +1,20 @@
 """The paper's comparison in one command: the same data, batches and steps for every decoder, then bundles and figures.
 
-`python -m mien.systems.express.compare OUT [--preset cpu] [--data FOLDER]` writes what is missing of the data, trains
+`python -m benchmarks.express_compare OUT [--preset cpu] [--data FOLDER]` writes what is missing of the data, trains
 identity, pca and plain into OUT/NAME/checkpoint.pt, exports each to OUT/NAME/bundle and measures all of them into
 OUT/figures.json. Killed and started again it goes on where it was; what is done is not done again. With `--ship` the
 bundles also go where mien looks for them: identity as `express`, the others as what `mien bench express` compares with.
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mien.core.errors import MienError
-from mien.io.atomic import write_whole
+from mien.engine.figures import Result
 from mien.synth.expressions import write_expressions
-from mien.systems.express.config import PRESETS, ExpressConfig
+from mien.systems.express.config import PRESETS, ExpressConfig, ExpressExport
 from mien.systems.express.evaluate import (
     OURS,
     RIVALS,
@@ -31,8 +30,6 @@ from mien.systems.express.export import export
 from mien.systems.express.train import train
 from mien.systems.express.training.corpus import load_corpus
 
-__all__ = ["MODELS", "compare", "main", "ship"]
-
 MODELS = ("identity", "pca", "plain")
 """In the order in which they train."""
 
@@ -45,13 +42,13 @@ def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
     corpus = load_corpus(config)
     rows, blends = held_out(corpus), held_out_blends(corpus)
     if not len(rows):
-        raise MienError(f"{config.data}: all its subjects train, none is left to measure on; lower train_subjects")
+        raise MienError(f"{config.data}: all its subjects train, none is left to measure on; lower `train_subjects`")
     measured: dict[str, Measured] = {}
     blended: dict[str, float] = {}
     for model in MODELS:
         start = str(Path(config.start) / model / "checkpoint.pt") if config.start else ""
         own = replace(config, model=model, out=str(out / model), start=start)
-        bundle = export(train(own), out / model / "bundle", command=f"mien train express --model {model}")
+        bundle = export(train(own), out / model / "bundle")
         predictor = bundle_predictor(bundle, corpus)
         measured[model] = measure(corpus, predictor, rows)
         if len(blends):
@@ -62,23 +59,17 @@ def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
         "blends": blended,
         "samples": {"sequences": len(rows), "subjects": len(set(corpus.subject[rows].tolist()))},
     }
-    with write_whole(out / "figures.json") as temporary:
-        temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    Result.measured("express", (), figures).write(out / "figures.json")
     return figures
 
 
 def ship(out: Path) -> None:
     """Export what OUT holds into the package, with the held-out figures in the manifests."""
-    measured = json.loads((out / "figures.json").read_text(encoding="utf-8"))
     RIVALS.mkdir(exist_ok=True)
     for model in MODELS:
         place = RIVALS.parent / "weights" if model == OURS else RIVALS / model
-        errors = {k: v for k, v in measured["errors"][model].items() if k != "course"}
-        errors |= {"blends": measured["blends"][model]} if model in measured["blends"] else {}
-        figures = {f"vertex_mm_{key}": round(value, 4) for key, value in errors.items()}
-        command = f"mien train express --model {model}"
-        checkpoint = out / model / "checkpoint.pt"
-        export(checkpoint, place, metrics=figures, command=command, constants=model == OURS)
+        options = ExpressExport(figures=out / "figures.json", constants=model == OURS)
+        export(out / model / "checkpoint.pt", place, options)
         print(f"wrote {place}")
 
 

@@ -1,0 +1,102 @@
+"""Distances on a face that can be read off expression weights as well as off another tracker's points.
+
+One channel against one distance punishes right answers: lips part without the jaw, and a smile widens a mouth as a
+pucker narrows it. So all weights are put on ICT-FaceKit's mean face, seen from in front, and the same distances are
+taken there as between the points of a tracker whose head pose is turned back. All are shares of the distance between
+the outer eye corners.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+
+from mien.systems.capture.runtime.landmark_rig import LandmarkRig
+
+__all__ = ["IBUG", "MEASURES", "MEDIAPIPE", "frontal_points", "measures_of_points", "measures_of_weights"]
+
+MEASURES = ("opening", "width", "corners", "asymmetry", "brows", "lids")
+"""Opening of the inner lips; mouth width; height of both mouth corners above the middle of the lips, summed, and left
+less right; height of the brows above the eye line; opening of the lids (eye aspect ratio), the mean of both eyes."""
+
+Points = Mapping[str, tuple[int, ...]]
+
+IBUG: Points = MappingProxyType(
+    {
+        "outer_eyes": (36, 45),
+        "inner_eyes": (39, 42),
+        "lips": (62, 66),
+        "mouth": (48, 54),
+        "brow_right": (17, 18, 19, 20, 21),
+        "brow_left": (22, 23, 24, 25, 26),
+        "upper_lid_right": (37, 38),
+        "lower_lid_right": (41, 40),
+        "upper_lid_left": (43, 44),
+        "lower_lid_left": (47, 46),
+    }
+)
+"""The points of iBUG 68, with which mien's layouts begin; the subject's right comes first."""
+
+MEDIAPIPE: Points = MappingProxyType(
+    {
+        "outer_eyes": (33, 263),
+        "inner_eyes": (133, 362),
+        "lips": (13, 14),
+        "mouth": (61, 291),
+        "brow_right": (70, 63, 105, 66, 107),
+        "brow_left": (300, 293, 334, 296, 336),
+        "upper_lid_right": (159,),
+        "lower_lid_right": (145,),
+        "upper_lid_left": (386,),
+        "lower_lid_left": (374,),
+    }
+)
+"""The same of MediaPipe's 478 points."""
+
+
+def measures_of_points(points: Float[np.ndarray, "N P 2"], named: Points = IBUG) -> Float[np.ndarray, "N 6"]:
+    """`MEASURES` of points seen from in front, y up."""
+
+    def middle(*names: str) -> np.ndarray:
+        return points[:, [i for name in names for i in named[name]]].mean(axis=1)
+
+    def apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(first - second, axis=-1)
+
+    eyes, lips, mouth = (points[:, list(named[name])] for name in ("outer_eyes", "lips", "mouth"))
+    size = apart(eyes[:, 0], eyes[:, 1])
+    corner = mouth[..., 1] - lips[..., 1].mean(axis=1, keepdims=True)
+    brow = np.stack([middle(f"brow_{side}")[:, 1] for side in ("right", "left")], axis=1).mean(axis=1)
+    inner = points[:, list(named["inner_eyes"])]
+    lids = [
+        apart(middle(f"upper_lid_{side}"), middle(f"lower_lid_{side}")) / apart(eyes[:, k], inner[:, k])
+        for k, side in enumerate(("right", "left"))
+    ]
+    rows = [
+        apart(lips[:, 0], lips[:, 1]) / size,
+        apart(mouth[:, 0], mouth[:, 1]) / size,
+        corner.sum(axis=1) / size,
+        (corner[:, 1] - corner[:, 0]) / size,
+        (brow - middle("outer_eyes", "inner_eyes")[:, 1]) / size,
+        np.mean(lids, axis=0),
+    ]
+    return np.stack(rows, axis=1)
+
+
+def measures_of_weights(weights: Float[np.ndarray, "N 52"], rig: LandmarkRig) -> Float[np.ndarray, "N 6"]:
+    """`MEASURES` that weights make on the mean face without head pose."""
+    points = rig.neutral[None, :, :2] + np.tensordot(weights, rig.shapes[..., :2], axes=1)
+    return measures_of_points(points)
+
+
+def frontal_points(
+    points: Float[np.ndarray, "N 478 3"], camera_from_head: Float[np.ndarray, "N 4 4"]
+) -> Float[np.ndarray, "N 478 2"]:
+    """MediaPipe's points with their head pose turned back, y up [px]; `points` are in pixels, y down, z away from the
+    viewer."""
+    turn = camera_from_head[:, :3, :3].astype(np.float64)
+    turn /= np.cbrt(np.linalg.det(turn))[:, None, None]  # the matrix carries the face's scale
+    upright = points.astype(np.float64) * (1.0, -1.0, -1.0)
+    centred = upright - upright.mean(axis=1, keepdims=True)
+    return np.einsum("nij,npi->npj", turn, centred)[..., :2]
