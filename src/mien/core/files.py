@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["read", "write"]
+__all__ = ["read", "write", "write_sequence"]
 
 T = TypeVar("T")
 
@@ -16,6 +16,11 @@ T = TypeVar("T")
 def write(path: str | Path, value: object, **options: Any) -> None:
     """Write `value` in the format that the path's extension names; raises MienError when there is none."""
     import_module("mien.io.formats").write(path, value, **options)
+
+
+def write_sequence(path: str | Path, sequence: object) -> None:
+    """Write a mesh sequence frame by frame in the format that the path's extension names; MienError as `write`."""
+    import_module("mien.io.sequences").save(sequence, path)
 
 
 def read(path: str | Path, kind: type[T], **options: Any) -> T:

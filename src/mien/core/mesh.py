@@ -140,7 +140,7 @@ class MeshSequence:
 
         `mien.io.sequences.open_sequence` writes frame by frame, for sequences that do not fit into memory.
         """
-        files.write(path, self)
+        files.write_sequence(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> "MeshSequence":

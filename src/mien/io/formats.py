@@ -250,11 +250,9 @@ def write(path: str | Path, value: object, *, rig: Rig | None = None, **options:
         if rig is None:
             raise MienError(f"{path}: {path.suffix} needs a rig that performs the {_word(row.kind)}; give one as `rig`")
         options["rig"] = rig
-    if row.stream:
-        row.function(row.stream)  # a missing extra is said first
-        import_module("mien.io.sequences").save(value, path, **options)
-    else:
-        row.function(row.write)(value, path, **options)
+    if row.write is None:
+        raise ValueError(f"a {_word(row.kind)} is written frame by frame (`mien.io.sequences`)")
+    row.function(row.write)(value, path, **options)
 
 
 def read(path: str | Path, kind: type[T], *, unit: str | None = None, **options: Any) -> T:

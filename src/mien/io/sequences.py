@@ -88,7 +88,7 @@ def open_sequence(path: str | Path, topology: Topology, times: Float[np.ndarray,
         raise MienError(f"cannot write {path}: {error.strerror}; make room or choose another place") from error
 
 
-def save(sequence: MeshSequence, path: Path) -> None:
+def save(sequence: MeshSequence, path: str | Path) -> None:
     """Write a whole sequence; raises MienError when it cannot be written."""
     with open_sequence(path, sequence.topology, sequence.times) as out:
         for vertices in sequence.vertices:

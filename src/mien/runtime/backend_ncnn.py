@@ -9,7 +9,7 @@ import numpy as np
 
 from mien.core.errors import MienError
 from mien.runtime.bundle import Bundle
-from mien.runtime.session import take_feeds
+from mien.runtime.feeds import take_feeds
 
 __all__ = ["NcnnSession", "batch_axes"]
 

@@ -9,7 +9,7 @@ from mien.core.errors import MienError
 from mien.runtime.bundle import Bundle
 from mien.runtime.manifest import Manifest
 
-__all__ = ["BACKENDS", "Session", "open_session", "take_feeds"]
+__all__ = ["BACKENDS", "Session", "open_session"]
 
 BACKENDS = ("onnx", "ncnn")
 """What can run a bundle: ONNX Runtime (default), NCNN (needs the extra `mien[ncnn]` and a bundle that has it)."""
@@ -43,18 +43,3 @@ def open_session(bundle: Bundle, backend: str = "onnx", threads: int = 1) -> Ses
     from mien.runtime.backend_onnx import OnnxSession
 
     return OnnxSession(bundle, threads=threads)
-
-
-def take_feeds(manifest: Manifest, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The graph's inputs in the manifest's order, contiguous and of its types; ValueError on a wrong name or shape."""
-    feeds: dict[str, np.ndarray] = {}
-    for spec in manifest.feeds:
-        if spec.name not in inputs:
-            raise ValueError(f"'{manifest.name}' needs the input '{spec.name}'")
-        value = np.ascontiguousarray(inputs[spec.name], np.dtype(spec.dtype))
-        if value.shape != spec.shape:
-            raise ValueError(f"'{manifest.name}' takes '{spec.name}' as {spec.shape}, not {value.shape}")
-        feeds[spec.name] = value
-    if len(inputs) != len(feeds):
-        raise ValueError(f"'{manifest.name}' has no input {sorted(set(inputs) - set(feeds))}")
-    return feeds
