@@ -206,7 +206,7 @@ class _Collapsing:
                 heapq.heappush(heap, self._entry(w, v))
 
     def merge(self, target: int) -> None:
-        """Collapse without regard to topology, by least area and shortest move; parts are joined to others."""
+        """Collapse without regard to topology, least area times squared distance first; parts join others."""
         while self.alive > target:
             left = [v for v in range(len(self.points)) if self.into[v] == v]
             points = np.array([self.points[v] for v in left])
