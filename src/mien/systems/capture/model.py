@@ -3,7 +3,7 @@
 Follows Navarro et al. 2021, "Real Time Facial Animation for Avatars" (Roblox, SIGGRAPH talk): convolutions without
 padding, residuals that slice the border off, channels in multiples of 8, landmarks and FACS weights from one shared
 encoder, causal convolutions over its features in time. Landmarks are read off a map (Sun et al. 2018, "Integral Human
-Pose Regression") instead of off the features alone, and are an input of the FACS head: docs/systems/capture.md has the
+Pose Regression") instead of off the features alone, and are an input of the FACS head: the system's README has the
 figures. The FACS head is also given the time since the last frame and, where it is known, the code of the same face at
 rest.
 

@@ -43,7 +43,7 @@ def capture(
         face: which face to follow when there are several; 0 is the largest.
         backend: the runtime of the network: "onnx" or "ncnn".
         bundle: a trained bundle or its folder; None for the weights that ship with mien.
-        identity: the performer's face, as `mien fit` writes it (.npz), for head pose and distance; None for a mean face.
+        identity: the performer's face, as `mien fit` writes it (.npz), for head pose and distance; a mean face if None.
         focal: focal length of the camera [px of the video], for head pose and distance; None for a usual webcam's.
         neutral: the face at rest, whose weights become zero: "auto" finds it in the take, "off" calibrates nothing, a
             number is the index of the frame that shows it, counted from 0.

@@ -48,7 +48,7 @@ class LiveCapture:
             capture: the capture system to use; None for the weights that ship with mien.
             smoothing: cutoffs of the one-euro filter; the defaults bring curves 0.5 ms late (median).
             smooth: whether the filter is used.
-            rest: seconds at the start in which the performer rests, whose weights then become zero; None calibrates nothing.
+            rest: seconds at the start in which the performer rests; these frames read as zero. None: no calibration.
                 A network with a stored rest is given it after half of these seconds.
             hold: whether hidden regions keep their last trusted value.
         """
