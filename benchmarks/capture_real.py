@@ -90,7 +90,7 @@ def peer_clips(source: Path, videos: dict[str, Path]) -> dict[str, Clip]:
     for name in videos:
         found = [path for path in (source / f"{name}.csv", source / f"{name}.npz") if path.is_file()]
         if not found:
-            raise MienError(f"{source} has no {name}.csv and no {name}.npz: nothing to compare that video with")
+            raise MienError(f"{source} has no {name}.csv and no {name}.npz to compare that video with; add one")
         clips[name] = replace(Clip.load(found[0]), head_rotation=None)
     return clips
 

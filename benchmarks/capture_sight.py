@@ -130,7 +130,9 @@ def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, 
                 crop = warp(image, matrix, spec.CROP)
                 seen = network.step(crop).seen
                 if seen is None:
-                    raise MienError(f"{capture.bundle.path}: this network does not say what is in sight")
+                    raise MienError(
+                        f"{capture.bundle.path}: this network has no visibility output; choose another `bundle`"
+                    )
                 row[name] = crop, seen
             yield row
 

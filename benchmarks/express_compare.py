@@ -43,7 +43,7 @@ def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
     corpus = load_corpus(config)
     rows, blends = held_out(corpus), held_out_blends(corpus)
     if not len(rows):
-        raise MienError(f"{config.data}: all its subjects train, none is left to measure on; lower `train_subjects`")
+        raise MienError(f"{config.data}: all subjects are trained on, none is held out; lower `train_subjects`")
     measured: dict[str, Measured] = {}
     blended: dict[str, float] = {}
     for model in MODELS:

@@ -35,7 +35,7 @@ FRAMES = np.arange(0, ex.FRAMES, 4)
 
 
 def drawn(number: int, expression: str, timing: np.ndarray) -> np.ndarray:
-    """Weights of somebody's take of an expression with the given timing."""
+    """Weights of a person's take of an expression with the given timing."""
     times = np.arange(ex.FRAMES) / ex.FPS
     style = ex.subject_style(SEED, number, expression)
     return ex.perform(np.random.default_rng(number), style, times, timing)

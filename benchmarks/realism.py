@@ -243,7 +243,7 @@ def _sheet(path: Path, crops: Crops, side: int = 150) -> None:
 
 
 def measured(chosen: argparse.Namespace) -> Result:
-    """Render, judge, print."""
+    """Render, measure, print."""
     cv2.setNumThreads(1)
     every, judged = rendered(chosen.renders, stills_per_cast=chosen.stills_per_cast)
     if chosen.sheet:

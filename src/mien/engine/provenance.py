@@ -47,7 +47,7 @@ def check_clean(path: Path, *, dirty: bool) -> None:
     """
     if not dirty and git_revision().endswith(_DIRTY):
         raise MienError(
-            f"{path} would name a commit that is not what is measured, since code has changed after it; "
+            f"{path} would name a commit whose code differs from the measured code; "
             "commit the changes, or write the file all the same with `dirty`"
         )
 

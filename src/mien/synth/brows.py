@@ -49,7 +49,7 @@ def paint_brow(rng: np.random.Generator, brows: Brows, color: Float[np.ndarray, 
     half = np.array([[0, 0.5]]) * brow_height(brows, np.linspace(0, 1, len(curve)))[:, None]
     ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
     cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    # A texel is half as high again as wide; the border is a few hairs wide.
+    # A texel is 1.5 times as high as wide; the border is a few hairs wide.
     blur = 0.6 + 0.24 * brows.thickness
     soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.0 * blur, sigmaY=blur)
     patchy = 1 + 0.25 * fractal(rng, 0.8, 20)[window]

@@ -157,7 +157,9 @@ class FilmedRig:
     def __init__(self, rig: Rig, dress: Dress) -> None:
         frame = face_frame(rig)
         if frame is None:
-            raise MienError(f"rig '{rig.name}' has no eye joints, landmarks or blinks: nobody knows where it looks")
+            raise MienError(
+                f"rig '{rig.name}' lacks eye joints, landmarks or blinks, so its eyes cannot be found; use another rig"
+            )
         self.rig, self.dress = rig, dress
         joint = {j.name: np.asarray(j.position, float) for j in rig.joints}.get("head")
         # Without a head joint: the usual centre of rotation, about 90 mm behind and below a human's eyes.

@@ -49,7 +49,9 @@ class Fitting:
         """Fit the training rig's charts on a rig. Raises MienError when the faces cannot be fitted to each other."""
         frame, balls = face_frame(rig), eyeballs(rig)
         if frame is None or len(balls) < 2:
-            raise MienError(f"rig '{rig.name}' has no eyes to be found by; it cannot be painted")
+            raise MienError(
+                f"rig '{rig.name}' has no eyes that can be found, so it cannot be painted; choose another rig"
+            )
         triangles = np.asarray(rig.neutral.topology.triangles)
         pieces, surface = components(rig), skin(rig)
         place = _places(rig, surface)

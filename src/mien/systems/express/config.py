@@ -34,8 +34,9 @@ class ExpressConfig(RunConfig):
     """Decoder to train: `plain` is the paper's, `identity` also depends on the shape of the neutral face, and `pca` is
     the paper's baseline."""
     code: int = 16
-    """Principal components of the neutral face's shape that are an input of the identity-aware decoder. With 32, a net
-    trained on 67 people was better than the plain decoder by 13 % on them and by 4 % on others: it had overfitted."""
+    """Principal components of the neutral face's shape that are an input of the identity-aware decoder. With 32, a
+    network trained on 67 people was better than the plain decoder by 13 % on them and by 4 % on others: it had
+    overfitted."""
     components: int = 64
     """Blendshapes of the pca decoder; by default as many as the latent vector has numbers."""
     spiral: int = 9

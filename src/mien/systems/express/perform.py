@@ -82,9 +82,9 @@ def perform(
     from mien.rigs.transfer.transfer import read_landmarks
 
     if transfer and neutral is None:
-        raise MienError("`transfer` brings movement to a mesh of your own: give that mesh as the neutral")
+        raise MienError("`transfer` brings movement to a mesh of your own; give that mesh as the neutral")
     if landmarks is not None and not transfer:
-        raise MienError("`landmarks` say where points are on a neutral of another topology: use them with `transfer`")
+        raise MienError("`landmarks` are those of a neutral of another topology; use them with `transfer`")
     timeline = Timeline.parse(timeline) if isinstance(timeline, str) else timeline
     mesh = Mesh.load(neutral, unit=unit) if isinstance(neutral, str | Path) else neutral
     points = None if landmarks is None else read_landmarks(landmarks)
@@ -95,7 +95,7 @@ def perform(
         made = network.generate(mesh, timeline, fps=fps)
         return Expressed(sequence=made, face=made, network=network)
     if not isinstance(mesh, Mesh):
-        raise ValueError("a neutral of another topology is a Mesh: its vertices alone say nothing of its triangles")
+        raise ValueError("a neutral of another topology must be a Mesh, since vertices alone have no triangles")
     other = network.other_topology(mesh, points)
     face = network.generate(other.neutral, timeline, fps=fps)
     return Expressed(sequence=other.sequence(face), face=face, network=network)

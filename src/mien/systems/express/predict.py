@@ -80,7 +80,9 @@ class Express:
             raise MienError(f"the frame rate must be positive, not {fps}")
         length = timeline.duration + 0.2 if duration is None else duration
         if not 0 <= length <= _LONGEST:
-            raise MienError(f"a sequence of {length:g} s cannot be made at once; at most {_LONGEST:g} s, or stream it")
+            raise MienError(
+                f"a sequence of {length:g} s cannot be made at once; give 0 to {_LONGEST:g} s, or stream it"
+            )
         steps = np.arange(int(np.ceil(length * spec.FPS)) + 1) / spec.FPS
         made = np.stack(list(self.stream(neutral, timeline.signal(steps, self.expressions))))
         times = np.arange(int(np.floor(length * fps + 1e-9)) + 1) / fps
@@ -95,7 +97,7 @@ class Express:
         moved = (sequence.vertices - sequence.vertices[0])[:, : len(self.mean)]
         if len(self.mean) != FACE:
             raise MienError(
-                "this network was not trained on ICT-FaceKit's face: there are no shapes to read weights with"
+                "this network was not trained on ICT-FaceKit's face, so its movement cannot become ARKit weights"
             )
         return Clip(times=sequence.times, weights=self._weights(moved), channels=ARKIT, source="mien express")
 
@@ -106,7 +108,7 @@ class Express:
         """
         count = len(self.mean)
         if count != FACE:
-            raise MienError("this network was not trained on ICT-FaceKit's face: there are no regions to measure in")
+            raise MienError("this network was not trained on ICT-FaceKit's face, so there are no wrinkle regions")
         shapes = {
             name: self._shapes[ARKIT.index(name), :count] for region in REGIONS.values() for name in region.shapes
         }
@@ -120,7 +122,7 @@ class Express:
         when ICT-FaceKit's head does not fit the mesh, or the network's topology is not ICT-FaceKit's.
         """
         if len(self.mean) != FACE:
-            raise MienError("this network was not trained on ICT-FaceKit's face: no head can be laid under another's")
+            raise MienError("this network was not trained on ICT-FaceKit's face, so it cannot animate another topology")
         return OtherTopologyFace(self._rig, FACE, mesh, landmarks)
 
     def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
@@ -164,8 +166,8 @@ class Express:
         whole = vertices.shape == (VERTICES, 3) and count == FACE
         if vertices.shape != (count, 3) and not whole:
             raise MienError(
-                f"the neutral has {len(vertices)} vertices, this network's topology has {count}: bring the movement "
-                "over with `transfer`, or give your face shapes with `mien rig transfer` and retarget `clip` onto them"
+                f"the neutral has {len(vertices)} vertices, this network's topology has {count}: use "
+                "`transfer`, or make shapes for your face with `mien rig transfer` and retarget `clip` to them"
             )
         if not np.isfinite(vertices).all():
             raise MienError("the neutral has a vertex that is no number; repair the mesh first")

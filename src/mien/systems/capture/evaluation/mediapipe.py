@@ -26,7 +26,7 @@ def open_mediapipe(model: Path) -> "MediaPipe":
     try:
         tasks = import_module("mediapipe.tasks.python")
     except ImportError as error:
-        raise MienError("`mediapipe` needs the package of that name; run: pip install mediapipe") from error
+        raise MienError("`mediapipe` needs the Python package mediapipe; run: pip install mediapipe") from error
     return MediaPipe(tasks, Path(model))
 
 
@@ -91,9 +91,9 @@ class MediaPipe:
 
 
 def arkit(categories: Any) -> Float[np.ndarray, "52"]:
-    """Weights in ARKit order from named scores; raises MienError for a model that names other shapes."""
+    """Weights in ARKit order from named scores; raises MienError for a model with other shapes."""
     scores = {c.category_name: float(c.score) for c in categories if c.category_name != _NEUTRAL}
     unknown = sorted(set(scores) - set(ARKIT))
     if unknown or len(scores) < len(ARKIT) - 1:
-        raise MienError(f"the MediaPipe model answers no ARKit shapes (one is '{(unknown or ['none'])[0]}')")
+        raise MienError(f"the MediaPipe model gives no ARKit shapes (one is '{(unknown or ['none'])[0]}')")
     return np.array([scores.get(name, 0.0) for name in ARKIT])

@@ -71,7 +71,7 @@ def load_corpus(config: ExpressConfig) -> Corpus:
         make = f"make one with 'mien synth expressions --out {shlex.quote(str(folder))}'"
         raise MienError(f"{folder}: no such folder; {make}, or name a folder of scans by `data`")
     if not corpus.train.any():
-        raise MienError(f"{folder}: none of its subjects trains; raise `train_subjects`")
+        raise MienError(f"{folder}: no subject is left to train on; raise `train_subjects`")
     return corpus
 
 
