@@ -81,7 +81,7 @@ class Express:
         length = timeline.duration + 0.2 if duration is None else duration
         if not 0 <= length <= _LONGEST:
             raise MienError(
-                f"a sequence of {length:g} s cannot be made at once; give 0 to {_LONGEST:g} s, or stream it"
+                f"a sequence of {length:g} s cannot be made at once; give at most {_LONGEST:g} s, or stream it"
             )
         steps = np.arange(int(np.ceil(length * spec.FPS)) + 1) / spec.FPS
         made = np.stack(list(self.stream(neutral, timeline.signal(steps, self.expressions))))
