@@ -73,7 +73,7 @@ def open_capture(
     out of range.
     """
     if face < 0:
-        raise MienError(f"`face` is the number of a face, counted from 0 for the largest; it cannot be {face}")
+        raise MienError(f"`face` counts from 0, which is the largest face; it cannot be {face}")
     Camera.guess(1, 1, focal)  # refuses an impossible focal length now instead of at the first frame
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle or "capture")
     person = None if identity is None else _landmarks_at_rest(Path(identity), loaded.manifest.layout)
