@@ -1,7 +1,7 @@
 """Tables of file formats for the documents, from the table that `save` and `load` read.
 
-    <!-- formats -->            every format: what is read and written
-    <!-- formats: output -->    what a take is written as
+    <!-- formats -->            every format that is read or written
+    <!-- formats: output -->    the formats that a take is written in
     <!-- end of formats -->
 
 `python -m benchmarks.tables` writes them.
@@ -19,7 +19,7 @@ KINDS = {Clip: "take", Rig: "rig", MeshSequence: "mesh sequence", Mesh: "one mes
 
 
 def fill(text: str) -> str:
-    """`text` with the table of each block made anew."""
+    """`text` with the table of each block regenerated."""
 
     def replace(match: re.Match[str]) -> str:
         begin, output, end = match.groups()
@@ -29,7 +29,7 @@ def fill(text: str) -> str:
 
 
 def outputs() -> str:
-    """What a take is written as, and what is in each file."""
+    """The formats that a take is written in, and the contents of each file."""
     lines = ["| output | what is in it |", "|---|---|"]
     lines += [f"| {_files(row)} | {row.name}: {_said(row.content, row)} |" for row in rows(Clip) if row.writable]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""Figures as pictures: `python -m benchmarks.plots` draws docs/images/capture_*.png from benchmarks/results/*.json.
+"""Plots of the figures: `python -m benchmarks.plots` draws docs/images/capture_*.png from benchmarks/results/*.json.
 
-Every channel's Pearson beside the ridges', ours on faces never trained on, and tremble against delay per filter.
-`python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the strangers instead.
+They show every channel's Pearson beside the ridges', ours on unseen rigs, and tremble against delay per filter.
+`python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the unseen rigs instead.
 """
 
 import sys
@@ -21,14 +21,14 @@ __all__ = ["channel_chart", "main", "stranger_sheet", "time_chart"]
 
 _INK, _PALE, _WHITE = (40, 40, 46), (222, 224, 230), (255, 255, 255)
 _COLORS = ((0, 96, 178), (226, 150, 50), (110, 110, 118), (30, 150, 110), (170, 60, 130))
-"""Ours first; distinguishable by people who see no red or green."""
+"""Colours of the series, ours first; distinguishable without red-green vision."""
 _FILTERS: dict[str, str] = {"off": "no filter", "live": "live filter", "ahead": "looking ahead"}
 _SCALE = 2
-"""Pictures are drawn this much larger, for eyes on dense screens."""
+"""Factor by which pictures are drawn larger, for high-resolution screens."""
 
 
 class Canvas:
-    """A white picture with lines, bars and words, in units of half a pixel's detail."""
+    """A white picture with bars, dots and text; its coordinates are pixels before scaling by `_SCALE`."""
 
     def __init__(self, width: int, height: int) -> None:
         self.image: UInt8[np.ndarray, "H W 3"] = np.full((height * _SCALE, width * _SCALE, 3), 255, np.uint8)
@@ -44,7 +44,7 @@ class Canvas:
         cv2.circle(self.image, (round(x * _SCALE), round(y * _SCALE)), 5 * _SCALE, color, -1, cv2.LINE_AA)
 
     def text(self, words: str, x: float, y: float, *, size: float = 12, right: bool = False, ink: Any = _INK) -> None:
-        """Words with their baseline at y, beginning at x, or ending there."""
+        """Text with its baseline at y that begins at x, or ends there with `right`."""
         scale = size * _SCALE / 22  # Hershey capitals are 22 units high
         if right:
             x -= cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] / _SCALE
@@ -59,7 +59,7 @@ class Canvas:
 
 
 def channel_chart(series: Mapping[str, Mapping[str, float | None]], title: str) -> Canvas:
-    """Horizontal bars: a block per channel, a bar per series, from 0 to 1; what is below 0 is drawn to the left."""
+    """Horizontal bars: a block per channel, a bar per series, from 0 to 1; negative values extend to the left."""
     names = list(next(iter(series.values())))
     left, thick, top = 190, 5, 62
     block = thick * len(series) + 6
@@ -120,7 +120,7 @@ def time_chart(result: Mapping[str, Any]) -> Canvas:
 
 
 def stranger_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns: int = 8, tile: int = 160) -> None:
-    """Strangers as they are filmed, half mo and half the rigs of `files`, in every look."""
+    """Filmed unseen rigs, half mo and half the rigs of `files`, in every look."""
     from mien.systems.capture.evaluation.rendered_takes import performed_by_strangers, stills
     from mien.systems.capture.evaluation.unseen_rigs import open_strangers
 
@@ -138,7 +138,7 @@ def stranger_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns:
 
 
 def _channels(table: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:
-    """Series by name out of a result's table of channels."""
+    """Series by name from a result's table of channels."""
     kinds = [kind for kind in next(iter(table.values())) if kind == "pearson" or kind.startswith("pearson, ")]
     return {
         kind.removeprefix("pearson, ") if kind != "pearson" else "mien": {n: row[kind] for n, row in table.items()}
@@ -147,7 +147,7 @@ def _channels(table: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Draw what there are results for."""
+    """Draw the plots whose results exist."""
     if arguments[:1] == ["strangers"]:
         stranger_sheet([Path(name) for name in arguments[1:]], IMAGES / "strangers_sheet.jpg")
         return

@@ -1,6 +1,7 @@
-"""MediaPipe's Face Landmarker answering to the same frames, for comparison. Its package and its model are the user's.
+"""MediaPipe's Face Landmarker on the same frames, for comparison.
 
-Neither comes with mien: `pip install mediapipe`, and the model file (face_landmarker.task) that its makers publish.
+The user installs it, as neither part comes with mien: `pip install mediapipe`, and the model file
+(face_landmarker.task) from the publisher.
 """
 
 from importlib import import_module
@@ -15,25 +16,25 @@ from mien.core import ARKIT, Clip, MienError
 __all__ = ["MediaPipe", "open_mediapipe"]
 
 _NEUTRAL = "_neutral"
-"""A category of MediaPipe's that is no ARKit channel; tongueOut is the one it lacks."""
+"""A category of MediaPipe's that is no ARKit channel; the ARKit channel that MediaPipe lacks is tongueOut."""
 
 
 def open_mediapipe(model: Path) -> "MediaPipe":
-    """The landmarker, ready to watch. Raises MienError when package or model is not there, or they do not agree."""
+    """Open the landmarker. Raises MienError when package or model is missing, or the model cannot be used."""
     if not Path(model).is_file():
         raise MienError(f"there is no model {model}; download face_landmarker.task from MediaPipe's model page")
     try:
         tasks = import_module("mediapipe.tasks.python")
     except ImportError as error:
-        raise MienError("`mediapipe` needs the package of that name; run: pip install mediapipe") from error
+        raise MienError("`mediapipe` needs the Python package mediapipe; run: pip install mediapipe") from error
     return MediaPipe(tasks, Path(model))
 
 
 class MediaPipe:
-    """One face, as `FaceLandmarker` sees it in video: a fresh detection after every `reset`, then tracking.
+    """`FaceLandmarker` on one face in video mode: detection after every `reset`, then tracking.
 
-    A video's first frame is detected as a still, so that videos of one frame need no tracker of their own: making one
-    takes longer than a frame.
+    A video's first frame is detected as a still, so that videos of one frame need no tracker: creating a tracker takes
+    longer than a frame.
     """
 
     def __init__(self, tasks: Any, model: Path) -> None:
@@ -58,7 +59,7 @@ class MediaPipe:
             raise MienError(f"{self._model}: MediaPipe cannot use this model ({reason})") from error
 
     def reset(self) -> None:
-        """A new video begins."""
+        """Begin a new video."""
         self._frame = 0
         if self._video is not None:
             self._video.close()
@@ -90,9 +91,9 @@ class MediaPipe:
 
 
 def arkit(categories: Any) -> Float[np.ndarray, "52"]:
-    """Weights in ARKit order from named scores; raises MienError for a model that names other shapes."""
+    """Weights in ARKit order from named scores; raises MienError for a model with other shapes."""
     scores = {c.category_name: float(c.score) for c in categories if c.category_name != _NEUTRAL}
     unknown = sorted(set(scores) - set(ARKIT))
     if unknown or len(scores) < len(ARKIT) - 1:
-        raise MienError(f"the MediaPipe model answers no ARKit shapes (one is '{(unknown or ['none'])[0]}')")
+        raise MienError(f"the MediaPipe model gives no ARKit shapes (one is '{(unknown or ['none'])[0]}')")
     return np.array([scores.get(name, 0.0) for name in ARKIT])

@@ -1,7 +1,7 @@
 """Folders of registered 4D sequences: subject/expression/frame.ply or .obj, as CoMA, VOCASET and D3DFACS lay them out.
 
-Deeper folders (subject/expression/take/frame) are takes of their own. Frames are ordered by the last number in their
-names. Nobody's timing is annotated there: it is read off how far the mesh moves from its first frame.
+Deeper folders (subject/expression/take/frame) are separate takes. Frames are ordered by the last number in their names.
+The timing is not annotated in such folders, so it is estimated from how far the mesh moves from its first frame.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class Recording:
     subject: str
     expression: str
     times: Float[np.ndarray, "T"]
-    """[s]."""
+    """Times of the frames [s]."""
     vertices: Float[np.ndarray, "T V 3"]
-    """[mm]."""
+    """Vertex positions [mm]."""
 
 
 def read_folder(folder: Path, *, unit_mm: float, fps: float) -> tuple[list[Recording], Int[np.ndarray, "F 3"]]:
@@ -62,7 +62,7 @@ def estimate_timing(vertices: Float[np.ndarray, "T V 3"], times: Float[np.ndarra
     step = float(times[1] - times[0])
     start, end = times[max(shown[0] - 1, 0)], times[min(shown[-1] + 1, len(times) - 1)]
     timing = np.array([start, times[full[0]], times[full[-1]], end])
-    # A take that ends at its apex has no offset: it is given one frame, so that the ramps stay ramps.
+    # A take that ends at its apex has no offset: the offset gets one frame, so that the ramp is not empty.
     timing[1] = max(timing[1], timing[0] + step)
     timing[2] = max(timing[2], timing[1])
     timing[3] = max(timing[3], timing[2] + step)
