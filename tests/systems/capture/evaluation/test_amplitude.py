@@ -1,4 +1,4 @@
-"""Slopes and gains against closed forms: half as far, late, not at all, and under noise that two trackers do not share."""
+"""Slopes and gains against closed forms: half as far, late, not at all, under noise that two trackers do not share."""
 
 import numpy as np
 import pytest
