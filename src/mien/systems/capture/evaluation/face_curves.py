@@ -12,11 +12,22 @@ from jaxtyping import Float
 
 from mien.core import ARKIT, Clip
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights
+from mien.systems.capture.evaluation.amplitude import Followed, follow
 from mien.systems.capture.evaluation.face_measures import MEASURES, measures_of_weights
-from mien.systems.capture.evaluation.teacher_labels import TeacherLabels
+from mien.systems.capture.evaluation.teacher_labels import TeacherLabels, spread_over
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig
 
-__all__ = ["CURVES", "LEAST", "Curves", "curves_of_clip", "curves_of_labels", "gaze_of_points", "gaze_of_weights"]
+__all__ = [
+    "CURVES",
+    "LEAST",
+    "Curves",
+    "curves_of_clip",
+    "curves_of_labels",
+    "curves_of_weights",
+    "follow_curves",
+    "gaze_of_points",
+    "gaze_of_weights",
+]
 
 Curves = Mapping[str, Float[np.ndarray, "T"]]
 """Name -> value in every frame, NaN where it is not known."""
@@ -63,11 +74,17 @@ def gaze_of_weights(weights: Float[np.ndarray, "N 52"]) -> Float[np.ndarray, "N 
     return _IRIS_SHIFT * np.sin(gaze_from_weights(weights)).mean(axis=1)
 
 
-def curves_of_clip(clip: Clip, rig: LandmarkRig) -> dict[str, Float[np.ndarray, "T"]]:
-    """`CURVES` that a captured clip makes on the mean face; the head's only where the clip has a head."""
-    weights = clip.with_channels(ARKIT).weights.astype(np.float64)
+def curves_of_weights(weights: Float[np.ndarray, "T 52"], rig: LandmarkRig) -> dict[str, Float[np.ndarray, "T"]]:
+    """Measures and gaze that weights in ARKit order make on the mean face."""
+    weights = weights.astype(np.float64)
     curves: dict[str, np.ndarray] = dict(zip(MEASURES, measures_of_weights(weights, rig).T, strict=True))
     curves["gaze_x"], curves["gaze_y"] = gaze_of_weights(weights).T
+    return curves
+
+
+def curves_of_clip(clip: Clip, rig: LandmarkRig) -> dict[str, Float[np.ndarray, "T"]]:
+    """`CURVES` of a captured clip on the mean face; the head's only where the clip has a head."""
+    curves = curves_of_weights(clip.with_channels(ARKIT).weights, rig)
     if clip.head_rotation is not None:
         angles = np.degrees(angles_from_quaternion(clip.head_rotation))
         curves |= dict(zip(("yaw", "pitch", "roll"), angles.T, strict=True))
@@ -79,8 +96,6 @@ def curves_of_labels(labels: TeacherLabels, length: int) -> dict[str, Float[np.n
 
     Raises ValueError for labels of pictures.
     """
-    if labels.frames is None:
-        raise ValueError("labels of pictures make no curve; those of a clip name their frames")
     frontal, steady = labels.frontal(), labels.steady
     measures = labels.measures()
     gaze = gaze_of_points(frontal)
@@ -88,7 +103,14 @@ def curves_of_labels(labels: TeacherLabels, length: int) -> dict[str, Float[np.n
     if steady.any():
         gaze[lids < np.nanpercentile(lids, _SHUT)] = np.nan
     rows = np.concatenate([measures, gaze, np.where(steady[:, None], labels.angles, np.nan)], axis=1)
-    inside = labels.frames < length
-    whole = np.full((length, rows.shape[1]), np.nan)
-    whole[labels.frames[inside]] = rows[inside]
-    return dict(zip(CURVES, whole.T, strict=True))
+    return dict(zip(CURVES, spread_over(labels.frames, rows, length).T, strict=True))
+
+
+def follow_curves(ours: Curves, truth: Curves, other: Curves | None = None) -> dict[str, Followed]:
+    """How `ours` follows each of `CURVES` that both have and that moves in `truth`; `other` is a second tracker's."""
+    found = {
+        name: follow(ours[name], truth[name], (other or {}).get(name), least=LEAST[name])
+        for name in CURVES
+        if name in ours and name in truth
+    }
+    return {name: followed for name, followed in found.items() if followed is not None}

@@ -17,7 +17,7 @@ from mien.core import ARKIT, MienError
 from mien.core.transforms import angles_from_quaternion
 from mien.systems.capture.evaluation.face_measures import MEDIAPIPE, frontal_points, measures_of_points
 
-__all__ = ["FRONTAL", "STEADY", "TeacherLabels", "read_labels"]
+__all__ = ["FRONTAL", "STEADY", "TeacherLabels", "read_labels", "spread_over"]
 
 STEADY = 0.008
 """Median spread of the points up to which a label is trusted. Wrong ones (turned far with glasses, behind a hand, in
@@ -76,11 +76,30 @@ class TeacherLabels:
         """`face_measures.MEASURES` of each face; NaN where `steady` is not."""
         return measures_of_points(self.frontal(), MEDIAPIPE)
 
+    def over(self, length: int) -> Float[np.ndarray, "T 52"]:
+        """`weights` in every frame of a clip of so many; NaN where a frame has no label.
+
+        Raises ValueError for labels of pictures.
+        """
+        return spread_over(self.frames, self.weights, length)
+
     def row(self, image: str) -> int:
         """Where a picture's label stands; raises MienError when it has none."""
         if image not in self.images:
             raise MienError(f"no label for the picture {image}; label the pictures of its folder again")
         return self.images.index(image)
+
+
+def spread_over(
+    frames: Int[np.ndarray, "N"] | None, rows: Float[np.ndarray, "N K"], length: int
+) -> Float[np.ndarray, "T K"]:
+    """Rows laid at their frames in a clip of so many, NaN elsewhere; raises ValueError when no frames are given."""
+    if frames is None:
+        raise ValueError("labels of pictures make no curve; those of a clip name their frames")
+    whole = np.full((length, rows.shape[1]), np.nan)
+    inside = frames < length
+    whole[frames[inside]] = rows[inside]
+    return whole
 
 
 def read_labels(path: Path) -> TeacherLabels:
