@@ -274,7 +274,7 @@ def _clip_figures(details: Mapping[str, Any]) -> list[Figure]:
     within = [low <= ours[curve]["gain"] <= high for curve in GAINED if curve in ours]
     figures.append(
         Figure(
-            name=f"Real clips never trained on: of {names}, how many have a median gain from {low} to {high}",
+            name=f"Real clips never trained on: how many of {len(GAINED)} gains ({names}) are from {low} to {high}",
             ours=sum(within) if within else None,
             target=len(GAINED),
             reason="none of them moves in any clip",

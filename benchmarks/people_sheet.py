@@ -29,7 +29,7 @@ FRAMES, LONDON, CANADA = 5, 12, 8
 """Frames of each GRID clip, pictures of the London set (two of each person), and of the Canada set."""
 SIDE, ACROSS = 176, 6
 """Pixels of a picture's side, and pairs in a row."""
-_AROUND = 1.5
+_AROUND = 1.25
 """Side of the square that is shown over the height of the face's box."""
 _BAR, _INK = 28, (235, 238, 245)
 

@@ -105,7 +105,7 @@ def spread_over(
 def read_labels(path: Path) -> TeacherLabels:
     """Read a file of labels; raises MienError when it is none."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             arrays = {name: data[name] for name in data.files}
         names = arrays["blendshape_names"] if "blendshape_names" in arrays else arrays["names"]
         points, scores = arrays["points"].astype(np.float64), arrays["blendshapes"].astype(np.float64)
