@@ -162,14 +162,14 @@ def follow(judged: Judged, take: CaptureResult, rig: LandmarkRig) -> dict[str, d
     }
 
 
-def medians(scores: Mapping[str, Mapping[str, Mapping[str, Followed]]], who: str) -> dict[str, dict[str, float]]:
-    """Curve -> clips in which it moves, and the medians of correlation and gain over them."""
-    middle: dict[str, dict[str, float]] = {}
+def medians(scores: Mapping[str, Mapping[str, Mapping[str, Followed]]], who: str) -> dict[str, dict[str, Any]]:
+    """Curve -> clips in which it moves, by name, and the medians of correlation and gain over them."""
+    middle: dict[str, dict[str, Any]] = {}
     for curve in CURVES:
-        rows = [clip[who][curve] for clip in scores.values() if curve in clip.get(who, {})]
+        rows = {name: clip[who][curve] for name, clip in scores.items() if curve in clip.get(who, {})}
         if rows:
-            r, gain = (float(np.median(column)) for column in zip(*((row.r, row.gain) for row in rows), strict=True))
-            middle[curve] = {"clips": len(rows), "r": r, "gain": gain}
+            r, gain = (float(np.median([getattr(row, key) for row in rows.values()])) for key in ("r", "gain"))
+            middle[curve] = {"clips": list(rows), "r": r, "gain": gain}
     return middle
 
 
@@ -255,12 +255,12 @@ def _clip_figures(details: Mapping[str, Any]) -> list[Figure]:
     ours, beside, count = details["medians"]["ours"], details["medians"].get("MediaPipe", {}), len(details["clips"])
 
     def figure(curve: str, key: str, what: str, **more: Any) -> Figure:
-        row = ours.get(curve, {})
+        row, other = ours.get(curve, {}), beside.get(curve, {})  # medians over different clips do not compare
         return Figure(
             name=f"Real clips never trained on: {WHAT[curve]}, {what}",
             ours=row.get(key),
-            unit=f"median of the {row['clips']} clips of {count} in which it moves" if row else "",
-            baselines={"MediaPipe's blendshapes": beside[curve][key]} if curve in beside else {},
+            unit=f"median of the {len(row['clips'])} clips of {count} in which it moves" if row else "",
+            baselines={"MediaPipe's blendshapes": other[key]} if other.get("clips") == row.get("clips", ()) else {},
             reason="it moves in no clip",
             **more,
         )

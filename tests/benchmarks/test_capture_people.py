@@ -19,7 +19,7 @@ from mien.systems.capture.evaluation.face_measures import MEASURES
 
 def details() -> dict[str, Any]:
     cover = {"clear": 10, "eyes": 0.5, "brows": 0.2, "mouth": 0.0, "any": 0.6}
-    row = {"clips": 2, "r": 0.9, "gain": 0.9}
+    row = {"clips": ["a", "b"], "r": 0.9, "gain": 0.9}
     return {
         "covers": {"canada": cover, "all": cover},
         "people": 21,
@@ -28,7 +28,7 @@ def details() -> dict[str, Any]:
         "rest": {who: {"mean": 0.01, "worst": 0.09, "worst_channel": "jawOpen"} for who in ("ours", "MediaPipe")},
         "medians": {
             "ours": {"opening": row, "width": {**row, "gain": 1.2}, "corners": {**row, "gain": 0.84}},
-            "MediaPipe": {"opening": {**row, "r": 0.8}},
+            "MediaPipe": {"opening": {**row, "r": 0.8}, "width": {**row, "clips": ["a"]}},
         },
         "clips": {"a": {}, "b": {}, "c": {}},
         "alone": {"cheekPuff": {"ours": 0.7, "unlike": 0.1, "MediaPipe": 0.0}, "tongueOut": {"ours": 0.9, "unlike": 0}},
@@ -61,6 +61,7 @@ def test_people_become_figures() -> None:
     assert opening.unit == "median of the 2 clips of 3 in which it moves" and opening.baselines == {
         "MediaPipe's blendshapes": 0.8
     }
+    assert only(figures, "width of the mouth, correlation").baselines == {}, "over other clips"
     still = only(figures, "height of the brows, gain")
     assert still.ours is None and still.reason == "it moves in no clip" and still.target == 0.85
     assert (
@@ -84,7 +85,8 @@ def test_medians_are_over_the_clips_that_move() -> None:
         "d": {"ours": {}},
     }
     middle = capture_people.medians(clips, "ours")
-    assert middle["brows"] == {"clips": 3, "r": 0.6, "gain": 2.0} and middle["yaw"]["clips"] == 1
+    assert middle["brows"] == {"clips": ["a", "b", "c"], "r": 0.6, "gain": 2.0}
+    assert middle["yaw"]["clips"] == ["b"]
     assert set(middle) == {"brows", "yaw"} and capture_people.medians(clips, "MediaPipe") == {}
     lines = capture_people.table(clips).splitlines()
     assert len(lines) == 2 + 5 and all(line.count("|") == len(CURVES) + 3 for line in lines)
