@@ -1,7 +1,7 @@
 """All benchmarks: `python -m benchmarks.run [--quick] [--mediapipe FILE.task]` writes benchmarks/results/*.json.
 
-Runs `mien bench` of every system, at most ten minutes each; where the real test material is available (the folder that
-MIEN_TEST_ASSETS names, or --assets), also tracking, whole frames, real videos, and rigs.
+`mien bench` of every system, at most ten minutes each; where the real test material is there (the folder that
+MIEN_TEST_ASSETS names, or --assets), also tracking, whole frames, real videos, real people, and rigs.
 """
 
 import argparse
@@ -48,6 +48,7 @@ def main() -> None:
         ("track", quick),
         ("capture_speed", []),
         ("capture_real", peer),
+        ("capture_people", peer),
         ("capture_time", []),
         ("capture_sight", []),
         ("rigs", quick),

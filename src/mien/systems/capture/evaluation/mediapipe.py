@@ -6,14 +6,14 @@ The user installs it, as neither part comes with mien: `pip install mediapipe`, 
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core import ARKIT, Clip, MienError
 
-__all__ = ["MediaPipe", "open_mediapipe"]
+__all__ = ["MediaPipe", "arkit", "open_landmarker", "open_mediapipe", "tasks_of"]
 
 _NEUTRAL = "_neutral"
 """A category of MediaPipe's that is no ARKit channel; the ARKit channel that MediaPipe lacks is tongueOut."""
@@ -21,13 +21,35 @@ _NEUTRAL = "_neutral"
 
 def open_mediapipe(model: Path) -> "MediaPipe":
     """Open the landmarker. Raises MienError when package or model is missing, or the model cannot be used."""
+    return MediaPipe(tasks_of(model), Path(model))
+
+
+def tasks_of(model: Path) -> Any:
+    """MediaPipe's `tasks`, which run a model; raises MienError when the package or the model file is not there."""
     if not Path(model).is_file():
         raise MienError(f"there is no model {model}; download face_landmarker.task from MediaPipe's model page")
     try:
-        tasks = import_module("mediapipe.tasks.python")
+        return import_module("mediapipe.tasks.python")
     except ImportError as error:
         raise MienError("`mediapipe` needs the Python package mediapipe; run: pip install mediapipe") from error
-    return MediaPipe(tasks, Path(model))
+
+
+def open_landmarker(tasks: Any, model: Path, mode: Literal["IMAGE", "VIDEO"], **options: Any) -> Any:
+    """A `FaceLandmarker` of one face, with blendshapes; raises MienError when the model is none."""
+    vision = tasks.vision
+    try:
+        return vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(
+                base_options=tasks.BaseOptions(model_asset_path=str(model)),
+                running_mode=getattr(vision.RunningMode, mode),
+                num_faces=1,
+                output_face_blendshapes=True,
+                **options,
+            )
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise MienError(f"{model}: MediaPipe cannot use this model ({reason})") from error
 
 
 class MediaPipe:
@@ -39,24 +61,9 @@ class MediaPipe:
 
     def __init__(self, tasks: Any, model: Path) -> None:
         self._tasks, self._model = tasks, model
-        self._still = self._open("IMAGE")
+        self._still = open_landmarker(tasks, model, "IMAGE")
         self._video: Any = None
         self._frame = 0
-
-    def _open(self, mode: str) -> Any:
-        vision = self._tasks.vision
-        try:
-            return vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    base_options=self._tasks.BaseOptions(model_asset_path=str(self._model)),
-                    running_mode=getattr(vision.RunningMode, mode),
-                    num_faces=1,
-                    output_face_blendshapes=True,
-                )
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0][:120]
-            raise MienError(f"{self._model}: MediaPipe cannot use this model ({reason})") from error
 
     def reset(self) -> None:
         """Begin a new video."""
@@ -73,7 +80,7 @@ class MediaPipe:
             found = self._still.detect(picture)
         else:
             if self._video is None:
-                self._video = self._open("VIDEO")
+                self._video = open_landmarker(self._tasks, self._model, "VIDEO")
             found = self._video.detect_for_video(picture, round(1e3 * time))
         self._frame += 1
         return arkit(found.face_blendshapes[0]) if found.face_blendshapes else None

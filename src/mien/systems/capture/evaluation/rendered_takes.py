@@ -32,6 +32,7 @@ __all__ = [
     "neutral_views",
     "performed",
     "performed_by_strangers",
+    "shapes_alone",
     "single_shapes",
     "stills",
     "watch",
@@ -271,13 +272,22 @@ def windows(count: int, frames: int) -> Script:
     return script
 
 
-def single_shapes(rng: np.random.Generator) -> "list[Action]":
-    """Every channel of `SHOWN` by itself, facing the camera; with an open jaw where `_JAW` says so."""
-    rows = np.zeros((len(SHOWN), len(ARKIT)), np.float32)
-    for row, name in zip(rows, SHOWN, strict=True):
-        row[ARKIT.index(name)] = _LEVEL
-        row[ARKIT.index("jawOpen")] = max(row[ARKIT.index("jawOpen")], _JAW.get(name, 0.0))
-    return _frames(rows, np.zeros((len(SHOWN), 3)))
+def single_shapes(rng: np.random.Generator) -> "Sequence[Action]":
+    """Every channel of `SHOWN` alone, facing the camera; those that need an open jaw with one (`_JAW`)."""
+    return shapes_alone(*SHOWN)(rng)
+
+
+def shapes_alone(*channels: str) -> Script:
+    """Each of some channels alone, in that order, as `single_shapes` shows them."""
+
+    def script(rng: np.random.Generator) -> "list[Action]":
+        rows = np.zeros((len(channels), len(ARKIT)), np.float32)
+        for row, name in zip(rows, channels, strict=True):
+            row[ARKIT.index(name)] = _LEVEL
+            row[ARKIT.index("jawOpen")] = max(row[ARKIT.index("jawOpen")], _JAW.get(name, 0.0))
+        return _frames(rows, np.zeros((len(channels), 3)))
+
+    return script
 
 
 def neutral_views(rng: np.random.Generator) -> "list[Action]":
