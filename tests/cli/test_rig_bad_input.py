@@ -144,7 +144,7 @@ def cut(share: float) -> Damage:
 GLTF: list[tuple[Damage, str]] = [
     (no_mesh, "no triangles; a rig needs a mesh"),
     (no_positions, "there is no accessors[None]"),
-    (other_count, "elements where"),
+    (other_count, "elements, but"),
     (not_a_number, "NaN"),
     (cycle, "its own ancestor|two parents"),
     (ten_gigabytes, "more than 1; reduce them"),

@@ -29,8 +29,8 @@ class Options:
     """How channels are matched: by name, and by motion where no name matches (auto), by name only (names), or all by
     motion (motion)."""
     same_size: bool = False
-    """Keep each motion's size relative to the face. By default weights are matched instead: a full smile becomes the
-    rig's full smile."""
+    """Keep each motion's size relative to the size of the face. By default motions are scaled to the rig's range, so
+    that a full smile becomes the rig's full smile."""
 
 
 def main(arguments: list[str]) -> None:
