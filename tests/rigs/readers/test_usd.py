@@ -158,8 +158,8 @@ FACE, SHAPE = "/hero/face", "/hero/face/shape_1"
         (f"{SHAPE}.pointIndices", [1], "2 offsets for 1 points"),
         (f"{SHAPE}.pointIndices", [], "2 offsets for 5 points"),
         (f"{SHAPE}.offsets", [(float("inf"), 0, 0)] * 2, "NaN or far too large"),
-        ("/hero/rig.bindTransforms", [Gf.Matrix4d(1)], "1 sound transforms for 2 joints"),
-        ("/hero/rig.bindTransforms", [Gf.Matrix4d(0)] * 2, "cannot be undone"),
+        ("/hero/rig.bindTransforms", [Gf.Matrix4d(1)], "1 valid transforms for 2 joints"),
+        ("/hero/rig.bindTransforms", [Gf.Matrix4d(0)] * 2, "cannot be inverted"),
     ],
 )
 def test_damage_is_one_clear_line(tmp_path: Path, where: str, value: Any, words: str):
