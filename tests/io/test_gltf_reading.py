@@ -133,8 +133,8 @@ def _translations(document: dict[str, Any]) -> int:
 
 
 BREAKS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
-    (lambda d: d.pop("asset"), "glTF None"),
-    (lambda d: d["asset"].update(version="1.0"), "glTF 1.0"),
+    (lambda d: d.pop("asset"), "glTF version None"),
+    (lambda d: d["asset"].update(version="1.0"), "glTF version 1.0"),
     (lambda d: d.update(extensionsRequired=["KHR_draco_mesh_compression"]), "KHR_draco_mesh_compression"),
     (lambda d: d.update(meshes=[]), "there is no meshes"),
     (lambda d: [p.pop("targets") for p in d["meshes"][0]["primitives"]], "no morph targets"),

@@ -237,7 +237,7 @@ def check_output(path: Path, kind: type) -> None:
     row = writer(path, kind)
     row.function(row.write or row.stream)
     if row.new_only and path.exists():
-        raise MienError(f"cannot write {path}: it exists already; delete it or choose another name")
+        raise MienError(f"cannot write {path}: it is there already; delete it or choose another name")
     check_writable(path if path.suffix else path.parent / f"{path.name}.folder")
 
 

@@ -29,7 +29,7 @@ _TIME = re.compile(rb"^# time ([-+.\deE]+) s", re.MULTILINE)
 def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
     """Write the folder whole or not at all; raises MienError when `path` exists already or cannot be written."""
     if path.exists():
-        raise MienError(f"cannot write {path}: it exists already; delete it or choose another name")
+        raise MienError(f"cannot write {path}: it is there already; delete it or choose another name")
     if not path.parent.is_dir():
         raise MienError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     faces = faces_text(Topology(triangles=topology.triangles))

@@ -57,7 +57,7 @@ def read(path: Path, unit: str | None = None, *, points: bool = False) -> Mesh:
     except (ValueError, IndexError, KeyError, StopIteration, OverflowError, TypeError):
         raise MienError(f"{path} is damaged or no PLY mesh; export it again") from None
     if not len(vertices) or (triangles.size and not 0 <= triangles.min() <= triangles.max() < len(vertices)):
-        raise MienError(f"{path} is damaged: it has no vertices, or faces point to vertices that are not there")
+        raise MienError(f"{path} is damaged: it has no vertices, or faces refer to missing vertices")
     if not len(triangles) and not points:
         raise MienError(f"{path}: no faces; it is cut off, or export it with its faces")
     scaled = in_millimetres(path, vertices, millimetres_per(path, vertices, unit or "mm"))
