@@ -178,7 +178,7 @@ def _cut_short(path: Path) -> bool:
                 return False  # not of this family
             if length == 1:  # a 64-bit length follows
                 length = int.from_bytes(head[8:16], "big")
-            if length == 0 or not kind.isalnum():  # the last box runs to the end; or foreign bytes after the last box
+            if length == 0 or not kind.isalnum():  # the last box runs to the end; or bytes of no box follow it
                 return False
             if length < 8:
                 return False

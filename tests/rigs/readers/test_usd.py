@@ -146,7 +146,7 @@ FACE, SHAPE = "/hero/face", "/hero/face/shape_1"
     [
         (f"{FACE}.points", [(float("nan"), 0, 0)] * 5, "NaN"),
         (f"{FACE}.points", [], "no points"),
-        (f"{FACE}.points", [(1e9, 0, 0)] * 5, "farther than"),
+        (f"{FACE}.points", [(1e9, 0, 0)] * 5, "farther away than"),
         (f"{FACE}.faceVertexIndices", [0, 1, 2, 3, 3, 2, 5], "beyond its 5"),
         (f"{FACE}.faceVertexIndices", [0, 1, 2, 3, 3, 2, -1], "beyond its 5"),
         (f"{FACE}.faceVertexCounts", [4, 2_000_000_000], "do not use its 7"),
