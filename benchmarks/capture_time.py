@@ -1,13 +1,13 @@
-"""Tremble and delay of a capture in one run: without filter, with the live filter, and with the one that looks ahead.
+"""Jitter and delay of a capture in one run: without filter, with the live filter, and with the one that looks ahead.
 
     python -m benchmarks.capture_time [--bundle DIR] [--json benchmarks/results/capture_time.json]
 
-Rest: a held-out portrait is filmed as a still video, each frame with sensor noise (sigma 3 grey levels); tremble is the
+Rest: a held-out portrait is filmed as a still video, each frame with sensor noise (sigma 3 grey levels); jitter is the
 standard deviation over time of the second difference, of the weights and of the five points divided by the eye
 distance. Motion: in rendered takes of people who were never trained on, eyes blink and jaws open at times between
 frames, at 30 and at 60 frames per second; delay is the shift of largest correlation with the performed curve, to a
 fraction of a frame, and so includes the network's own delay. In real takes, delay and the loss of a blink's height are
-measured against the unfiltered curves. A filter that lowers tremble must be judged together with the delay that it
+measured against the unfiltered curves. A filter that lowers jitter must be judged together with the delay that it
 adds.
 
 As in `mien capture`, files are read with each face's mirror image, unfiltered or with the filter that looks ahead, and
@@ -78,16 +78,16 @@ def still(capture: Capture, path: Path) -> tuple[Clip, np.ndarray]:
 
 
 def resting(capture: Capture, portraits: list[Path]) -> dict[str, Any]:
-    """Tremble per filter: mean and worst channel, head in degrees, and the five points, which are not filtered."""
+    """Jitter per filter: mean and worst channel, head in degrees, and the five points, which are not filtered."""
     takes = [still(capture, path) for path in portraits]
     rows: dict[str, Any] = {}
     for name, work in FILTERS.items():
         clips = [work(clip) for clip, _ in takes]
-        trembles = np.array([metrics.jitter(clip.weights[WARM_UP:-WARM_UP]) for clip in clips])
+        jitters = np.array([metrics.jitter(clip.weights[WARM_UP:-WARM_UP]) for clip in clips])
         turns = [metrics.jitter(_degrees(clip)[WARM_UP:-WARM_UP]) for clip in clips]
         rows[name] = {
-            "jitter_mean": float(trembles.mean()),
-            "jitter_worst_channel": float(trembles.mean(axis=0).max()),
+            "jitter_mean": float(jitters.mean()),
+            "jitter_worst_channel": float(jitters.mean(axis=0).max()),
             "head_degrees": float(np.mean(turns)),
         }
     five = float(np.mean([metrics.jitter(points[WARM_UP:]).mean() for _, points in takes]))
@@ -174,7 +174,7 @@ def rendered(capture: Capture, fps: float) -> dict[str, dict[str, float]]:
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """Tremble, delay and lost height per filter."""
+    """Jitter, delay and lost height per filter."""
     rest, rendered_rows = details["rest"]["filters"], details["rendered"]
     figures: list[Figure] = []
     for name, label in LABELS.items():
@@ -185,7 +185,7 @@ def figures_of(details: Mapping[str, Any]) -> list[Figure]:
             for what, key in (("blinks", "blink_lag_ms"), ("the jaw", "jaw_lag_ms"))
         ]
         rows = (
-            ("tremble of the weights of a still face under noise", "1e-3", 1e3 * rest[name]["jitter_mean"], 1.0),
+            ("jitter of the weights of a still face under noise", "1e-3", 1e3 * rest[name]["jitter_mean"], 1.0),
             *late,
             ("largest loss of a blink's height on real video", "%", 100 * loss, None),
         )
@@ -244,10 +244,10 @@ def _as_used(once: dict[str, Any], both: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Markdown: a row per filter, with tremble and delay."""
+    """Markdown: a row per filter, with jitter and delay."""
     rates = list(report["rendered"])
     heads = [
-        "filter", "tremble, mean", "worst channel", "head [deg]",
+        "filter", "jitter, mean", "worst channel", "head [deg]",
         *(f"{what} late at {rate} fps [ms]" for rate in rates for what in ("blinks", "jaw")),
         "lag, real [ms]", "blink loss",
     ]  # fmt: skip

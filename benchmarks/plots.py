@@ -1,6 +1,6 @@
 """Plots of the figures: `python -m benchmarks.plots` draws docs/images/capture_*.png from benchmarks/results/*.json.
 
-They show every channel's Pearson beside the ridges', ours on unseen rigs, and tremble against delay per filter.
+They show every channel's Pearson beside the ridges', ours on unseen rigs, and jitter against delay per filter.
 `python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the unseen rigs instead.
 """
 
@@ -89,16 +89,16 @@ def _legend(canvas: Canvas, names: Sequence[str], x: float, y: float) -> None:
 
 
 def time_chart(result: Mapping[str, Any]) -> Canvas:
-    """Tremble at rest (logarithmic) against delay, a dot per filter, rate and movement: lower left is better."""
+    """Jitter at rest (logarithmic) against delay, a dot per filter, rate and movement: lower left is better."""
     canvas, left, top, width, height = Canvas(800, 430), 80, 66, 580, 300
-    canvas.text("Tremble at rest against delay: lower left is better", 16, 26, size=14)
+    canvas.text("Jitter at rest against delay: lower left is better", 16, 26, size=14)
     filters, rates = list(result["rest"]["filters"]), list(result["rendered"])
     _legend(canvas, [f"{what}, {rate} fps" for what in ("blinks", "jaw") for rate in rates], 16, 48)
-    trembles = {name: result["rest"]["filters"][name]["jitter_mean"] for name in filters}
+    jitters = {name: result["rest"]["filters"][name]["jitter_mean"] for name in filters}
     late = {
         (n, r, k): result["rendered"][r][n][f"{k}_lag_ms"] for n in filters for r in rates for k in ("blink", "jaw")
     }
-    low, high = np.floor(np.log10(min(trembles.values()))), np.ceil(np.log10(max(trembles.values())))
+    low, high = np.floor(np.log10(min(jitters.values()))), np.ceil(np.log10(max(jitters.values())))
     least, most = min(0.0, *late.values()), max(45.0, *late.values()) * 1.05
     for power in np.arange(low, high + 1):
         y = top + height * (high - power) / (high - low)
@@ -110,10 +110,10 @@ def time_chart(result: Mapping[str, Any]) -> Canvas:
         canvas.text(f"{tick:g} ms", x - 12, top + height + 20, size=10)
     for (name, rate, kind), value in late.items():
         x = left + width * (value - least) / (most - least)
-        y = top + height * (high - np.log10(trembles[name])) / (high - low)
+        y = top + height * (high - np.log10(jitters[name])) / (high - low)
         canvas.dot(x, y, _COLORS[("blink", "jaw").index(kind) * len(rates) + rates.index(rate)])
-    for name, tremble in trembles.items():
-        y = top + height * (high - np.log10(tremble)) / (high - low)
+    for name, jitter in jitters.items():
+        y = top + height * (high - np.log10(jitter)) / (high - low)
         canvas.text(str(_FILTERS.get(name, name)), left + width + 8, y + 4, size=10)
     canvas.text("delay against what was performed", left + width / 2 - 90, top + height + 44, size=11)
     return canvas

@@ -41,7 +41,7 @@ def test_names_by_a_mapping_and_the_rest_is_reported(run: Run, take: Path, tmp_p
     done = run("retarget", take, "--rig", folder, "--map", "map.json", "--method", "names", "--out", "x.npz")
     assert (done.returncode, done.stderr) == (0, "")
     assert "by name: 2 channels" in done.stdout
-    assert "cannot be shown by this rig: 50 channels" in done.stdout
+    assert "this rig cannot show: 50 channels" in done.stdout
     assert set(Clip.load(tmp_path / "x.npz").channels) == {"jawOpen", "mouthSmileLeft"}
 
 

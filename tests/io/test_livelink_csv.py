@@ -152,7 +152,7 @@ def test_negative_zero_is_never_printed(tmp_path: Path):
         (f"{HEADER}\n00:00:00:00.000,61,0.5\n", "line 2: 3 cells, but the header has 63"),
         (f"{HEADER}\n00:00:00,61,{CELLS}\n", "line 2: no timecode"),
         (f"{HEADER}\n00:00:00:99.000,61,{CELLS}\n", "line 2: no timecode"),
-        (f"{HEADER}\n00:00:01:00.000,61,{CELLS}\n00:00:01:00.000,61,{CELLS}\n", "line 3: the time does not grow"),
+        (f"{HEADER}\n00:00:01:00.000,61,{CELLS}\n00:00:01:00.000,61,{CELLS}\n", "line 3: the time does not increase"),
         (HEADER.replace("TongueOut", "TongueOut,TongueOut") + f"\n00:00:00:00.000,61,{CELLS},0\n", "same name"),
     ],
 )

@@ -141,7 +141,7 @@ ROW = "1, 0, 0, 0.9, 1, 0.1, 0.2, 0, 0, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"
     ("rows", "head", "reason"),
     [
         ([], HEAD, "no frames"),
-        ([ROW, ROW], HEAD, "line 3: the timestamp does not grow; keep the rows of one face"),
+        ([ROW, ROW], HEAD, "line 3: the time does not increase; keep the rows of one face"),
         ([ROW.replace("600", "x")], HEAD, "line 2: 'x' is not a number"),
         ([ROW.replace("600", "nan")], HEAD, "line 2: a value is not finite"),
         ([ROW[:-3]], HEAD, "line 2: 19 cells, but the header has 20"),

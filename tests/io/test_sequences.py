@@ -57,7 +57,7 @@ def test_what_goes_wrong_on_the_way_leaves_nothing(tmp_path: Path, suffix: str) 
         writing(good[0], good[1][:3])
     with pytest.raises(ValueError, match="vertices beyond"):
         writing(good[0][:3])
-    with pytest.raises(MienError, match="frame 2 has positions that are no numbers"):
+    with pytest.raises(MienError, match="frame 2 has positions that are not finite"):
         writing(*good[:2], np.where(good[2] > 0, np.nan, good[2]))
     with pytest.raises(KeyError, match="the caller's own"), open_sequence(path, topology, TIMES) as out:
         out.write(good[0])

@@ -1,4 +1,4 @@
-"""`mien fit`: whose face is in these pictures."""
+"""`mien fit`: fits a head to photos and videos of one person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["main", "run"]
 
 _IDENTITY = ".npz"
-"""Extension of an identity; others are a mesh's or a rig's."""
+"""Extension of an identity file; a mesh or a rig has other extensions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Fit a head to photos and videos of one person.
 
-    The extension of an output names what is written: the face at rest (.obj, in millimetres, on ICT-FaceKit's
+    The extension of an output decides what is written: the face at rest (.obj, in millimetres, on ICT-FaceKit's
     topology), a rig with all its shapes (.glb, .usd), or the identity that `mien capture` uses for head pose and
     distance (.npz).
     """
@@ -38,7 +38,7 @@ class Options:
     focal: float | None = None
     """Focal length of the camera [px], the same for all inputs. Without this option it is estimated."""
     frames: int = 12
-    """How many frames are taken of each video at most."""
+    """The largest number of frames to take from each video."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained capture bundle to use in place of the one that ships with mien."""
 
@@ -88,7 +88,7 @@ def _check(options: Options, outs: Sequence[Path]) -> None:
 
 
 def _kind(path: Path) -> type[Mesh] | type[Rig]:
-    """What is written under this name: the face at rest alone, or a rig."""
+    """The type that is written to this path: the face at rest alone, or a rig."""
     from mien.io.formats import suffixes
 
     return Mesh if path.suffix.lower() in suffixes(Mesh, writable=True) else Rig
@@ -106,7 +106,7 @@ def _save(fit: "Fit", path: Path) -> None:
 
 
 def _summarise(person: "PersonFit", outs: Sequence[Path]) -> None:
-    """Print what was seen, fitted and written."""
+    """Print the views, the result of the fit, and the files that were written."""
     from mien.cli.display import console, table
 
     fit, screen, first = person.fit, console(), 0

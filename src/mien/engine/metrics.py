@@ -253,7 +253,7 @@ def nme(
 def events(curve: Float[np.ndarray, "T"], *, on: float = 0.5, off: float = 0.35) -> Int[np.ndarray, "K 2"]:
     """(first, last) frames of closures: the interval around a rise to `on` in which `curve` is not below `off`.
 
-    There are two thresholds because a curve that trembles at a single one would count as many closures. NaN frames end
+    There are two thresholds because a curve that jitters at a single one would count as many closures. NaN frames end
     an event.
     """
     curve = np.asarray(curve, np.float64)

@@ -1,4 +1,4 @@
-"""Rows of a .csv file with the numbers of their lines, so that what is wrong is said with the line it is in."""
+"""Rows of a .csv file with their line numbers, so that an error message can name the line."""
 
 import csv
 from collections.abc import Sequence
@@ -17,13 +17,16 @@ class Row(NamedTuple):
     """One row that is not empty."""
 
     line: int
-    """Its number in the file, from 1."""
+    """Line number in the file, counted from 1."""
     cells: list[str]
-    """Its cells, without spaces around them."""
+    """Cells of the row, without surrounding spaces."""
 
 
 def read_rows(path: Path, what: str) -> list[Row]:
-    """All rows, the header first; raises MienError when the file is no text or has none. `what` names the format."""
+    """All rows, the header first; raises MienError when the file is no text or is empty.
+
+    `what` is the name of the format in messages.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
@@ -40,9 +43,9 @@ def read_rows(path: Path, what: str) -> list[Row]:
 def numbers(
     path: Path, rows: Sequence[Row], width: int, columns: Sequence[int], lost: Bool[np.ndarray, "T"] | None = None
 ) -> Float[np.ndarray, "T C"]:
-    """Some columns of rows, NaN in those that are `lost`.
+    """The numbers in some columns of rows; NaN in the rows that are `lost`.
 
-    Raises MienError for another row that has not `width` cells, or holds what is no finite number.
+    Raises MienError when another row does not have `width` cells, or a cell is no finite number.
     """
     out = np.full((len(rows), len(columns)), np.nan)
     for i, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Optional dependencies of file formats: what they are called, and the line that installs them."""
+"""Optional dependencies of file formats: their names, and the command that installs them."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,13 +14,13 @@ class Extra:
     """An optional dependency."""
 
     name: str
-    """The extra of mien that installs it: pip install 'mien[name]'."""
+    """Name of the extra that installs the dependency: pip install 'mien[name]'."""
     module: str
-    """The module it brings."""
+    """The Python module that it provides."""
     what: str
-    """What people call it."""
+    """Name of the dependency in messages."""
     files: str
-    """What people call the files that need it."""
+    """Name of the files that need the dependency, in messages."""
 
     @property
     def command(self) -> str:
@@ -28,7 +28,7 @@ class Extra:
         return f"pip install 'mien[{self.name}]'"
 
     def load(self, *names: str) -> list[Any]:
-        """The module itself, or its submodules `names`; raises MienError that names the extra when it is missing."""
+        """The module, or its submodules `names`; raises a MienError that names the extra when it is not installed."""
         try:
             return [import_module(f"{self.module}.{name}") for name in names] or [import_module(self.module)]
         except ModuleNotFoundError:

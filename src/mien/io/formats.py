@@ -1,8 +1,8 @@
-"""The table of file formats: everything that anybody asks of a format stands in its row.
+"""The table of file formats: one row per format, with everything that the rest of mien needs to know of it.
 
-`save` and `load` of the core types, what commands offer and refuse, and the tables of the documentation all read it. A
-format's module is imported at its first use. Several rows of one kind may share a suffix when they recognise their
-files by the first bytes; the first of them that writes is written.
+`save` and `load` of the core types, the checks of the commands, and the tables in the documentation use this table. The
+module of a format is imported at its first use. Several rows of one kind may share a suffix when they recognise their
+files by the first bytes; a file is written in the first of these formats that can be written.
 """
 
 from collections.abc import Callable
@@ -36,14 +36,14 @@ __all__ = [
 T = TypeVar("T")
 
 HEAD = 4096
-"""Bytes of a file that `Format.recognises` is shown."""
+"""Number of bytes at the start of a file that `Format.recognises` gets."""
 
 OBJ = ".obj"
-"""Extension of the files in a folder of OBJ files, and of the mesh beside a point cache."""
+"""Extension of the files in a folder of OBJ files, and of the mesh file that belongs to a point cache."""
 GLTF = (".glb", ".gltf", ".vrm")
-"""Extensions of glTF with rigs in it."""
+"""Extensions of glTF files that may hold a rig."""
 _USD = (".usd", ".usda", ".usdc")
-"""Extensions of USD that are written: .usd is binary, as .usdc is; .usda is text."""
+"""Extensions of USD files that can be written: .usd and .usdc are binary, .usda is text."""
 _FOLDER = ("",)
 
 
@@ -56,32 +56,34 @@ class Format:
     suffixes: tuple[str, ...]
     """Lower-case file extensions with their dot; "" is a folder."""
     name: str
-    """What people call the format."""
+    """Name of the format in messages and documents."""
     module: str
-    """The module that knows it."""
+    """The module that reads and writes the format."""
     read: str | None = "read"
-    """Function of the module: `read(path) -> value`. None when the format is write only."""
+    """Function of the module: `read(path) -> value`. None when the format cannot be read."""
     write: str | None = "write"
-    """Function of the module: `write(value, path)`, whole or not at all. None when the format is not written so."""
+    """Function of the module: `write(value, path)`, whole or not at all. None when the format cannot be written, or is
+    written by `stream`."""
     stream: str | None = None
-    """In place of `write` for mesh sequences: `stream(path, topology, times)` of the module, a context manager that
-    gives a function which takes the vertices of one frame after the other, all of one shape and finite."""
+    """For mesh sequences, in place of `write`: function of the module, `stream(path, topology, times)`. It is a context
+    manager that yields a function to call with the vertices of each frame in order, all of one shape and finite."""
     needs_rig: bool = False
-    """Whether writing takes `rig=`: the file holds a rig that performs the value."""
+    """Whether writing takes `rig=`: the file holds a rig that the value animates."""
     takes_unit: bool = False
-    """Whether reading takes `unit=`: the file states no unit of length."""
+    """Whether reading takes `unit=`, because the file states no unit of length."""
     new_only: bool = False
     """Whether the path must not exist before it is written."""
     extra: Extra | None = None
-    """What must be installed beside mien."""
+    """Optional dependency that the format needs."""
     recognises: str | None = None
-    """Function of the module: whether a file that begins with these bytes is of this format. None for every file."""
+    """Function of the module: `recognises(head) -> bool`, whether a file that begins with the bytes `head` has this
+    format. None when every file with the extension does."""
     precision: float = 0.0
-    """Largest difference between a number that is written and the one that is read: weights, radians, millimetres."""
+    """Largest difference between a written number and the number read back [weights, radians, millimetres]."""
     content: str = ""
-    """What is in such a file, for who chooses one to write."""
+    """Contents of such a file, for a reader who chooses a format to write."""
     notes: str = ""
-    """What else a reader of the documentation should know."""
+    """Other facts for the documentation."""
 
     @property
     def writable(self) -> bool:
@@ -206,7 +208,7 @@ FORMATS: tuple[Format, ...] = (
         read="load_mesh", write=None, takes_unit=True, notes="the neutral in it",
     ),
 )  # fmt: skip
-"""Every format, in the order in which rows of one suffix are tried."""
+"""Every format; rows of one suffix are tried in this order."""
 
 
 def rows(kind: type) -> tuple[Format, ...]:
@@ -215,7 +217,7 @@ def rows(kind: type) -> tuple[Format, ...]:
 
 
 def suffixes(kind: type, *, readable: bool = False, writable: bool = False) -> tuple[str, ...]:
-    """The extensions known for a core type, optionally only those that can be read or written."""
+    """The extensions of a core type's formats, optionally only those that can be read or written."""
     found = (
         suffix
         for row in rows(kind)
@@ -226,12 +228,12 @@ def suffixes(kind: type, *, readable: bool = False, writable: bool = False) -> t
 
 
 def needs_rig(path: Path) -> bool:
-    """Whether a clip written under this name is a rig that performs it."""
+    """Whether the file of a clip with this extension holds a rig that performs the clip."""
     return any(row.needs_rig for row in rows(Clip) if row.write and path.suffix.lower() in row.suffixes)
 
 
 def check_output(path: Path, kind: type) -> None:
-    """Raise MienError when a `kind` cannot be written to `path`: no such format, a missing extra, or the place."""
+    """Raise MienError when a `kind` cannot be written to `path`: an unknown extension, a missing extra, a bad path."""
     row = writer(path, kind)
     row.function(row.write or row.stream)
     if row.new_only and path.exists():
@@ -240,9 +242,9 @@ def check_output(path: Path, kind: type) -> None:
 
 
 def write(path: str | Path, value: object, *, rig: Rig | None = None, **options: Any) -> None:
-    """Write `value` in the format its path's extension names; `rig` is used by the formats that hold one.
+    """Write `value` in the format of the path's extension; `rig` is for the formats that hold a rig.
 
-    Raises MienError when there is no such format, it needs a rig and none is given, or the path cannot be written.
+    Raises MienError when the extension is unknown, a needed rig is not given, or the path cannot be written.
     """
     path = Path(path)
     row = writer(path, type(value))
@@ -256,9 +258,9 @@ def write(path: str | Path, value: object, *, rig: Rig | None = None, **options:
 
 
 def read(path: str | Path, kind: type[T], *, unit: str | None = None, **options: Any) -> T:
-    """Read a `kind` from the format its path's extension and first bytes name; `unit` is for files that state none.
+    """Read a value of type `kind`; the format follows from the path's extension and the file's first bytes.
 
-    Raises MienError when there is none, or the file is damaged.
+    `unit` is for files that state no unit of length. Raises MienError when no format fits, or the file is damaged.
     """
     path = Path(path)
     row = reader(path, kind)
@@ -268,7 +270,7 @@ def read(path: str | Path, kind: type[T], *, unit: str | None = None, **options:
         options["unit"] = unit
     try:
         return row.function(row.read)(path, **options)
-    except ValueError as error:  # a core type refuses what the file holds
+    except ValueError as error:  # a core type refuses the contents of the file
         raise MienError(f"{path} is damaged: {error}") from error
 
 

@@ -1,7 +1,7 @@
-"""Mesh sequences as a folder of one file per frame, OBJ or PLY: what every program can read.
+"""Mesh sequences as a folder with one OBJ or PLY file per frame, which almost every program can read.
 
-Written are `frame.000000.obj`, `frame.000001.obj`, ...; the first comment of each says its time. Folders of other
-programs are read in the order of the last numbers in their names, as `DEFAULT_FPS` when they do not say.
+mien writes `frame.000000.obj`, `frame.000001.obj`, ...; the first comment of each file states the frame's time. Files
+of other programs are read in the order of the last number in their names, at `DEFAULT_FPS` when they state no time.
 """
 
 import re
@@ -27,7 +27,7 @@ _TIME = re.compile(rb"^# time ([-+.\deE]+) s", re.MULTILINE)
 
 @contextmanager
 def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
-    """Write the folder whole or not at all; raises MienError when `path` is there already or cannot be written."""
+    """Write the folder whole or not at all; raises MienError when `path` exists already or cannot be written."""
     if path.exists():
         raise MienError(f"cannot write {path}: it is there already; delete it or choose another name")
     if not path.parent.is_dir():
@@ -56,10 +56,10 @@ def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Gen
 def read(path: Path) -> MeshSequence:
     """Read a folder of frames in millimetres.
 
-    Raises MienError when there are none, one is damaged, or one has another topology than the first.
+    Raises MienError when there are no frames, a file is damaged, or its topology differs from that of the first.
     """
     if not path.is_dir():
-        raise MienError(f"cannot read {path}: there is no such folder")
+        raise MienError(f"cannot read {path}: there is no such folder; check the name")
     files = frame_files(path)
     if not files:
         raise MienError(f"{path}: no {' or '.join(_suffixes())} files in it")
@@ -68,15 +68,15 @@ def read(path: Path) -> MeshSequence:
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The files of a folder that hold a mesh each, in the order of the last numbers in their names."""
+    """The mesh files of a folder, in the order of the last number in their names."""
     known = _suffixes()
     return sorted((path for path in folder.iterdir() if path.suffix.lower() in known), key=_number)
 
 
 def read_frames(files: Sequence[Path]) -> tuple[Float[np.ndarray, "T V 3"], Topology]:
-    """(vertices, topology of the first) of one mesh per file, in the files' own unit.
+    """(vertices of every file, topology of the first), in the unit of the files; each file holds one mesh.
 
-    Raises MienError when one is damaged or has another topology than the first.
+    Raises MienError when a file is damaged, or its topology differs from that of the first.
     """
     first: Mesh | None = None
     frames: list[np.ndarray] = []
@@ -93,7 +93,7 @@ def read_frames(files: Sequence[Path]) -> tuple[Float[np.ndarray, "T V 3"], Topo
 
 
 def _suffixes() -> tuple[str, ...]:
-    """Of one mesh without motion or unit."""
+    """The extensions of formats that hold one mesh without motion and state no unit."""
     return formats.suffixes(Mesh, writable=True)
 
 
@@ -109,7 +109,7 @@ def _times(path: Path, files: Sequence[Path]) -> Float[np.ndarray, "T"]:
     if len(times) < len(files):
         return np.arange(len(files)) / DEFAULT_FPS
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise MienError(f"{path}: the times of its frames do not grow; files are missing or mixed")
+        raise MienError(f"{path}: the times of its frames do not increase; files are missing or mixed")
     return times
 
 

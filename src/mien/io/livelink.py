@@ -1,17 +1,18 @@
-"""What every form of Live Link Face shares: the names of its 61 values, their order, and the signs of its angles.
+"""Live Link Face: the names of its 61 values, their order, and the signs of its angles.
 
-The recordings (`mien.io.livelink_csv`) and the stream that the app sends over UDP hold the same values in two orders:
-left and right of jaw and mouth are swapped between them.
+The app's recordings (`mien.io.livelink_csv`) and its UDP stream hold the same values in two different orders: left and
+right of jaw and mouth are swapped between them.
 
 Angles [rad]. With X to the subject's left, Y up and Z out of the face:
 
 * eyes: rotation = Rx(pitch) Ry(-yaw) Rz(roll), so yaw + looks to the subject's right and pitch + looks down. This is
-  measured, not guessed: in two recordings of the app (7,839 frames) the angles follow the eyeLook channels with
-  |r| > 0.995, and these signs in this order turn every frame into yaw and pitch without torsion to 5e-8 rad.
+  measured: in two recordings of the app (7,839 frames) the angles correlate with the eyeLook channels with |r| > 0.995,
+  and with these signs and this order every frame has no torsion, to 5e-8 rad.
 * head: yaw + turns to the subject's left, pitch + lifts the nose, roll + tilts counter-clockwise in an unmirrored
-  image, in mien's order of angles. No recording with head motion was at hand and Epic documents no signs; these are
-  the ones that independent public programs agree on (one that sends MediaPipe's pose to Unreal, one that applies the
-  app's stream to VRM avatars with the measured eye signs). If a head turns the wrong way, suspect this line first.
+  image, in mien's order of angles. These signs are not measured, because no recording with head motion was available,
+  and Epic documents none; two independent public programs agree on them (one sends MediaPipe's pose to Unreal, the
+  other applies the app's stream to VRM avatars with the measured eye signs). If a head turns the wrong way, check these
+  signs first.
 """
 
 from collections.abc import Sequence
@@ -33,19 +34,20 @@ ANGLES: tuple[str, ...] = (
 """The nine angles after the 52 channels."""
 
 NAMES: tuple[str, ...] = (*(name[0].upper() + name[1:] for name in ARKIT), *ANGLES)
-"""The 61 values in the order of a recording's columns."""
+"""Names of the 61 values in the order of a recording's columns."""
 
 _SWAPPED = {"JawRight": "JawLeft", "JawLeft": "JawRight", "MouthRight": "MouthLeft", "MouthLeft": "MouthRight"}
 UDP_NAMES: tuple[str, ...] = tuple(_SWAPPED.get(name, name) for name in NAMES)
-"""The 61 values in the order of the app's UDP stream, as PyLiveLinkFace's FaceBlendShape lists them: left before right
-also of jaw and mouth."""
+"""Names of the 61 values in the order of the app's UDP stream, as PyLiveLinkFace's FaceBlendShape lists them: left
+before right also for jaw and mouth."""
 
 _HEAD_SIGNS = np.array([1.0, 1.0, -1.0])
 
 
 def values_of(clip: Clip, names: Sequence[str] = NAMES) -> Float[np.ndarray, "T 61"]:
-    """A clip's values in the order of `names`; channels it lacks and angles it does not know are zero, and rows without
-    a face are NaN where the clip is.
+    """A clip's values in the order of `names`.
+
+    Channels and angles that the clip lacks are zero; values that are NaN in the clip stay NaN.
     """
     weights = np.asarray(clip.with_channels(ARKIT).weights, np.float64)
     values = np.concatenate([weights, _angles(clip)], axis=1)
@@ -53,7 +55,7 @@ def values_of(clip: Clip, names: Sequence[str] = NAMES) -> Float[np.ndarray, "T 
 
 
 def pose_values(pose: Pose, names: Sequence[str] = UDP_NAMES) -> Float[np.ndarray, "61"]:
-    """One live frame's values in the order of `names`, as `values_of` gives them for a clip."""
+    """The values of one pose in the order of `names`, as `values_of` returns them for a clip."""
     return values_of(Clip.from_poses([pose]), names)[0]
 
 
@@ -66,7 +68,7 @@ def head_rotation_of(angles: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 4
 
 
 def gaze_of(angles: Float[np.ndarray, "T 6"]) -> tuple[Float[np.ndarray, "T 2 2"], Float[np.ndarray, "T 2"]]:
-    """(gaze, eye torsion) as in a `Clip` from Live Link's yaw, pitch and roll of the left, then the right eye."""
+    """(gaze, eye torsion) as in a `Clip`, from Live Link's yaw, pitch and roll of the left and then the right eye."""
     both = np.stack([_gaze(angles[:, :3]), _gaze(angles[:, 3:])], axis=1)
     return both[..., :2], both[..., 2]
 
@@ -87,8 +89,8 @@ def _angles(clip: Clip) -> np.ndarray:
 def _eye_angles(gaze: np.ndarray, torsion: np.ndarray) -> np.ndarray:
     """Live Link's (yaw, pitch, roll) from mien's gaze (yaw, pitch) and torsion.
 
-    mien's eye is Ry(yaw) Rx(-pitch) Rz(torsion), Live Link's is Rx(pitch) Ry(-yaw) Rz(roll); entries of one give the
-    other.
+    mien's eye rotation is Ry(yaw) Rx(-pitch) Rz(torsion), Live Link's is Rx(pitch) Ry(-yaw) Rz(roll); the angles of one
+    follow from the matrix entries of the other.
     """
     (sin_y, sin_x, sin_z), (cos_y, cos_x, cos_z) = (
         f(np.stack([gaze[:, 0], -gaze[:, 1], torsion])) for f in (np.sin, np.cos)

@@ -1,4 +1,4 @@
-"""Live Link Face CSV: what Epic's iPhone app records and Unreal, Maya and MotionBuilder importers read.
+"""Live Link Face CSV, which Epic's iPhone app records and importers of Unreal, Maya and MotionBuilder read.
 
 Layout: a header `Timecode,BlendShapeCount,` + 52 PascalCase channels + nine angles, then one line per frame with 61
 values of ten decimals. A frame without a face is `timecode,0`; it is read as a NaN row of confidence 0 and never
@@ -8,8 +8,8 @@ Timecode `HH:MM:SS:FF.mmm` is a time of day. FF counts 1/60 s whatever the frame
 frame, so t = 3600 h + 60 m + s + FF.mmm / 60 and the resolution is 1/60000 s. Times are written modulo 24 h, and a
 recording that passes midnight is read with continuous times.
 
-Names, signs and values are those of `mien.io.livelink`. All-zero head columns mean that the app had head rotation
-switched off, and are read as no head rotation; the same for the eyes. None is written as zeros.
+Names, signs and values are those of `mien.io.livelink`. When all head columns are zero, head rotation was switched off
+in the app, and the clip's head rotation is None; the same holds for the eyes. None is written as zeros.
 """
 
 import re
@@ -28,7 +28,7 @@ from mien.io.livelink import ANGLES, NAMES, gaze_of, head_rotation_of, values_of
 __all__ = ["HEADER", "read", "recognises", "timecode", "write"]
 
 HEADER: tuple[str, ...] = ("Timecode", "BlendShapeCount", *NAMES)
-"""The columns."""
+"""The names of the columns."""
 
 TICKS = 60_000
 """Timecode ticks per second: 60 frames of 1000 fractions."""
@@ -51,7 +51,7 @@ def write(clip: Clip, path: Path) -> None:
     values = values_of(clip)
     if not np.isfinite(values).all():
         raise MienError(f"cannot write {path}: head rotation or gaze is not finite in a frame with a face")
-    # Rounded first, so that -1e-12 prints as zero and not as "-0.0000000000".
+    # Values are rounded first, so that -1e-12 is printed as zero and not as "-0.0000000000".
     values = np.round(values, 10) + 0.0
     pattern = ",".join(["%.10f"] * values.shape[1])
     lines = [",".join(HEADER)]
@@ -74,7 +74,7 @@ def recognises(head: bytes) -> bool:
 
 
 def read(path: Path) -> Clip:
-    """Read a Live Link Face take; weights are float32 (what the app prints), times float64 from the timecodes.
+    """Read a Live Link Face take; weights are float32, as the app prints them, times float64 from the timecodes.
 
     Raises:
         MienError: the file is missing, is not such a take, lacks channels, or a line is malformed (with its number).
@@ -93,7 +93,7 @@ def read(path: Path) -> Clip:
         return numbers(path, frames, len(rows[0].cells), [columns[name.lower()] for name in names], lost)
 
     weights, head, eyes = values(ARKIT), values(ANGLES[:3]), values(ANGLES[3:])
-    assert weights is not None  # `_columns` saw to it
+    assert weights is not None  # `_columns` has checked that
     gaze = torsion = rotation = None
     if head is not None and np.any(head[~lost]):
         rotation = head_rotation_of(head)
@@ -137,11 +137,11 @@ def _times(path: Path, frames: list[Row], column: int) -> np.ndarray:
         hour, minute, second, frame = (int(group) for group in match.groups()[:4])
         fraction = float(f"0.{match[5] or 0}")
         ticks[i] = (((hour * 60 + minute) * 60 + second) * 60 + frame) * 1000 + fraction * 1000
-    # A recording over midnight steps back by nearly a day; anything else that steps back is an error.
+    # The times of a recording over midnight step back by nearly a day; any other step back is an error.
     steps = np.diff(ticks)
     ticks[1:] += np.cumsum(np.where(steps < -DAY / 2, DAY, 0))
     back = np.flatnonzero(np.diff(ticks) <= 0)
     if len(back):
         row = frames[int(back[0]) + 1]
-        raise MienError(f"{path} line {row.line}: the time does not grow; sort or repair the file")
+        raise MienError(f"{path} line {row.line}: the time does not increase; sort or repair the file")
     return ticks / TICKS

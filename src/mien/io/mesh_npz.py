@@ -1,4 +1,4 @@
-"""MeshSequence as .npz: times, vertices [mm] and the whole topology, bit-exact."""
+"""Mesh sequences as .npz: times, vertices [mm] and the whole topology, bit-exact."""
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -20,13 +20,13 @@ _KIND = "mien.mesh_sequence"
 
 @contextmanager
 def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
-    """Write frames of float32 or float64 as they come; raises MienError when the path cannot be written."""
+    """Write frame by frame, float32 or float64; raises MienError when the path cannot be written."""
     arrays = {"times": times, "triangles": topology.triangles}
     if topology.uv is not None:
         arrays["uv"] = topology.uv
     if topology.uv_triangles is not None:
         arrays["uv_triangles"] = topology.uv_triangles
-    # Group names are free text, so they live in the JSON and not in the names of archive members.
+    # Group names are free text, so they are stored in the JSON and not as names of archive members.
     arrays |= {f"group_{i}": np.asarray(members) for i, members in enumerate(topology.groups.values())}
     parts = [[p.name, p.start, p.stop, list(p.color), p.roughness] for p in topology.parts]
     meta = {"groups": list(topology.groups), "parts": parts}
@@ -43,7 +43,7 @@ def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Gen
 
 
 def read(path: Path) -> MeshSequence:
-    """Read what `stream` wrote; raises MienError when the file is missing, damaged or something else."""
+    """Read a file that `stream` wrote; raises MienError when it is missing, damaged or of another kind."""
     meta, arrays = npz.load(path, _KIND, VERSION, "mesh sequence")
     try:
         sequence = _sequence(meta, arrays)
@@ -55,7 +55,7 @@ def read(path: Path) -> MeshSequence:
 def _sequence(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> MeshSequence:
     times, vertices, triangles = arrays["times"], arrays["vertices"], arrays["triangles"]
     if times.ndim != 1 or times.dtype.kind != "f" or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise ValueError("times must be finite and grow")
+        raise ValueError("times must be finite and strictly increasing")
     if vertices.ndim != 3 or vertices.shape[0] != len(times) or vertices.shape[2] != 3 or vertices.dtype.kind != "f":
         raise ValueError(f"vertices have shape {vertices.shape}")
     count = vertices.shape[1]

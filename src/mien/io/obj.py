@@ -1,7 +1,7 @@
 """One mesh as Wavefront OBJ: positions, triangles, texture coordinates, material runs.
 
-An OBJ states no unit: written are millimetres, and `mien.io.units` says how the unit of a file that is read follows
-from its size. Positions are written with nine digits, which gives float32 back exactly.
+An OBJ states no unit: mien writes millimetres, and infers the unit of a file that it reads from the size of the mesh
+(`mien.io.units`). Positions are written with nine digits, which preserve float32 exactly.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from mien.io.units import in_millimetres, millimetres_per
 __all__ = ["faces_text", "positions", "read", "vertices_text", "write", "write_text"]
 
 _LARGEST_FILE = 2**27
-"""Bytes; a head of 26,719 vertices is 4 MB. Reading takes some 15 times that."""
+"""Largest file that is read [bytes]; a head of 26,719 vertices has 4 MB. Reading needs some 15 times as much memory."""
 
 
 def write(mesh: Mesh, path: Path) -> None:
@@ -26,18 +26,18 @@ def write(mesh: Mesh, path: Path) -> None:
 
 
 def write_text(path: Path, vertices: str, faces: str, comment: str = "") -> None:
-    """Write what `vertices_text` and `faces_text` made; raises MienError when the path cannot be written."""
+    """Write the texts of `vertices_text` and `faces_text`; raises MienError when the path cannot be written."""
     with write_whole(path) as temporary:
         temporary.write_text(f"# {comment}millimetres, +Y up\n{vertices}{faces}", encoding="utf-8")
 
 
 def vertices_text(vertices: Float[np.ndarray, "V 3"]) -> str:
-    """The "v" lines."""
+    """The lines of the vertices ("v")."""
     return "".join(f"v {x:.9g} {y:.9g} {z:.9g}\n" for x, y, z in np.asarray(vertices, np.float64).tolist())
 
 
 def faces_text(topology: Topology) -> str:
-    """Texture coordinates, and the faces in groups named by their parts."""
+    """The lines of the texture coordinates, and of the faces in groups named after their parts."""
     out = ["" if topology.uv is None else "".join(f"vt {u:.9g} {v:.9g}\n" for u, v in topology.uv.tolist())]
     corners = topology.uv_triangles if topology.uv_triangles is not None else topology.triangles
     for part in topology.parts or (Part(name="", start=0, stop=len(topology.triangles)),):
@@ -53,9 +53,9 @@ def faces_text(topology: Topology) -> str:
 
 
 def read(path: Path, unit: str | None = None, *, points: bool = False) -> Mesh:
-    """One mesh in millimetres; with `points` also a file that has vertices and no faces.
+    """Read one mesh, in millimetres; with `points` a file that has vertices and no faces is accepted, too.
 
-    Raises MienError when the file is not readable, damaged, or of no plausible size.
+    Raises MienError when the file is not readable or damaged, or its size fits no unit.
     """
     vertices, lines = positions(path)
     topology = _faces(path, lines, len(vertices), points)
@@ -63,7 +63,7 @@ def read(path: Path, unit: str | None = None, *, points: bool = False) -> Mesh:
 
 
 def positions(path: Path) -> tuple[Float[np.ndarray, "V 3"], list[bytes]]:
-    """(positions in the file's unit, all lines of the file); raises MienError when it is not readable or damaged."""
+    """(positions in the file's unit, all lines); raises MienError when the file is damaged or not readable."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise MienError(f"{path}: larger than {_LARGEST_FILE // 2**20} MiB; reduce the mesh")
@@ -80,7 +80,7 @@ def positions(path: Path) -> tuple[Float[np.ndarray, "V 3"], list[bytes]]:
 
 
 def _numbers(path: Path, rows: list[bytes]) -> Float[np.ndarray, "V 3"]:
-    """The first three numbers of each row; some programs append w, or a colour."""
+    """The first three numbers of each row; some programs append a w coordinate or a colour."""
     widths = {len(row.split()) for row in rows}
     try:
         if min(widths) < 3:
@@ -93,7 +93,8 @@ def _numbers(path: Path, rows: list[bytes]) -> Float[np.ndarray, "V 3"]:
 
 
 def _faces(path: Path, lines: list[bytes], count: int, points: bool) -> Topology:
-    """Triangles (n-gons as fans), texture corners if every face has them, a part per object, group or material."""
+    """The topology: polygons as triangle fans, texture coordinates when every face has them, one part per object, group
+    or material."""
     uv_rows = [line[3:].split()[:2] for line in lines if line[:3] == b"vt "]
     triangles: list[tuple[int, int, int]] = []
     corners: list[tuple[int, int, int]] = []
@@ -113,7 +114,7 @@ def _faces(path: Path, lines: list[bytes], count: int, points: bool) -> Topology
                 marks.append((line.split(None, 1)[1].decode("utf-8", "replace").strip(), len(triangles)))
         uv_values = np.array(uv_rows, np.float32) if uv_rows else np.zeros((0, 2), np.float32)
     except (ValueError, IndexError):
-        raise MienError(f"{path}: a face names vertices that are not there; it is damaged or cut off") from None
+        raise MienError(f"{path}: a face refers to missing vertices; it is damaged or cut off") from None
     if not triangles and not points:
         raise MienError(f"{path}: no faces; it is cut off, or export it with its faces")
     textured = bool(corners) and len(corners) == len(triangles) and uv_values.shape[1:] == (2,)
@@ -126,7 +127,7 @@ def _faces(path: Path, lines: list[bytes], count: int, points: bool) -> Topology
 
 
 def _index(text: bytes, count: int) -> int:
-    """A 0-based index from OBJ's 1-based one; negative ones count from the end."""
+    """A 0-based index from OBJ's 1-based index; negative indices count from the end."""
     value = int(text)
     index = value - 1 if value > 0 else count + value
     if not 0 <= index < count or value == 0:
@@ -135,7 +136,7 @@ def _index(text: bytes, count: int) -> int:
 
 
 def _parts(marks: list[tuple[str, int]], total: int) -> tuple[Part, ...]:
-    """Runs between marks; of several marks at one place the last names the run."""
+    """One part per run of faces between marks; of several marks at one face the last one names the part."""
     if not marks:
         return ()
     starts = {start: name for name, start in [("mesh", 0), *marks]}

@@ -1,18 +1,18 @@
-"""OpenFace 2 CSV (Baltrusaitis et al. 2018): action units, head pose and gaze of one face. Read only.
+"""OpenFace 2 CSV (Baltrusaitis et al. 2018): action units, head pose and gaze of one face. Files are only read.
 
-Columns are matched by name, with or without a space in front; the landmarks are not read. Action units `AUxx_r`
+Columns are matched by name, with or without a leading space; the landmarks are not read. Action units `AUxx_r`
 (intensity 0 to 5) become weights by `core.channels.arkit_from_aus`; those without an ARKit channel (AU23, AU25) are
-dropped, as are the yes-or-no columns `AUxx_c`. A row whose `success` is 0 has no face: NaN, and confidence 0.
+dropped, as are the binary columns `AUxx_c`. A row whose `success` is 0 is a lost frame: NaN, and confidence 0.
 
-Frames. OpenFace's camera has x to image right, y down, z away from it; its head at rest has the same axes, so that x
-is to the subject's left and the face looks along -z. Both become mien's by F = diag(1, -1, -1).
+Coordinate frames: OpenFace's camera has x to image right, y down, z away from the camera; its head at rest has the same
+axes, so that x is to the subject's left and the face looks along -z. F = diag(1, -1, -1) converts both to mien's.
 
-* `pose_T*` [mm] is the head's place: F t.
-* `pose_R*` [rad]: camera_from_head = F Rx Ry Rz F. These angles turn the eyes' line and the sample's 3D landmarks as
-  they say (|r| > 0.998 about each axis, to 0.4 degrees).
-* `gaze_0_*` and `gaze_1_*` are directions in the camera's frame, of the eye at the left of the image (the subject's
-  right eye) and of the other. Without them `gaze_angle_x`, `gaze_angle_y` are taken for both eyes: angles [rad] of the
-  mean direction to image right and downwards, atan2(x, -z) and atan2(y, -z).
+* `pose_T*` [mm] is the head's position t, which becomes F t.
+* `pose_R*` [rad] become camera_from_head = F Rx Ry Rz F. Verified on the line between the eyes and the 3D landmarks of
+  OpenFace's sample, whose rotation matches these angles (|r| > 0.998 about each axis, to 0.4 degrees).
+* `gaze_0_*` and `gaze_1_*` are gaze directions in the camera's frame, of the eye at the left of the image (the
+  subject's right eye) and of the other eye. Without them `gaze_angle_x` and `gaze_angle_y` are used for both eyes: the
+  angles [rad] of the mean direction to image right and downwards, atan2(x, -z) and atan2(y, -z).
 """
 
 import re
@@ -30,10 +30,10 @@ from mien.io.csv_rows import Row, numbers, read_rows
 __all__ = ["read", "recognises"]
 
 _FLIP = np.array([1.0, -1.0, -1.0])
-"""Diagonal of F: OpenFace's axes to mien's and back."""
+"""Diagonal of F, which converts OpenFace's axes to mien's and back."""
 _INTENSITY = re.compile(r"au(\d\d)_r")
 _EYES = (("gaze_1_x", "gaze_1_y", "gaze_1_z"), ("gaze_0_x", "gaze_0_y", "gaze_0_z"))
-"""Directions of the subject's left, then right eye."""
+"""Columns of the gaze direction of the subject's left eye, then of the right eye."""
 _NEEDED = ("timestamp", "confidence", "success")
 
 
@@ -88,7 +88,7 @@ def read(path: Path) -> Clip:
 
 
 def _columns(path: Path, header: Row) -> dict[str, int]:
-    """Lower-case column name -> position. OpenFace's X_0 and x_0 differ in case alone, and nobody asks for them."""
+    """Lower-case column name -> position. OpenFace's X_0 and x_0 differ only in case, but neither is used."""
     columns = {name.lower(): i for i, name in enumerate(header.cells)}
     missing = [name for name in _NEEDED if name not in columns]
     if missing:
@@ -100,7 +100,7 @@ def _check_times(path: Path, frames: list[Row], times: np.ndarray) -> None:
     back = np.flatnonzero(np.diff(times) <= 0)
     if len(back):
         row = frames[int(back[0]) + 1]
-        raise MienError(f"{path} line {row.line}: the timestamp does not grow; keep the rows of one face of one video")
+        raise MienError(f"{path} line {row.line}: the time does not increase; keep the rows of one face of one video")
 
 
 def _rotation(angles: np.ndarray | None) -> Float[np.ndarray, "T 4"] | None:
@@ -119,9 +119,9 @@ def _rotation(angles: np.ndarray | None) -> Float[np.ndarray, "T 4"] | None:
 def _gaze(
     eyes: Sequence[np.ndarray | None], angles: np.ndarray | None, rotation: np.ndarray | None
 ) -> Float[np.ndarray, "T 2 2"] | None:
-    """(left, right) eye x (yaw, pitch) [rad] in the head frame, from directions or one pair of angles in the camera's.
+    """Gaze as in a `Clip`, from directions or one pair of angles in the camera frame.
 
-    None without a head pose: nothing says then how the eyes stand in the head.
+    None without a head pose, because the head frame is then unknown.
     """
     from scipy.spatial.transform import Rotation  # pyright: ignore[reportMissingTypeStubs]
 

@@ -1,7 +1,7 @@
-"""One mesh as Stanford PLY: text or binary of either byte order is read, binary little-endian is written.
+"""One mesh as Stanford PLY: reads text and binary of either byte order, writes little-endian binary.
 
-Positions and triangles alone. A PLY states no unit: what is written is in millimetres, and so is what is read unless
-`unit` says otherwise.
+Only positions and triangles are read and written. A PLY states no unit: files are written in millimetres, and read as
+millimetres unless `unit` is given.
 """
 
 from pathlib import Path
@@ -44,9 +44,10 @@ def write(mesh: Mesh, path: Path) -> None:
 
 
 def read(path: Path, unit: str | None = None, *, points: bool = False) -> Mesh:
-    """One mesh in millimetres, larger faces as fans; with `points` also a file that has vertices and no faces.
+    """Read one mesh, in millimetres, with polygons as triangle fans.
 
-    Raises MienError when the file is not readable or damaged.
+    With `points` a file that has vertices and no faces is accepted, too. Raises MienError when the file is not readable
+    or damaged.
     """
     try:
         vertices, faces = _parse(path.read_bytes())
@@ -56,7 +57,7 @@ def read(path: Path, unit: str | None = None, *, points: bool = False) -> Mesh:
     except (ValueError, IndexError, KeyError, StopIteration, OverflowError, TypeError):
         raise MienError(f"{path} is damaged or no PLY mesh; export it again") from None
     if not len(vertices) or (triangles.size and not 0 <= triangles.min() <= triangles.max() < len(vertices)):
-        raise MienError(f"{path} is damaged: it has no vertices, or faces point to vertices that are not there")
+        raise MienError(f"{path} is damaged: it has no vertices, or faces refer to missing vertices")
     if not len(triangles) and not points:
         raise MienError(f"{path}: no faces; it is cut off, or export it with its faces")
     scaled = in_millimetres(path, vertices, millimetres_per(path, vertices, unit or "mm"))
@@ -70,7 +71,7 @@ def _fans(faces: list[list[int]] | np.ndarray) -> np.ndarray:
 
 
 def _parse(data: bytes) -> tuple[np.ndarray, list[list[int]] | np.ndarray]:
-    """(vertices [V, 3], faces); raises one of the errors that `read` knows for what is no PLY."""
+    """(vertices [V, 3], faces); raises one of the errors that `read` catches when the data are no PLY."""
     end = data.index(b"end_header")
     header = [line.split() for line in data[:end].decode("ascii").splitlines()]
     body = data[data.index(b"\n", end) + 1 :]
@@ -98,7 +99,7 @@ def _parse(data: bytes) -> tuple[np.ndarray, list[list[int]] | np.ndarray]:
 
 
 def _elements(header: list[list[str]], size: int) -> list[tuple[str, int, list[list[str]]]]:
-    """(name, number, properties) of every element; raises ValueError when `size` bytes cannot hold them."""
+    """(name, count, properties) of every element; raises ValueError when `size` bytes cannot hold that many."""
     elements: list[tuple[str, int, list[list[str]]]] = []
     for row in header:
         if row and row[0] == "element":

@@ -1,10 +1,10 @@
-"""Mesh sequences frame by frame: no writer holds more than a few frames, so a sequence may be larger than memory.
+"""Writes mesh sequences frame by frame: no writer holds more than a few frames, so a sequence may exceed memory.
 
     with open_sequence("take.mdd", topology, times) as out:
         for vertices in frames:
             out.write(vertices)
 
-`MeshSequence.save` goes the same way.
+`MeshSequence.save` uses the same writers.
 """
 
 from collections.abc import Callable, Generator
@@ -24,21 +24,21 @@ __all__ = ["SequenceWriter", "open_sequence", "save"]
 
 
 class SequenceWriter:
-    """Takes the frames of one mesh sequence in their order."""
+    """Writes the frames of one mesh sequence in order."""
 
     def __init__(self, path: Path, topology: Topology, count: int, put: Callable[[np.ndarray], None]) -> None:
         self._path, self._topology, self._count, self._put = path, topology, count, put
         self._written = 0
         self._like: tuple[tuple[int, ...], np.dtype] | None = None
-        """Shape and type of the first frame, which the others take too."""
+        """Shape and type of the first frame, which all other frames must have."""
 
     def write(self, vertices: Float[np.ndarray, "V 3"]) -> None:
         """Write the next frame [mm].
 
         Raises:
-            ValueError: more frames than times, another shape than [V, 3] or than the first frame's, or triangles that
-                name vertices which are not there.
-            MienError: a position is no finite number, or the disk refuses.
+            ValueError: there are more frames than times, the shape is not [V, 3] or not that of the first frame, or
+                triangles refer to missing vertices.
+            MienError: a position is not finite, or the file cannot be written.
         """
         if self._written == self._count:
             raise ValueError(f"{self._path}: there are {self._count} times, and this is one frame more")
@@ -49,9 +49,9 @@ class SequenceWriter:
             self._topology.check_vertices(len(frame))
             self._like = frame.shape, np.dtype(np.float64 if frame.dtype == np.float64 else np.float32)
         if frame.shape != self._like[0]:
-            raise ValueError(f"frame {self._written} has shape {frame.shape}, not {self._like[0]} as those before")
+            raise ValueError(f"frame {self._written} has shape {frame.shape}, not {self._like[0]} as the first frame")
         if not np.isfinite(frame).all():
-            raise MienError(f"cannot write {self._path}: frame {self._written} has positions that are no numbers")
+            raise MienError(f"cannot write {self._path}: frame {self._written} has positions that are not finite")
         self._put(frame.astype(self._like[1], copy=False))
         self._written += 1
 
@@ -63,14 +63,14 @@ class SequenceWriter:
 
 @contextmanager
 def open_sequence(path: str | Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[SequenceWriter]:
-    """A writer of one frame per time [s], in the format that the path's extension names; the file appears at the end.
+    """A writer that takes one frame per time [s], in the format of the path's extension.
 
-    When the block raises, nothing is written.
+    The file appears when the block ends; when the block raises, no file is written.
 
     Raises:
         ValueError: times that do not increase strictly, or fewer or more frames than times.
-        MienError: there is no such format, there are no times, the format cannot hold them, or the path cannot be
-            written.
+        MienError: the extension is unknown, there are no times, the format cannot hold the times, or the path cannot
+            be written.
     """
     path, times = Path(path), np.asarray(times, np.float64)
     checked_times(times, "mesh sequence")

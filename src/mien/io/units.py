@@ -12,16 +12,16 @@ __all__ = ["UNITS", "in_millimetres", "millimetres_per"]
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 """Millimetres per unit."""
 _FARTHEST = 1e7
-"""Coordinates [mm] beyond this are damage, and lose millimetres in float32."""
+"""Coordinates beyond this [mm] count as damage; float32 no longer resolves a millimetre there."""
 _SMALLEST = {"m": 0.1, "cm": 10.0, "mm": 100.0}
-"""Unit -> smallest extent of a face or a bust in it; the largest is a metre."""
+"""Unit -> smallest plausible extent of a face or a bust in that unit; the largest is one metre."""
 
 
 def millimetres_per(path: Path, vertices: Float[np.ndarray, "V 3"], unit: str | None) -> float:
-    """Millimetres per unit of a file's coordinates; without `unit` it follows from the largest extent of a head.
+    """Millimetres per unit of a file's coordinates; without `unit` it is inferred from the largest extent of the mesh.
 
-    A face or a bust is 0.1 to 1 m: below 1 it is in metres, from 10 to 100 in centimetres, from 100 to 1000 in
-    millimetres. Raises MienError when there is no such unit, or the extent is none of these.
+    A face or a bust is 0.1 to 1 m large: an extent from 0.1 to 1 is in metres, from 10 to 100 in centimetres, from 100
+    to 1000 in millimetres. Raises MienError when the unit is unknown, or the extent lies in none of these ranges.
     """
     if unit is not None:
         if unit not in UNITS:
@@ -31,11 +31,11 @@ def millimetres_per(path: Path, vertices: Float[np.ndarray, "V 3"], unit: str | 
     for name, low in _SMALLEST.items():
         if low <= extent < 1000 / UNITS[name]:
             return UNITS[name]
-    raise MienError(f"{path}: {extent:.3g} units large, which no head is in m, cm or mm; state its `unit`")
+    raise MienError(f"{path}: {extent:.3g} units large, which is no head in m, cm or mm; state its `unit`")
 
 
 def in_millimetres(path: Path, vertices: Float[np.ndarray, "V 3"], scale: float) -> Float[np.ndarray, "V 3"]:
-    """`vertices` times `scale` as float32 [mm]; raises MienError for coordinates that are not numbers or too far."""
+    """`vertices` times `scale` as float32 [mm]; raises MienError when a coordinate is not finite or too large."""
     if not np.isfinite(vertices).all():
         raise MienError(f"{path}: a vertex is not a number; export it again")
     farthest = float(np.abs(vertices).max(initial=0.0)) * scale

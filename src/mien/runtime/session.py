@@ -1,4 +1,4 @@
-"""`Session`: a network that is ready to run, whatever runs it."""
+"""`Session`: a network that is ready to run, on any backend."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -12,26 +12,26 @@ from mien.runtime.manifest import Manifest
 __all__ = ["BACKENDS", "Session", "open_session"]
 
 BACKENDS = ("onnx", "ncnn")
-"""What can run a bundle: ONNX Runtime (default), NCNN (needs the extra `mien[ncnn]` and a bundle that has it)."""
+"""Libraries that can run a bundle: ONNX Runtime (default), NCNN (needs the extra `mien[ncnn]` and an NCNN model)."""
 
 
 @runtime_checkable
 class Session(Protocol):
-    """Runs one bundle. Not for use by two threads at once."""
+    """Runs the network of one bundle. A session must not be used by two threads at once."""
 
     manifest: Manifest
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """All outputs and next states by name, from all inputs and states by name.
 
-        Shapes are those of the manifest, batch axis included. The arrays returned are the caller's own and the arrays
-        given are left as they were. Raises ValueError when an input is missing or its shape is not the manifest's.
+        Shapes are those of the manifest, batch axis included. The returned arrays are copies, and the given arrays are
+        not modified. Raises ValueError when an input is missing or its shape differs from the manifest's.
         """
         ...
 
 
 def open_session(bundle: Bundle, backend: str = "onnx", threads: int = 1) -> Session:
-    """Load a bundle's network; raises MienError when the backend is unknown, absent, or refuses the model."""
+    """Load a bundle's network; raises MienError when the backend is unknown, not installed, or rejects the model."""
     if backend not in BACKENDS:
         raise MienError(f"unknown backend '{backend}'; use one of: {', '.join(BACKENDS)}")
     if threads < 1:

@@ -1,14 +1,15 @@
-"""As few morph targets as reproduce every frame of a sequence, found without holding the sequence in memory.
+"""The fewest morph targets that reproduce every frame of a sequence, found without holding the sequence in memory.
 
-The targets are principal components of the frames about a rest (Alexa & Mueller 2000, "Representing Animations by
-Principal Components"). They are found in three passes over blocks of frames, which may lie in a file:
+The targets are principal components of the frames relative to a rest mesh (Alexa & Mueller 2000, "Representing
+Animations by Principal Components"). They are found in three steps over blocks of frames, which may lie in a file:
 
-1. A basis grows: from each block, what the basis leaves farther than a tenth of the error from its place is added, the
-   strongest directions first. In the end every frame lies in the basis to that tenth.
-2. The frames' coordinates in the basis give principal components, few numbers a frame.
-3. The fewest of these that keep every vertex of every frame within the error are found by halving, each try a pass.
+1. A basis grows: for each block, the strongest directions of the residual are added until no vertex is farther than a
+   tenth of the error from its position. In the end the basis reproduces every frame to that tenth.
+2. The principal components are computed from the frames' coordinates in the basis, which are few numbers per frame.
+3. The smallest number of components that keeps every vertex of every frame within the error is found by bisection,
+   where each trial is a pass over the frames.
 
-Memory holds the basis, a few blocks, and the weights; the frames never.
+Memory holds the basis, a few blocks and the weights, and never all frames.
 """
 
 from collections.abc import Iterator
@@ -19,19 +20,20 @@ from jaxtyping import Float
 __all__ = ["BLOCK", "morph_basis"]
 
 BLOCK = 32
-"""Frames that are looked at together."""
+"""Frames that are processed together."""
 _SHARE = 0.1
-"""Part of the error that the basis of the first pass may leave."""
+"""Fraction of the error that the basis of the first step may leave."""
 _ROUNDING = 0.9
-"""Part of the error that the chosen components may use; float32 in files takes the rest."""
+"""Fraction of the error that the chosen components may leave; the rest is for float32 rounding in files."""
 
 
 def morph_basis(
     frames: Float[np.ndarray, "T V 3"], rest: Float[np.ndarray, "V 3"], error: float
 ) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "K V 3"]]:
-    """Weights and targets, the fewest whose products leave no vertex farther than `error` from its way from `rest`.
+    """(weights, targets): the fewest targets with which no vertex of any frame is off by more than `error`.
 
-    `frames` may be mapped from a file. Each target is scaled so that its weight is 1 at most.
+    A frame is `rest` plus its weights times the targets. `frames` may be mapped from a file. Each target is scaled so
+    that its weight is at most 1.
     """
     basis = _grown(frames, rest, _SHARE * error)
     inside = np.concatenate([moved @ basis.T for moved in _blocks(frames, rest)])
@@ -59,13 +61,13 @@ def _blocks(frames: np.ndarray, rest: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _grown(frames: np.ndarray, rest: np.ndarray, error: float) -> np.ndarray:
-    """Orthonormal rows [K, 3 V] in whose span every frame lies to `error`."""
+    """Orthonormal rows [K, 3 V] whose span reproduces every frame to within `error`."""
     basis = np.zeros((0, rest.size))
     for moved in _blocks(frames, rest):
         left = moved - (moved @ basis.T) @ basis
         if _largest(left) <= error:
             continue
-        left -= (left @ basis.T) @ basis  # what rounding left of the basis in the rows: once more is enough
+        left -= (left @ basis.T) @ basis  # a second time, because rounding leaves a part of the basis in the rows
         values, vectors = np.linalg.eigh(left @ left.T)
         kept = np.flatnonzero(values > values[-1] * 1e-12)[::-1]
         directions = (vectors[:, kept] / np.sqrt(values[kept])).T @ left
@@ -76,7 +78,7 @@ def _grown(frames: np.ndarray, rest: np.ndarray, error: float) -> np.ndarray:
 
 
 def _farthest(frames: np.ndarray, rest: np.ndarray, weights: np.ndarray, components: np.ndarray) -> float:
-    """Largest distance of a vertex from where the components put it, over all frames."""
+    """Largest distance of a vertex from its reconstruction by the components, over all frames."""
     far, start = 0.0, 0
     for moved in _blocks(frames, rest):
         far = max(far, _largest(moved - weights[start : start + len(moved)] @ components))

@@ -1,8 +1,8 @@
-"""MeshSequence as .glb: the first frame, as few morph targets as reproduce every frame, and their weights over time.
+"""Mesh sequences as .glb: the first frame, the fewest morph targets that reproduce all frames, and their weights.
 
-The targets are those of `mien.io.gltf.morph_basis` about the first frame, as many as leave no vertex of any frame
-farther than `ERROR_MM` from where it was.
-Normals have targets too, fitted by least squares to the same weights, so that the light moves with the skin.
+The targets are those of `mien.io.gltf.morph_basis` relative to the first frame, as many as are needed so that no vertex
+of any frame is off by more than `ERROR_MM`. The normals have targets, too, fitted by least squares to the same weights,
+so that shading follows the motion.
 """
 
 from collections.abc import Callable, Generator
@@ -25,20 +25,20 @@ from mien.io.gltf.morph_basis import BLOCK, morph_basis
 __all__ = ["ERROR_MM", "read", "stream"]
 
 ERROR_MM = 0.02
-"""Largest distance of a vertex from its place, over all frames [mm]: a fifth of a hair."""
+"""Largest error of a vertex's position, over all frames [mm]."""
 _MM = np.float32(1e-3)
 """Metres per millimetre."""
 _LARGEST = 2**31
-"""Numbers of a sequence read at once."""
+"""Most numbers that a sequence may hold to be read."""
 
 Json = dict[str, Any]
 
 
 @contextmanager
 def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
-    """Write frames as they come, which are kept in a file beside `path` until all are there.
+    """Write frame by frame; the frames are stored in a temporary file beside `path` until the last one has come.
 
-    Memory holds the morph targets and a few frames. Raises MienError when there are no triangles, the times lie too
+    Memory holds the morph targets and a few frames. Raises MienError when the mesh has no triangles, the times are too
     close together, or the file cannot be written.
     """
     if not len(topology.triangles):
@@ -61,10 +61,10 @@ def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Gen
 
 
 def _write(path: Path, triangles: np.ndarray, frames: np.ndarray, since: np.ndarray, start: float) -> None:
-    """Write `frames` that may lie in a file; `since` are seconds after the first, which is at `start`."""
+    """Write `frames`, which may be mapped from a file; `since` are seconds after the first frame's time `start`."""
     rest = np.array(frames[0])
     weights, targets = morph_basis(frames, rest, ERROR_MM)
-    if not len(targets):  # nothing moves: one target that does nothing keeps the times
+    if not len(targets):  # without motion one target of zeros is needed to hold the times
         weights, targets = np.zeros((len(since), 1), np.float32), np.zeros_like(frames[:1], subok=False)
     builder = Builder(f"mien {__version__}")
     normals = _unit(vertex_normals(rest, triangles))
@@ -116,7 +116,7 @@ def _animate(builder: Builder, since: np.ndarray, start: float, weights: np.ndar
         "interpolation": "LINEAR",
     }
     channel = {"sampler": 0, "target": {"node": 0, "path": "weights"}}
-    # glTF times start at 0 or later; where the sequence began is ours to remember.
+    # glTF times must not be negative, so the start of the sequence is stored in the extras.
     extras = {"mien": {"start": start}}
     builder.add("animations", {"name": "sequence", "samplers": [sampler], "channels": [channel], "extras": extras})
 
@@ -128,10 +128,10 @@ def _unit(normals: np.ndarray) -> np.ndarray:
 
 
 def read(path: Path) -> MeshSequence:
-    """The first mesh whose morph weights are animated, in its own coordinates times its node's transform, in mm.
+    """The first mesh whose morph weights are animated, with its node's transform applied, in mm.
 
-    Linear weights only (cubic and stepped ones are a clip's: `Clip.load`). Raises MienError when there is none or the
-    file is damaged.
+    Only weights with linear interpolation are read (cubic and stepped ones by `Clip.load`). Raises MienError when there
+    is no such mesh, or the file is damaged.
     """
     document = read_glb(path)
     for animation in document.items("animations"):
@@ -156,10 +156,10 @@ def _sequence(document: GltfDocument, animation: Json, channel: Json, target: Js
     base, shapes, triangles = _geometry(document, primitives[0])
     times = document.accessor(sampler.get("input"), kind="SCALAR").astype(np.float64)
     if (np.diff(times) <= 0).any():
-        document.fail("damaged glTF, animation times do not grow")
+        document.fail("damaged glTF, animation times do not increase")
     weights = document.accessor(sampler.get("output"), kind="SCALAR", count=len(times) * len(shapes))
     if len(times) * base.size > _LARGEST:
-        document.fail("too many frames to hold at once")
+        document.fail("too many frames to hold in memory; split the sequence")
     vertices = base + np.tensordot(weights.reshape(len(times), len(shapes)), shapes, axes=1)
     world = document.world_matrices()[int(target["node"])]
     vertices = (vertices.astype(np.float64) @ world[:3, :3].T + world[:3, 3]) / float(_MM)

@@ -1,4 +1,4 @@
-"""The positions of a point cache frame by frame, and the mesh beside it."""
+"""What both point cache formats share: writing frame by frame, and the .obj that holds the topology."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ __all__ = ["assemble", "stream_cache"]
 def stream_cache(
     path: Path, topology: Topology, header: Callable[[int], bytes], dtype: str
 ) -> Generator[Callable[[np.ndarray], None]]:
-    """Write `header(number of vertices)` and the positions of frames that follow, as `dtype`.
+    """Write `header(number of vertices)` and then the positions of each frame, as `dtype`.
 
-    The first frame is written as .obj beside `path`. Raises MienError when one of them cannot be written.
+    The first frame is also written as .obj beside `path`. Raises MienError when a file cannot be written.
     """
     first: list[np.ndarray] = []
     with write_whole(path) as temporary:
@@ -39,12 +39,12 @@ def stream_cache(
 
 
 def assemble(path: Path, times: Float[np.ndarray, "T"], vertices: Float[np.ndarray, "T V 3"]) -> MeshSequence:
-    """The sequence on the topology of the .obj beside `path`, without triangles when there is none.
+    """The sequence with the topology of the .obj beside `path`, or without triangles when there is no .obj.
 
-    Raises MienError when times do not grow, positions are no numbers, or the .obj has another number of vertices.
+    Raises MienError when times do not increase, positions are not finite, or the .obj has another number of vertices.
     """
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any() or not np.isfinite(vertices).all():
-        raise MienError(f"{path} is damaged: its times do not grow, or a position is no number")
+        raise MienError(f"{path} is damaged: its times do not increase, or a position is not a number")
     triangles, beside = np.zeros((0, 3), np.int64), path.with_suffix(formats.OBJ)
     if beside.exists():
         base = obj.read(beside, "mm", points=True)

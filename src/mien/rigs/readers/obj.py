@@ -1,9 +1,9 @@
-"""A folder of Wavefront OBJ files as a `Rig`: one neutral, and one file per shape of the same vertices.
+"""Reads a folder of Wavefront OBJ files as a `Rig`: one neutral, and one file per shape with the same vertices.
 
-The neutral is the file whose name, without case and separators, is or ends in one of `NEUTRALS`. Every other .obj is
-a shape, named as `mien.rigs.names` understands its file name. Faces, groups and texture coordinates are the neutral's,
-and so is the unit (`mien.io.units`). A whole body in centimetres (about 170) is read as a head in millimetres: state
-its unit.
+The neutral is the file whose name, ignoring case and separators, is or ends in one of `NEUTRALS`. Every other .obj is a
+shape, whose name `mien.rigs.names` derives from the file name. Faces, groups, texture coordinates and the unit are
+those of the neutral (`mien.io.units`). A whole body in centimetres (about 170) would be taken for a head in
+millimetres: its unit must be given.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from mien.rigs.readers.gltf.pieces import LIMIT
 __all__ = ["NEUTRALS", "load_mesh", "load_obj_folder", "name_report", "save_obj_folder"]
 
 NEUTRALS = ("neutral", "neutralmesh", "neutralface", "base", "basis", "basemesh", "rest", "default")
-"""Endings of the neutral's file name, lower case without separators."""
+"""Endings of the neutral's file name, in lower case and without separators."""
 
 
 def load_mesh(folder: str | Path, unit: str | None = None) -> Mesh:
@@ -32,10 +32,9 @@ def load_mesh(folder: str | Path, unit: str | None = None) -> Mesh:
 def load_obj_folder(
     folder: str | Path, unit: str | None = None, *, any_names: bool = False, still: bool = False
 ) -> Rig:
-    """A rig from a folder of OBJ files, whatever its shapes are called; with `still` also one without shapes.
+    """A rig from a folder of OBJ files, with any shape names; with `still` a folder without shapes is accepted.
 
-    `any_names` changes nothing: an OBJ file's name is a shape's name. Raises MienError that names the file which does
-    not fit.
+    `any_names` has no effect, because any name is accepted. Raises a MienError that names the file which does not fit.
     """
     del any_names
     folder = Path(folder)
@@ -61,13 +60,13 @@ def load_obj_folder(
 
 
 def name_report(folder: str | Path) -> NameReport:
-    """How the file names of a folder are understood; raises MienError when it has no neutral or no shapes."""
+    """How the file names of a folder map to channels; raises MienError when it has no neutral or no shapes."""
     folder = Path(folder)
     return normalise([path.stem for path in _shape_paths(folder, _find_neutral(folder))])
 
 
 def save_obj_folder(rig: Rig, folder: str | Path) -> None:
-    """Write the neutral and one OBJ per shape [mm], each whole or not at all; raises MienError when it cannot."""
+    """Write the neutral and one OBJ per shape [mm], each file whole or not at all; raises MienError when that fails."""
     folder = Path(folder)
     try:
         folder.mkdir(exist_ok=True)

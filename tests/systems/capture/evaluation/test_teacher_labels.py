@@ -16,7 +16,7 @@ TURNS = np.array([[0, 0, 0], [FRONTAL - 1, 0, 30], [FRONTAL + 1, 0, 0], [0, -FRO
 
 
 def arrays() -> dict[str, Any]:
-    """Six faces, turned as `TURNS` says; the fifth trembles from view to view, the last one was not found."""
+    """Six faces, turned as `TURNS` says; the fifth jitters from view to view, the last one was not found."""
     rng = np.random.default_rng(0)
     points = rng.normal(size=(6, 478, 3)).astype(np.float32)
     pose = np.tile(np.eye(4), (6, 1, 1))

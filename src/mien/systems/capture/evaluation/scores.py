@@ -65,7 +65,7 @@ def _face_shapes() -> Float[np.ndarray, "A V 3"]:
 def window_scores(trial: Trial, baselines: Baselines) -> dict[str, dict[str, float]]:
     """Means over channels of the scores of motion: Pearson within takes, concordance, velocity error.
 
-    Ours is also given after each of the two filters, which shows what they remove of tremble and of motion.
+    Ours is also given after each of the two filters, which shows what they remove of jitter and of motion.
     """
     seen = trial.where(trial.found)
     if not len(seen.truth):

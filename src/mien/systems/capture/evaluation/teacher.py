@@ -1,7 +1,7 @@
 """MediaPipe's Face Landmarker as a teacher: the points of every frame by itself, each the mean of three views.
 
 In video the landmarker filters its points, which come late then; so each frame is a picture of its own, seen as it is
-and turned by 6 degrees both ways. The mean over the views trembles less, and their spread says where a label is wrong.
+and turned by 6 degrees both ways. The mean over the views jitters less, and their spread says where a label is wrong.
 """
 
 from importlib import import_module
