@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from mien.core import ARKIT, Camera, MienError
 from mien.core.transforms import angles_from_quaternion
 from mien.io.video import VideoWriter, open_video, read_image
 from mien.runtime import Bundle, open_session
-from mien.systems.capture import spec
+from mien.systems.capture import predict, spec
 from mien.systems.capture.predict import Capture, CaptureResult, clean_weights
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
 
@@ -123,6 +124,14 @@ def test_a_picture_is_a_clip_of_one_frame(assets: Path) -> None:
     frame = Capture().frame(read_image(path), 0.0)
     assert frame is not None
     np.testing.assert_array_equal(result.clip.weights[0], frame.weights)
+
+
+def test_both_passes_over_a_take_are_counted(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "perf_counter", count().__next__)  # every reading of the clock is a second later
+    capture, path = Capture(), assets / "faces" / "webmorph_canada" / "003f.jpg"
+    assert capture.takes_rest
+    assert capture.video(path).milliseconds.tolist() == [1000]
+    assert capture.video(path, neutral=0).milliseconds.tolist() == [2000]
 
 
 def test_a_lost_face_leaves_a_gap_and_comes_back(assets: Path, tmp_path: Path) -> None:
