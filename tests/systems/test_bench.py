@@ -21,7 +21,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return folders
 
 
-class Begun(Exception):
+class BeginningError(Exception):
     """Everything is open and rendering would begin, which takes a minute."""
 
 
@@ -32,10 +32,10 @@ def test_capture_is_measured_with_the_weights_that_are_given(
 
     def begin(watched: Capture, *_: object) -> None:
         opened.append(watched.bundle.path)
-        raise Begun
+        raise BeginningError
 
     monkeypatch.setattr(capture, "watch", begin)
-    with pytest.raises(Begun):
+    with pytest.raises(BeginningError):
         capture.bench(capture.BenchOptions(quick=True, bundle=given["capture"]))
     assert opened == [given["capture"]]
 

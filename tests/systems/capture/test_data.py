@@ -34,7 +34,7 @@ def copied(config: CaptureConfig, folder: Path) -> tuple[CaptureConfig, list[Pat
 
 
 def test_beside_a_face_stands_the_same_performer_at_rest(joined: CaptureConfig, tmp_path: Path) -> None:
-    """Each sample is marked: by its weights, and at rest by the ratio of two distances, which a view does not change."""
+    """Samples are marked by their weights, and at rest by the ratio of two distances, which no view changes."""
     config, shards = copied(joined, tmp_path)
     for kind, shard in enumerate(shards):
         weights, rest = np.load(shard / "weights.npy"), np.load(shard / "neutral_landmarks.npy")
