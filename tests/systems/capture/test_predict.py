@@ -155,6 +155,13 @@ def test_capturing_twice_gives_the_same_clip(take: CaptureResult, assets: Path) 
     np.testing.assert_array_equal(again.clip.weights, take.clip.weights)
 
 
+def test_a_face_in_the_same_place_is_looked_for_anew_in_the_next_video(assets: Path) -> None:
+    capture, path = Capture(), assets / "faces" / "webmorph_canada" / "003f.jpg"
+    one, other = (capture.video(path) for _ in range(2))
+    np.testing.assert_array_equal(other.track.boxes, one.track.boxes)
+    np.testing.assert_array_equal(other.raw, one.raw)
+
+
 def test_no_face_anywhere_is_one_clear_line(assets: Path) -> None:
     with pytest.raises(MienError, match=r"no_face\.mp4: no face found"):
         Capture().video(assets / "video" / "no_face.mp4")
