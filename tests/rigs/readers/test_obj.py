@@ -131,6 +131,15 @@ def test_recipes_make_channels(tmp_path: Path) -> None:
     assert len(rig.shape_names) == 7
 
 
+def test_the_unit_of_a_mapping_is_that_of_its_folder(tmp_path: Path) -> None:
+    save_obj_folder(face(), tmp_path / "face")
+    for unit, scale in (("mm", 1), ("cm", 10)):
+        (tmp_path / "map.json").write_text(json.dumps({"unit": unit, "shapes": {"jawOpen": "AU26_Jaw"}}))
+        rig = load_rig(tmp_path / "face", mapping=tmp_path / "map.json")
+        np.testing.assert_allclose(rig.neutral.vertices, scale * face().neutral.vertices, atol=1e-3)
+        np.testing.assert_allclose(rig.shape("jawOpen"), scale * face().shape("AU26_Jaw"), atol=1e-3)
+
+
 def test_facs_units_make_channels_by_side(tmp_path: Path) -> None:
     rig = mapped(tmp_path, json.dumps({"vocabulary": "facs"}), "map.json")
     both = rig.shape("mouthSmileLeft") + rig.shape("mouthSmileRight")
