@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,6 +15,7 @@ from mien.live.source import Source
 __all__ = ["FrameCapture", "run"]
 
 
+@runtime_checkable
 class FrameCapture(Protocol):
     """A capture that turns each frame into a pose and may use the frames before it."""
 

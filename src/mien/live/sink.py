@@ -1,12 +1,13 @@
 """`Sink`: a receiver of the poses of a live performance."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mien.core import Pose
 
 __all__ = ["Sink"]
 
 
+@runtime_checkable
 class Sink(Protocol):
     """A receiver of every pose of a performance: a recording, a window, a program on the network."""
 

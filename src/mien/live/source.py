@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mien.io.video import Frame
 
 __all__ = ["Source", "open_source"]
 
 
+@runtime_checkable
 class Source(Protocol):
     """Frames in the order of their times, as they arrive; a context manager that releases its device at the end."""
 
