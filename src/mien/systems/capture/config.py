@@ -47,8 +47,8 @@ class CaptureConfig(RunConfig):
     per_frame: bool = False
     """Predict each frame of a window by itself, without the frames before it; to compare (`benchmarks.ablation`)."""
     faces_per_batch: int = 8
-    """Pairs of real pictures in a batch; both pictures of a pair show one person. Batch normalisation sees them with the
-    rendered images, so that both kinds are normalised alike."""
+    """Pairs of real pictures in a batch; both pictures of a pair show one person. They are normalised in one batch with
+    the rendered images, so that both kinds are normalised alike."""
     moved_share: float = 0.3
     """Share of the pairs of real pictures whose first is the second one, moved by a known change of weights."""
 
@@ -94,8 +94,8 @@ class CaptureConfig(RunConfig):
     acceleration_weight: float = 0.1
     """Loss weight of the error of second differences of expression weights; low, as in the source method."""
     consistency_weight: float = 0.3
-    """Loss weight, on two views of one real picture, of landmarks that move with the view and of expression weights that
-    do not."""
+    """Loss weight, on two views of one real picture, of landmarks that move with the view and of expression weights
+    that do not."""
     real_landmark_weight: float = 1.0
     """Loss weight of the landmark error on real faces (root mean square, in percent of the crop); each landmark counts
     by the inverse variance of what the teacher says of it."""

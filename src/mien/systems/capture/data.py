@@ -315,9 +315,7 @@ def _rest(rng: np.random.Generator, sample: Sample, *, mirrored: bool) -> _Views
 
 
 def _face(view: FaceView) -> _Views:
-    return _Views(
-        crops=view.crop[None], landmarks=view.landmarks[None], trust=view.trust[None], seen=view.seen[None]
-    )
+    return _Views(crops=view.crop[None], landmarks=view.landmarks[None], trust=view.trust[None], seen=view.seen[None])
 
 
 def _joined(rows: list[np.ndarray]) -> Tensor:

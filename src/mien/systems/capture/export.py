@@ -20,6 +20,7 @@ from mien.systems.capture import spec
 from mien.systems.capture.config import EXPORT, PRESETS, CaptureConfig, CaptureExport
 from mien.systems.capture.model import CaptureNet, CaptureStep
 from mien.systems.capture.runtime.landmark_rig import landmark_rig
+from mien.systems.capture.training.face_sets import set_of
 from mien.systems.capture.training.identity_readout import learn_readout, shards_of
 
 __all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
@@ -38,8 +39,10 @@ is 5 % larger.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them. It may carry an offset of
   some degrees per camera.
 - `jawForward` and `mouthShrugUpper` move little in a frontal view.
-- Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
-  from rendered things before faces, and from nothing real: fingers at the lips are sometimes taken for lips.
+- `seen` says what of eyes, brows and mouth is in sight. It has learnt covers from rendered things before faces and from
+  flat patches on real ones, and from no real cover: fingers at the lips are sometimes taken for lips.
+- No real face that it learnt from shows a tongue, blown cheeks, a jaw pushed sideways or eyes turned far up: these come
+  from renders, or from real faces moved by the rig.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
 """
 
@@ -116,13 +119,6 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         return shape if axes.get(f"in{i}", 0) is None else None
 
     config, crop = CaptureConfig(**state["config"]), (1, 3, spec.CROP, spec.CROP)
-    rendered, real = state["step"] * config.batch, 2 * state["step"] * config.portraits_per_batch
-    renders = TrainingData(
-        name="renders of ICT-FaceKit by mien synth", licence="MIT", samples=rendered, source="USC ICT"
-    )
-    portraits = TrainingData(
-        name="webmorph_canada, 20 of 40 portraits", licence="CC-BY-4.0", samples=real, source="DeBruine"
-    )
     count, one, code = spec.LAYOUT.count, (1, 1), (1, spec.CODE)
     return Manifest(
         name="capture",
@@ -147,9 +143,30 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         channels=spec.CHANNELS,
         landmarks=spec.LAYOUT.name,
         licence="Apache-2.0",
-        training_data=(renders, portraits) if config.portraits != "none" else (renders,),
+        training_data=_training_data(state, config),
         command=command or training_command("capture", config, PRESETS),
         seed=config.seed,
         revision=git_revision(),
         metrics=dict(metrics),
     )
+
+
+def _training_data(state: Mapping[str, Any], config: CaptureConfig) -> tuple[TrainingData, ...]:
+    """The renders, and each set of real faces that the run drew from, with its licence and credit."""
+    renders = TrainingData(
+        name="renders of ICT-FaceKit by mien synth",
+        licence="MIT",
+        samples=state["step"] * config.batch,
+        source="USC ICT",
+    )
+    drawn = 2 * state["step"] * config.faces_per_batch
+    real = [
+        TrainingData(
+            name=f"{row.title}: {pictures} {'picture' if pictures == 1 else 'pictures'}",
+            licence=row.licence,
+            samples=max(1, round(share * drawn)),
+            source=row.credit,
+        )
+        for row, (pictures, share) in ((set_of(name), used) for name, used in state.get("faces", {}).items())
+    ]
+    return renders, *real

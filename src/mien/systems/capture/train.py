@@ -64,6 +64,7 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
     end = config.steps if stop_after is None else min(config.steps, start + stop_after)
     log = TrainingLog(Path(config.out) / "log.jsonl", config.steps)
     share = source.share(fabric.global_rank, fabric.world_size)
+    faces = {} if source.pairs is None else source.pairs.shares()
 
     @cache
     def scale() -> Tensor:  # not asked for before the windows join: until then they may be rendered
@@ -97,7 +98,7 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
         if fabric.is_global_zero:
             log.write(step, rate * config.learning_rate, terms)
             if run.is_due(config, step + 1, end):
-                run.keep(config, step + 1, parts, source.fingerprints(step + 1))
+                run.keep(config, step + 1, parts, source.fingerprints(step + 1), faces=faces)
     return run.checkpoint_of(config)
 
 
@@ -124,9 +125,7 @@ def image_losses(seen: Encoded, batch: Batch, config: CaptureConfig) -> dict[str
     """The weighted losses of single images: landmarks and regions in sight, and in two views of one picture landmarks
     that move with the view."""
     rendered, pairs = slice(batch.rendered), batch.pairs
-    landmarks = landmark_loss(
-        seen.landmarks_NL2[rendered], batch.landmarks[rendered], batch.trust[rendered], spec.CROP
-    )
+    landmarks = landmark_loss(seen.landmarks_NL2[rendered], batch.landmarks[rendered], batch.trust[rendered], spec.CROP)
     parts = {
         "landmarks": config.landmark_weight * landmarks,
         "seen": config.seen_weight * losses.seen_loss(seen.seen_NR[rendered], batch.seen[rendered]),

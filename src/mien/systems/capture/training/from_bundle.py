@@ -5,6 +5,7 @@ stands, and the normalisation is given the mean and variance that its inputs hav
 shift that undo them: the network computes what the bundle does, and can be trained on.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def start_from(net: CaptureNet, start: str, source: BatchSource) -> None:
     normalise_by(net, folded, source)
     worst = bundle_parity(net, open_session(bundle, "onnx"), frames=_FRAMES)
     if not worst <= TOLERANCE:
-        raise MienError(f"{start}: the network built again differs from the bundle by {worst:.1e}; `start` from another")
+        raise MienError(
+            f"{start}: the network built again differs from the bundle by {worst:.1e}; `start` from another"
+        )
     net.train()
 
 
@@ -93,9 +96,8 @@ def _convolutions(net: CaptureNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | Non
     after: dict[nn.Module, nn.BatchNorm2d] = {}
     for part in net.modules():
         if isinstance(part, nn.Sequential):
-            layers = list(part)
-            after |= {one: two for one, two in zip(layers, layers[1:]) if isinstance(two, nn.BatchNorm2d)}  # noqa: RUF007
-    order: list[nn.Conv2d] = []
+            after |= {one: two for one, two in pairwise(part) if isinstance(two, nn.BatchNorm2d)}
+    order: list[Any] = []
     hooks = [
         layer.register_forward_hook(lambda module, *_: order.append(module))
         for layer in net.modules()
@@ -110,8 +112,8 @@ def _convolutions(net: CaptureNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | Non
 
 @torch.no_grad()
 def normalise_by(net: CaptureNet, norms: list[nn.BatchNorm2d], source: BatchSource) -> None:
-    """Set normalisations that only add a shift to the statistics of their inputs on batches of `source`, and their scale
-    and shift so that the net computes what it did."""
+    """Set normalisations that only add a shift to the statistics of their inputs on batches of `source`, and their
+    scale and shift so that the net computes what it did."""
     sums: dict[nn.BatchNorm2d, list[Tensor]] = {norm: [] for norm in norms}
 
     def note(norm: Any, inputs: tuple[Tensor, ...]) -> None:
@@ -130,6 +132,4 @@ def normalise_by(net: CaptureNet, norms: list[nn.BatchNorm2d], source: BatchSour
         norm.running_mean.copy_(mean)  # pyright: ignore[reportOptionalMemberAccess]
         norm.running_var.copy_(variance)  # pyright: ignore[reportOptionalMemberAccess]
         norm.weight.copy_((norm.running_var + norm.eps).sqrt())  # pyright: ignore
-        norm.bias.add_(norm.running_mean)
-
-
+        norm.bias.add_(norm.running_mean)  # pyright: ignore[reportArgumentType]

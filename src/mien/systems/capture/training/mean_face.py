@@ -42,7 +42,9 @@ def measures_of_points(points_NL2: Tensor) -> Tensor:
     def apart(first: Tensor, second: Tensor) -> Tensor:
         return ((first - second).square().sum(-1) + 1e-8).sqrt()  # whose gradient is finite where lids meet
 
-    eyes, inner, lips, mouth = (points_NL2[:, list(IBUG[name])] for name in ("outer_eyes", "inner_eyes", "lips", "mouth"))
+    eyes, inner, lips, mouth = (
+        points_NL2[:, list(IBUG[name])] for name in ("outer_eyes", "inner_eyes", "lips", "mouth")
+    )
     size = apart(eyes[:, 0], eyes[:, 1])
     corner = mouth[..., 1] - lips[..., 1].mean(dim=1, keepdim=True)
     brow = (middle("brow_right")[:, 1] + middle("brow_left")[:, 1]) / 2

@@ -47,7 +47,7 @@ _CHANCES = np.array([chance for chance, _ in GROUPS]) / sum(chance for chance, _
 
 
 def draw_change(rng: np.random.Generator) -> Float[np.ndarray, "A"]:
-    """A change of weights of one or two groups of channels, each by 0.2 to 1, a third of the pairs on one side alone."""
+    """A change of weights of one or two groups of channels by 0.2 to 1; a third of the pairs move on one side alone."""
     change = np.zeros(len(spec.CHANNELS))
     for drawn in rng.choice(len(GROUPS), size=rng.integers(1, 3), replace=False, p=_CHANCES):
         names, level = GROUPS[drawn][1], rng.uniform(0.2, 1.0)
@@ -93,7 +93,9 @@ class FaceMover:
             return picture, landmarks
         back = _field(landmarks + move, -move)
         y, x = np.mgrid[:STORED, :STORED].astype(np.float32)
-        warped = cv2.remap(picture, x + back[..., 0], y + back[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        warped = cv2.remap(
+            picture, x + back[..., 0], y + back[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return warped, landmarks + move
 
 
@@ -104,7 +106,9 @@ def _field(places: np.ndarray, values: np.ndarray) -> np.ndarray:
     edge = np.array([(x, y) for x in steps for y in steps if {x, y} & {0.0, float(last)}])
     centres, known = np.r_[places, edge], np.r_[values, np.zeros_like(edge)]
     plane = np.c_[np.ones(len(centres)), centres / last]
-    system = np.block([[_bending(centres, centres) + _SMOOTHING * np.eye(len(centres)), plane], [plane.T, np.zeros((3, 3))]])
+    system = np.block(
+        [[_bending(centres, centres) + _SMOOTHING * np.eye(len(centres)), plane], [plane.T, np.zeros((3, 3))]]
+    )
     solved = np.linalg.solve(system, np.r_[known, np.zeros((3, 2))])
     axis = np.linspace(0, last, _GRID)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)

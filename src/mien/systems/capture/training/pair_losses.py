@@ -19,7 +19,7 @@ from mien.systems.capture.training.real_pairs import PairKind
 __all__ = ["PairCodes", "change_loss", "gaze_loss", "pair_losses"]
 
 _SCALE = (0.04, 0.04, 0.03, 0.012, 0.02, 0.06)
-"""What a change of each measure is divided by, as a share of the eye distance: about what speech and smiles do to it."""
+"""What a change of each measure is divided by: about what speech and smiles change it by."""
 _TEACHER_SHORT = (1.0, 1.0, 1.0, 1.0, 1.3, 1.0)
 """The teacher's brows move 0.77 times as far as marks made by hand on 122 faces do (r = .94); here is the inverse."""
 _OUTLIER = 3.0
@@ -60,7 +60,7 @@ def change_loss(predicted_P6: Tensor, told_P6: Tensor) -> Tensor:
 
 
 def gaze_loss(predicted_NA: Tensor, scale_A: Tensor) -> Tensor:
-    """[N] squared error, weighed by `scale_A`, of the gaze of eyes that look into the camera; mean over its channels."""
+    """[N] squared error, weighed by `scale_A`, of the gaze of eyes that look into the camera; a mean over channels."""
     error_NG = predicted_NA[:, _GAZE] - predicted_NA.new_tensor(_GAZE_INTO_CAMERA)
     return (error_NG.square() * scale_A[_GAZE]).mean(dim=1)
 

@@ -103,7 +103,7 @@ def faces_folder(chosen: str) -> Path | None:
     if not named or not Path(named).is_dir():
         what = f"MIEN_FACES names '{named}', which is no folder" if named else "no labelled real faces are named"
         raise MienError(
-            f"{what}; set MIEN_FACES or `faces` to a folder of them, or train without: 'mien train capture --faces none'"
+            f"{what}; name a folder of them with `faces`, or train without: 'mien train capture --faces none'"
         )
     return Path(named)
 
@@ -131,7 +131,12 @@ def open_faces(folder: Path, *, held_out: bool) -> RealFaces:
     the folder cannot be read.
     """
     teacher = TeacherMap.load()
-    about = [str(_VERSION), str(spec.CROP), str(spec.MARGIN), *(np.ascontiguousarray(v) for v in vars(teacher).values())]
+    about = [
+        str(_VERSION),
+        str(spec.CROP),
+        str(spec.MARGIN),
+        *(np.ascontiguousarray(v) for v in vars(teacher).values()),
+    ]
     place = cache_folder() / "faces" / fingerprint([faces_fingerprint(folder), *about])[:24]
     kept = _opened(place)
     if kept is None:
@@ -219,7 +224,7 @@ def _about(labels: Labels) -> list[dict[str, Any]]:
 
 
 def _alignment(cascade: Any, picture: np.ndarray, points: np.ndarray) -> np.ndarray | None:
-    """The matrix that aligns the face whose points [478, 3] the teacher gives; None when the cascade finds none there."""
+    """The matrix that aligns the face that the teacher's points [478, 3] are on; None when the cascade finds none."""
     from mien.track.align import align_matrix
 
     width, middle = np.ptp(points[:, 0]), points[:, :2].mean(axis=0)
@@ -232,4 +237,3 @@ def _seen(picture: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray) -> dic
     from mien.track.align import STORED, warp
 
     return {"crops": warp(picture, matrix, STORED), "landmarks": landmarks @ matrix[:, :2].T + matrix[:, 2]}
-

@@ -37,7 +37,7 @@ which it is dropped."""
 _BROW_TRUST = 0.4
 """Trust in brow landmarks of faces as they are: the teacher's brows are off by 1.2 to 1.6 % of the eye distance from
 hand marks, other points by half of that. Brows that were moved have moved by a known amount."""
-_ASYMMETRY = MEASURES.index("asymmetry")
+_ASYMMETRY, _EYES = MEASURES.index("asymmetry"), spec.REGIONS.index("eyes")
 
 
 class PairKind(IntEnum):
@@ -108,30 +108,40 @@ class PairDrawer:
         """One pair; `mirrored` decides whether both pictures are mirrored, None draws it."""
         mirror = bool(rng.random() < 0.5) if mirrored is None else mirrored
         views = sample_view(rng, mirrored=mirror), sample_view(rng, mirrored=mirror)
+        one, other, beside, moved = self._drawn(rng)
+        return self._pair(rng, (one, other), views, beside=beside, change=draw_change(rng) if moved else None)
+
+    def shares(self, draws: int = 20_000) -> dict[str, tuple[int, float]]:
+        """Set -> how many of its pictures may be drawn, and about which share of all pictures drawn are its own."""
+        rng = np.random.default_rng(0)
+        drawn = np.array([self._drawn(rng)[:2] for _ in range(draws)]).ravel()
+        own = self.faces.folder[np.concatenate([self.stills, self.frames])]
+        return {
+            name: (int((own == name).sum()), float((self.faces.folder[drawn] == name).mean()))
+            for name in sorted(set(own.tolist()))
+        }
+
+    def _drawn(self, rng: np.random.Generator) -> tuple[int, int, bool, bool]:
+        """Two faces, whether the second serves as the face at rest, and whether the first is to be moved."""
         if rng.random() < self.moved_share:
             single = self._single(rng)
-            return self._pair(rng, (single, single), views, change=draw_change(rng))
-        one, other, beside = self._drawn(rng)
-        return self._pair(rng, (one, other), views, beside=beside)
-
-    def _drawn(self, rng: np.random.Generator) -> tuple[int, int, bool]:
-        """Two faces, and whether the second serves as the face at rest."""
+            return single, single, bool(self.faces.at_rest[single]), True
         chance = rng.random()
         if chance < _BY_REST:
             if self.beside_rest:
                 group = self.beside_rest[rng.integers(len(self.beside_rest))]
                 at_rest = self.faces.at_rest[group]
-                return int(rng.choice(group[~at_rest])), int(rng.choice(group[at_rest])), True
+                return int(rng.choice(group[~at_rest])), int(rng.choice(group[at_rest])), True, False
         elif chance < _BY_REST + _BY_PERSON:
             if self.others:
                 one, other = rng.choice(self.others[rng.integers(len(self.others))], 2, replace=False)
-                return int(one), int(other), False
+                return int(one), int(other), False, False
         elif chance < _BY_REST + _BY_PERSON + _BY_CLIP and self.clips:
             which, beside = rng.integers(len(self.clips)), bool(rng.random() < _CALM_BESIDE)
             other = rng.choice(self.calm[which] if beside else self.clips[which])
-            return int(rng.choice(self.clips[which])), int(other), beside
+            return int(rng.choice(self.clips[which])), int(other), beside, False
         single = self._single(rng)
-        return single, single, False
+        return single, single, False, False
 
     def _single(self, rng: np.random.Generator) -> int:
         a_frame = len(self.frames) and (rng.random() < _FRAME or not len(self.stills))
@@ -143,8 +153,8 @@ class PairDrawer:
         faces: tuple[int, int],
         views: tuple[View, View],
         *,
-        beside: bool = False,
-        change: Float[np.ndarray, "A"] | None = None,
+        beside: bool,
+        change: Float[np.ndarray, "A"] | None,
     ) -> FacePair:
         """The pair of two faces; `change` is the change of weights that the first is moved by, as its view shows it."""
         own, (one, other) = self.faces, faces
@@ -152,8 +162,7 @@ class PairDrawer:
         kind = PairKind.MOVED if change is not None else PairKind.VIEWS if one == other else PairKind.PICTURES
         measures = own.measures[one] - own.measures[other]
         measures[_ASYMMETRY] *= -1 if views[0].mirrored else 1
-        eyes_open = [bool(view.seen[0] > 0.5) for view in seen]
-        pair = list(faces)
+        looks = [bool(own.into_camera[face]) and view.seen[_EYES] > 0.5 for face, view in zip(faces, seen, strict=True)]
         return FacePair(
             one=seen[0],
             other=seen[1],
@@ -162,10 +171,10 @@ class PairDrawer:
             other_from_one=views[1].matrix @ np.linalg.inv(np.vstack([views[0].matrix, [0, 0, 1]])),
             measures=measures,
             change=np.zeros(len(spec.CHANNELS)) if change is None else change,
-            beside=beside or (change is not None and bool(own.at_rest[other])),
+            beside=beside,
             at_rest=(bool(own.at_rest[one]) and change is None, bool(own.at_rest[other])),
-            into_camera=tuple(bool(c) and e for c, e in zip(own.into_camera[pair], eyes_open, strict=True)),  # pyright: ignore
-            in_sight=tuple(map(bool, own.in_sight[pair])),  # pyright: ignore
+            into_camera=(looks[0], looks[1]),
+            in_sight=(bool(own.in_sight[one]), bool(own.in_sight[other])),
         )
 
     def _view(self, rng: np.random.Generator, face: int, view: View, change: np.ndarray | None) -> FaceView:
@@ -181,7 +190,10 @@ class PairDrawer:
             trust[BROWS] *= _BROW_TRUST
         trust = trust[list(spec.LAYOUT.mirror)] if view.mirrored else trust
         return FaceView(
-            crop=crop, landmarks=points, trust=np.where(covered[0] > 0, HIDDEN_TRUST * trust, trust), seen=1.0 - share[0]
+            crop=crop,
+            landmarks=points,
+            trust=np.where(covered[0] > 0, HIDDEN_TRUST * trust, trust),
+            seen=1.0 - share[0],
         )
 
 

@@ -21,8 +21,8 @@ OUTER_EYES = (33, 263)
 """The teacher's points at the outer corners of the eyes, the subject's right one first."""
 _PACKAGED = Path(__file__).with_name("teacher_map.npz")
 _NEAREST = 8
-"""Points of the teacher that a landmark is read off. On renders of people never learnt from, 1, 4, 8 and 16 points leave
-errors of 4.9, 4.4, 4.4 and 4.3 % of the distance of the outer eye corners, most of it at the forehead and the jaw."""
+"""Points of the teacher that a landmark is read off. On renders of people never learnt from, 1, 4, 8 and 16 points
+leave errors of 4.9, 4.4, 4.4 and 4.3 % of the distance of the outer eye corners."""
 _PRIOR = 1e-4
 """Weight, per face, of the squared distance of weights from a Gaussian of distance; 1e-3 leaves a larger error."""
 _HELD_OUT = 5
@@ -46,10 +46,10 @@ class TeacherMap:
     weight: Float[np.ndarray, "L K"]
     """Their weights, which sum to 1."""
     offset: Float[np.ndarray, "L 2"]
-    """Added, in the frame of the outer eye corners: along the eye line to the subject's left, and downwards; in units of
-    the corners' distance."""
+    """Added, in the frame of the outer eye corners: along the eye line to the subject's left, and downwards; as a share
+    of the corners' distance."""
     error: Float[np.ndarray, "L"]
-    """Root mean square error on renders of people never learnt from, in the same units; hand marks left out."""
+    """Root mean square error on renders of people never learnt from, as such a share; hand marks left out."""
 
     def apply(self, points: Float[np.ndarray, "N 478 D"]) -> Float[np.ndarray, "N L 2"]:
         """mien's landmarks [px] on N pictures of a face; of the teacher's points [px], x and y are used.
@@ -80,7 +80,7 @@ class TeacherMap:
 
 
 def _axes(points: np.ndarray) -> np.ndarray:
-    """[N, 2, 2] the eye line, from the subject's right to the left, and its normal, each as long as the eye line [px]."""
+    """[N, 2, 2] the eye line [px], from the subject's right to the left, and its normal of the same length."""
     right, left = OUTER_EYES
     along = points[:, left, :2] - points[:, right, :2]
     return np.stack([along, np.stack([-along[:, 1], along[:, 0]], axis=1)], axis=1)
