@@ -63,7 +63,7 @@ def read_labels(path: Path) -> Labels:
     """One file of labels; raises MienError when it is none, or the clip that it is of is not there."""
     folder, _, clip = path.stem.partition("__")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         count = len(arrays["frame" if clip else "image"])
         hand = arrays.get("hand189", np.full((count, 189, 2), np.nan))

@@ -162,7 +162,7 @@ class PairDrawer:
         kind = PairKind.MOVED if change is not None else PairKind.VIEWS if one == other else PairKind.PICTURES
         measures = own.measures[one] - own.measures[other]
         measures[_ASYMMETRY] *= -1 if views[0].mirrored else 1
-        looks = [bool(own.into_camera[face]) and view.seen[_EYES] > 0.5 for face, view in zip(faces, seen, strict=True)]
+        looks = [bool(own.into_camera[face] and view.seen[_EYES] > 0.5) for face, view in zip(faces, seen, strict=True)]
         return FacePair(
             one=seen[0],
             other=seen[1],

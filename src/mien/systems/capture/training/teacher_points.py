@@ -70,8 +70,9 @@ class TeacherMap:
     def load(cls, path: Path = _PACKAGED) -> "TeacherMap":
         """From a file that `save` wrote, by default the map that comes with mien; MienError when it is none."""
         _, arrays = npz.load(path, "teacher-map", 1, "map of the teacher's points")
-        near = arrays.pop("near").astype(np.int64)
-        return cls(near=near, **{name: value.astype(np.float64) for name, value in arrays.items()})
+        near, weight = arrays.pop("near").astype(np.int64), arrays.pop("weight").astype(np.float64)
+        weight /= weight.sum(axis=1, keepdims=True)  # which rounding to 32 bits took a little off
+        return cls(near=near, weight=weight, **{name: value.astype(np.float64) for name, value in arrays.items()})
 
     def save(self, path: Path) -> None:
         """Write to a .npz; raises MienError when the path cannot be written."""
