@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from mien.systems.capture.runtime.landmark_rig import landmark_rig
 from mien.systems.capture.training.face_sets import set_of
 from mien.systems.capture.training.identity_readout import learn_readout, shards_of
 
-__all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
+__all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net", "training_data"]
 
 TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
@@ -143,7 +144,7 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         channels=spec.CHANNELS,
         landmarks=spec.LAYOUT.name,
         licence="Apache-2.0",
-        training_data=_training_data(state, config),
+        training_data=training_data(state),
         command=command or training_command("capture", config, PRESETS),
         seed=config.seed,
         revision=git_revision(),
@@ -151,8 +152,10 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
     )
 
 
-def _training_data(state: Mapping[str, Any], config: CaptureConfig) -> tuple[TrainingData, ...]:
-    """The renders, and each set of real faces that the run drew from, with its licence and credit."""
+def training_data(state: Mapping[str, Any]) -> tuple[TrainingData, ...]:
+    """What the weights of a checkpoint were trained on: renders, each set of real faces that the run drew from, with
+    licence and credit, and the data of the weights that the run started from."""
+    config = CaptureConfig(**state["config"])
     renders = TrainingData(
         name="renders of ICT-FaceKit by mien synth",
         licence="MIT",
@@ -167,6 +170,7 @@ def _training_data(state: Mapping[str, Any], config: CaptureConfig) -> tuple[Tra
             samples=max(1, round(share * drawn)),
             source=row.credit,
         )
-        for row, (pictures, share) in ((set_of(name), used) for name, used in state.get("faces", {}).items())
+        for row, (pictures, share) in ((set_of(name), used) for name, used in state["faces"].items())
     ]
-    return renders, *real
+    before = [TrainingData(**data) for data in state["before"]]
+    return renders, *real, *(replace(data, name=f"{data.name} (of the weights started from)") for data in before)

@@ -3,8 +3,10 @@
 `mien train capture --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
 """
 
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -48,7 +50,8 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
     config = source.config
     run.open_process(config)
     gram, face = torch.from_numpy(vertex_gram()).to(fabric.device), MeanFace.load(fabric.device)
-    net = _new_net(source).to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    net, before = _new_net(source)
+    net = net.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     muon, adamw = muon_and_adamw(
         net.mixing(),
         net,
@@ -59,12 +62,12 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
     )
     average = WeightAverage(net, config.average)
     parts = {"net": net, "average": average, "muon": muon, "adamw": adamw}
-    state = run.resume(config, parts, fabric.device) or {"step": 0}
+    state = run.resume(config, parts, fabric.device) or {"step": 0, "before": before}
     start = int(state["step"])
     end = config.steps if stop_after is None else min(config.steps, start + stop_after)
     log = TrainingLog(Path(config.out) / "log.jsonl", config.steps)
     share = source.share(fabric.global_rank, fabric.world_size)
-    faces = {} if source.pairs is None else source.pairs.shares()
+    about = {"faces": {} if source.pairs is None else source.pairs.shares(), "before": state["before"]}
 
     @cache
     def scale() -> Tensor:  # not asked for before the windows join: until then they may be rendered
@@ -98,21 +101,20 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
         if fabric.is_global_zero:
             log.write(step, rate * config.learning_rate, terms)
             if run.is_due(config, step + 1, end):
-                run.keep(config, step + 1, parts, source.fingerprints(step + 1), faces=faces)
+                run.keep(config, step + 1, parts, source.fingerprints(step + 1), **about)
     return run.checkpoint_of(config)
 
 
-def _new_net(source: BatchSource) -> CaptureNet:
-    """The net that a run begins with: as `start` says, or untrained, with the whitening of landmarks that the data ask
-    for. A run that goes on takes its weights from its checkpoint."""
+def _new_net(source: BatchSource) -> tuple[CaptureNet, list[dict[str, Any]]]:
+    """The net that a run begins with, and the data that it has learnt from before: as `start` says, or untrained, with
+    the whitening of landmarks that the data ask for. A run that goes on takes its weights from its checkpoint."""
     net, config = CaptureNet(), source.config
     if config.start:
-        if not run.checkpoint_of(config).exists():
-            start_from(net, config.start, source)
-        return net
+        goes_on = run.checkpoint_of(config).exists()
+        return net, [] if goes_on else [asdict(data) for data in start_from(net, config.start, source)]
     for buffer, value in zip((net.points_mean, net.points_white), whitening(source.stills), strict=True):
         buffer.copy_(torch.from_numpy(value))
-    return net
+    return net, []
 
 
 def encoded(net: CaptureNet, batch: Batch) -> Encoded:

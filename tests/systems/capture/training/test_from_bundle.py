@@ -10,7 +10,7 @@ from mien.engine.checkpoint import load_checkpoint
 from mien.runtime import Bundle, open_session
 from mien.systems.capture.config import PRESETS, CaptureConfig
 from mien.systems.capture.data import BatchSource
-from mien.systems.capture.export import TOLERANCE, bundle_parity, load_net
+from mien.systems.capture.export import TOLERANCE, bundle_parity, load_net, training_data
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.train import encoded, train
 from mien.systems.capture.training.from_bundle import load_bundle, normalise_by, start_from
@@ -71,8 +71,9 @@ def test_a_run_starts_where_it_is_told_to_and_leaves_the_landmark_stage_out(
     tuned = train(replace(config, start="capture", average=0.0))
     net, state = load_net(tuned)
     assert state["config"]["start"] == "capture" and bundle_parity(net, open_session(Bundle.load("capture"))) < 0.5
-    rows = state["step"]
-    assert rows == 2 and replace(config, start="capture").landmark_steps == 0
+    assert [data["name"] for data in state["before"]] == [d.name for d in Bundle.load("capture").manifest.training_data]
+    assert any("started from" in data.name for data in training_data(state))
+    assert state["step"] == 2 and replace(config, start="capture").landmark_steps == 0
     again = train(replace(config, start=str(tuned), out=str(tmp_path / "again"), average=0.0), stop_after=1)
     other = load_checkpoint(again)
     assert other is not None

@@ -66,8 +66,7 @@ class MediaPipe:
 
     def weights(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Float[np.ndarray, "52"] | None:
         """ARKit weights of the next frame, `time` [s]; None where no face is found."""
-        mediapipe: Any = import_module("mediapipe")
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        picture = _picture(image)
         if self._frame == 0:
             found = self._still.detect(picture)
         else:
@@ -76,6 +75,20 @@ class MediaPipe:
             found = self._video.detect_for_video(picture, round(1e3 * time))
         self._frame += 1
         return arkit(found.face_blendshapes[0]) if found.face_blendshapes else None
+
+    def close(self) -> None:
+        """Let go of the model; nothing can be asked after."""
+        self.reset()
+        self._still.close()
+
+    def points(self, image: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "478 3"] | None:
+        """Points of a still picture [px, y down, z away from the viewer]; None where no face is found."""
+        found = self._still.detect(_picture(image))
+        if not found.face_landmarks:
+            return None
+        height, width = image.shape[:2]
+        rows = [(p.x * width - 0.5, p.y * height - 0.5, p.z * width) for p in found.face_landmarks[0]]
+        return np.array(rows)
 
     def clip(self, video: Path) -> Clip:
         """A whole video's weights; NaN where no face is found."""
@@ -87,6 +100,11 @@ class MediaPipe:
         weights = np.array([np.full(len(ARKIT), np.nan) if row is None else row for _, row in rows])
         seen = np.isfinite(weights).all(axis=1)
         return Clip(times=np.array([time for time, _ in rows]), weights=weights, confidence=seen.astype(float))
+
+
+def _picture(image: np.ndarray) -> Any:
+    mediapipe: Any = import_module("mediapipe")
+    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
 
 
 def arkit(categories: Any) -> Float[np.ndarray, "52"]:

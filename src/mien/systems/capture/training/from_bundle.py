@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from mien.core.errors import MienError
-from mien.runtime import Bundle, open_session
+from mien.runtime import Bundle, TrainingData, open_session
 from mien.systems.capture import spec
 from mien.systems.capture.data import BatchSource
-from mien.systems.capture.export import TOLERANCE, bundle_parity, load_net
+from mien.systems.capture.export import TOLERANCE, bundle_parity, load_net, training_data
 from mien.systems.capture.model import CaptureNet, CaptureStep
 
 __all__ = ["load_bundle", "normalise_by", "start_from"]
@@ -29,16 +29,18 @@ _FRAMES = 20
 """Frames over which the network built again is compared with the bundle."""
 
 
-def start_from(net: CaptureNet, start: str, source: BatchSource) -> None:
-    """Give the net the weights of a checkpoint (.pt) or of a bundle, by its folder or, of one that ships, its name.
+def start_from(net: CaptureNet, start: str, source: BatchSource) -> tuple[TrainingData, ...]:
+    """Give the net the weights of a checkpoint (.pt) or of a bundle, by its folder or, of one that ships, its name, and
+    return the data that they were trained on.
 
     Raises MienError when there is none, when it is of another network, or when the net built again differs from the
     bundle by more than `export.TOLERANCE`.
     """
     if start.endswith(".pt"):
-        net.load_state_dict(load_net(Path(start))[0].state_dict())
+        trained, state = load_net(Path(start))
+        net.load_state_dict(trained.state_dict())
         net.train()
-        return
+        return training_data(state)
     bundle = Bundle.load(start if not Path(start).is_dir() else Path(start))
     folded = load_bundle(net, bundle)
     normalise_by(net, folded, source)
@@ -48,6 +50,7 @@ def start_from(net: CaptureNet, start: str, source: BatchSource) -> None:
             f"{start}: the network built again differs from the bundle by {worst:.1e}; `start` from another"
         )
     net.train()
+    return bundle.manifest.training_data
 
 
 def load_bundle(net: CaptureNet, bundle: Bundle) -> list[nn.BatchNorm2d]:
