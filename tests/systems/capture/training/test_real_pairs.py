@@ -59,6 +59,14 @@ def test_every_kind_of_pair_is_drawn_with_what_is_known_of_it(drawn: list[FacePa
     assert any(pair.people[0].startswith("grid") for pair in beside)
 
 
+def test_a_moved_face_is_no_longer_at_rest_and_has_its_own_rest_beside_it(faces: RealFaces, mover: FaceMover) -> None:
+    drawer, rng = PairDrawer(faces, mover, 1.0), np.random.default_rng(2)
+    pairs = [drawer.draw(rng, mirrored=None) for _ in range(40)]
+    assert all(pair.kind == PairKind.MOVED and not pair.at_rest[0] for pair in pairs)
+    assert all(pair.beside == pair.at_rest[1] for pair in pairs)
+    assert 5 < sum(pair.beside for pair in pairs) < 35
+
+
 def test_a_pair_of_views_moves_its_landmarks_by_the_map_between_them(drawn: list[FacePair]) -> None:
     for pair in drawn:
         if pair.kind == PairKind.VIEWS:
