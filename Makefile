@@ -1,10 +1,11 @@
-# Every target sets up what it needs. A machine needs Python 3.11+ and make, nothing else.
+# Every target installs what it needs. A machine needs only Python 3.11 or newer and make.
 #   make demo     capture the sample clip, write demo/          make test     run every test
 #   make check    format, lint, types, import rules             make format   let ruff rewrite the source
-#   make bench    speed and quality, as JSON in benchmarks/     make clean    remove what these targets made
-#   make test-blender   what Blender shows of exported takes (350 MB more; bpy has wheels for Python 3.11 only)
-# PYTHON=python3.12 picks an interpreter; ARGS="-k track" goes to pytest, JOBS=4 sets its processes;
-# PIP_FLAGS="..." goes to pip (an index with CPU builds of torch, for instance).
+#   make bench    measure speed and quality, fill the tables    make clean    remove what these targets made
+#   make test-blender   test how Blender reads exported takes (350 MB more; bpy has wheels for Python 3.11 only)
+# Variables: PYTHON=python3.12 chooses the interpreter; ARGS="-k track" is passed to pytest (and by `make bench` to
+# benchmarks.run); JOBS=4 sets the number of pytest processes; PIP_FLAGS="..." is passed to pip (an index with CPU builds of
+# torch, for instance).
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -19,11 +20,11 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check -c con
 demo: .venv/base.stamp
 	.venv/bin/mien demo
 
-# One thread per process: the networks are small, and JOBS processes share the cores already.
+# Each process uses one thread: the networks are small, and JOBS processes already use the cores.
 test: .venv/dev.stamp $(NODE_TOOLS:%=%/node_modules/stamp)
 	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-# Blender reads what mien writes, in a Python of its own: bpy demands one version of Python and an older numpy.
+# bpy (Blender as a module) has an environment of its own, because it needs Python 3.11 and an older numpy.
 test-blender: .venv/dev.stamp .venv-bpy/stamp
 	OMP_NUM_THREADS=1 MIEN_BLENDER=$(CURDIR)/.venv-bpy/bin/python .venv/bin/python -m pytest tests/blender $(ARGS)
 
@@ -66,7 +67,7 @@ clean:
 	.venv-bpy/bin/python -m pip install --quiet --disable-pip-version-check bpy==5.0.1
 	@touch $@
 
-# Without npm the tests that run the Khronos validator and three.js are skipped.
+# Without npm, the tests that run the Khronos validator and three.js are skipped.
 $(NODE_TOOLS:%=%/node_modules/stamp): %/node_modules/stamp: %/package.json %/package-lock.json
 	@mkdir -p $(@D)
 	@if command -v npm >/dev/null; then cd $* && npm ci --silent --no-fund --no-audit; \

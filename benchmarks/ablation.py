@@ -1,8 +1,8 @@
-"""The capture method's claims, tested: one short training run for each part taken away, all on the same data.
+"""Ablation of the capture method: one short training run for each part that is left out, all on the same data.
 
-Every run sees the same number of images and is judged on identities it never saw: stills, windows, and the half of the
-real portraits that is held out. A killed run goes on where it stopped. How long convolutions take by how they are made
-is in `benchmarks.layers`.
+Every run is trained on the same number of images and measured on identities that it never saw: stills, windows, and the
+held-out half of the real portraits. A killed run goes on where it stopped. How the form of the convolutions changes
+their speed is measured by `benchmarks.layers`.
 
 `python -m benchmarks.ablation runs/ablation --stills data/stills --sequences data/sequences --held data/held
 --held-sequences data/held_sequences --json benchmarks/results/ablation.json`
@@ -45,11 +45,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no moved faces": {"moved_share": 0.0},
     "no real images": {"faces": "none"},
 }
-"""What is taken away -> the fields of the configuration that do so."""
+"""The part that is left out -> the configuration's fields that leave it out."""
 
 
 def judge(net: CaptureNet, stills: Shards, windows: Shards, portraits: Path, *, per_frame: bool) -> dict[str, float]:
-    """Figures of one net on data it never saw; NME in units of the distance of the outer eye corners."""
+    """Figures of one network on held-out data; the NME is a share of the distance of the outer eye corners."""
     still, landmarks, weights = _answers(net, stills, known=False, per_frame=per_frame)
     true = np.concatenate([row[:, 0] for row in stills.landmarks]) - spec.MARGIN
     truth = weights[:, 0]
@@ -108,7 +108,7 @@ def _answers(
 
 @torch.no_grad()
 def _on_portraits(net: CaptureNet, folder: Path, views: int = 8) -> dict[str, float]:
-    """NME on known points, mean and worst answer of a resting face (gaze left out), and how far views differ."""
+    """NME on known points, mean and largest weight of a face at rest (gaze left out), and how far views differ."""
     rng = np.random.default_rng(0)
     right, left = OUTER_EYES
     errors, answers = [], []
@@ -135,7 +135,7 @@ def _on_portraits(net: CaptureNet, folder: Path, views: int = 8) -> dict[str, fl
 def train_all(
     base: CaptureConfig, out: Path, held: tuple[Path, Path], portraits: Path
 ) -> dict[str, Mapping[str, float]]:
-    """Train and judge every variant; prints each as it comes."""
+    """Train and measure every variant; prints each result when it is there."""
     table: dict[str, Mapping[str, float]] = {}
     stills, windows = (Shards(folder) for folder in held)
     for name, fields in VARIANTS.items():
@@ -147,7 +147,7 @@ def train_all(
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """The whole method beside the runs that lack a part of it."""
+    """The whole method beside the runs without one of its parts."""
     whole, *others = details["runs"]
     rows: tuple[tuple[str, str, Literal["higher", "lower"], str], ...] = (
         ("nme", "landmark error on renders, share of the distance of the outer eye corners", "lower", ""),
@@ -178,7 +178,7 @@ def figures_of(details: Mapping[str, Any]) -> list[Figure]:
 
 
 def measured(chosen: argparse.Namespace) -> Result:
-    """Train and judge as the command line says."""
+    """Train and measure with the options of the command line."""
     base = replace(
         PRESETS["cpu"],
         stills=str(chosen.stills),
@@ -199,10 +199,12 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets=f"{PORTRAITS}/")
-    parser.add_argument("out", type=Path, help="folder of the runs")
+    parser.add_argument("out", type=Path, help="folder that the training runs are written to")
     for name in ("stills", "sequences", "held", "held-sequences"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder of shards")
-    parser.add_argument("--samples", type=int, default=80_000, help="images each run sees")
+        parser.add_argument(
+            f"--{name}", type=Path, required=True, help="a folder of shards that `mien synth dataset` wrote"
+        )
+    parser.add_argument("--samples", type=int, default=80_000, help="images that each run is trained on")
     parser.add_argument("--threads", type=int, default=2)
     run(parser, measured, arguments)
 

@@ -1,17 +1,17 @@
-"""Capture the real videos that have reference curves and the portraits never trained on, and score what comes out.
+"""Capture the real videos that have reference curves, and the held-out portraits, and score the results.
 
     python -m benchmarks.capture_real [--mediapipe FILE.task | FOLDER]
         [--json benchmarks/results/capture_real.json]
 
-Prints a table per figure and video with medians and targets; see benchmarks/refs.py for what is compared with what.
-What is scored is what `mien capture` writes: each face read with its mirror image, beside a rest found in the take, and
-calibrated on that. The medians without rest and calibration, and those of one look at each face, stand beside.
-Portraits (neutral faces), which are single frames and so not calibrated, give the landmark error in 2-D and the bias of
-a neutral face.
+Prints a table per figure and video with medians and targets; benchmarks/refs.py describes the comparisons. The scored
+result is that of `mien capture`: each face is read with its mirror image, with a stored rest found in the take, and
+calibrated on that rest. The medians without rest and calibration, and those without the mirror image, stand beside it.
+Portraits (neutral faces) are single frames and so not calibrated; they give the landmark error in 2-D and the bias on a
+neutral face.
 
-`--mediapipe` puts MediaPipe's Face Landmarker beside, on weights alone (its head pose is not scored): a model file, for
-which its package must be installed, or a folder of curves that it made before (NAME.csv or NAME.npz for each video).
-Mind that half of the reference curves come from MediaPipe's own landmarks.
+`--mediapipe` adds MediaPipe's Face Landmarker as a baseline, for weights alone (its head pose is not scored): either a
+model file, which needs the package mediapipe, or a folder of curves that it made before (NAME.csv or NAME.npz for each
+video). Note that half of the reference curves come from MediaPipe's own landmarks.
 """
 
 import argparse
@@ -38,9 +38,9 @@ from mien.track.align import align_matrix
 
 
 def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
-    """Landmark NME over points that both layouts define alike, and every channel's mean answer on a neutral face.
+    """Landmark NME over points that both layouts define alike, and every channel's mean weight on a neutral face.
 
-    The baseline of the landmarks is the mean of the portraits that were trained on, laid over the same five points.
+    The baseline of the landmarks is the mean of the training portraits, aligned to the same five points.
     """
     mean = np.mean(
         [_in_crop(frame, truth) for frame, truth, _ in _known_faces(capture, folder, held_out=False)], axis=0
@@ -67,7 +67,7 @@ def portraits(capture: Capture, folder: Path) -> dict[str, Any]:
 def _known_faces(
     capture: Capture, folder: Path, *, held_out: bool
 ) -> Iterator[tuple[CapturedFrame, np.ndarray, np.ndarray]]:
-    """(capture, true landmarks [L, 2] px, which are defined alike [K]) of every portrait in which a face is found."""
+    """(capture, true landmarks [L, 2] px, indices [K] of points defined alike) of every portrait with a face found."""
     for path in split(folder, held_out=held_out):
         capture.reset()
         frame = capture.frame(read_image(path), 0.0)
@@ -82,7 +82,7 @@ def _in_crop(frame: CapturedFrame, points: np.ndarray) -> np.ndarray:
 
 
 def peer_clips(source: Path, videos: dict[str, Path]) -> dict[str, Clip]:
-    """MediaPipe's answer to each video: computed by the model, or read from the folder of curves."""
+    """MediaPipe's weights for each video: computed by the model, or read from the folder of curves."""
     if not source.is_dir():
         peer = open_mediapipe(source)
         return {name: peer.clip(video) for name, video in videos.items()}
@@ -90,13 +90,13 @@ def peer_clips(source: Path, videos: dict[str, Path]) -> dict[str, Clip]:
     for name in videos:
         found = [path for path in (source / f"{name}.csv", source / f"{name}.npz") if path.is_file()]
         if not found:
-            raise MienError(f"{source} has no {name}.csv and no {name}.npz: nothing to compare that video with")
+            raise MienError(f"{source} has no {name}.csv and no {name}.npz to compare that video with; add one")
         clips[name] = replace(Clip.load(found[0]), head_rotation=None)
     return clips
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """Real videos (`refs.figures_of`), and what portraits show."""
+    """Figures of the real videos (`refs.figures_of`) and of the portraits."""
     faces = details["portraits"]
     strongest = max(faces["neutral_bias"], key=faces["neutral_bias"].get)
     where = f"{faces['portraits']} real portraits never trained on"
@@ -169,7 +169,7 @@ def _changes(before: Mapping[str, float], after: Mapping[str, float]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets=f"video/, refs/ and {PORTRAITS}/")
-    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--bundle", type=Path, help="a folder of weights to measure; by default the shipped weights")
     parser.add_argument("--mediapipe", type=Path, help="a .task model, or a folder of curves that MediaPipe made")
     parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
     run(parser, measured, arguments)

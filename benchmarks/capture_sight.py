@@ -1,8 +1,8 @@
-"""Is what hides a face noticed on real footage? `python -m benchmarks.capture_sight [--sheet FILE] [--json FILE]`.
+"""Recognition of hidden regions in real video: `python -m benchmarks.capture_sight [--sheet FILE] [--json FILE]`.
 
-Five real videos, every tenth frame, with something drawn before the face or the picture cut: dark glasses, a cap pulled
-over the brows, a mask, fingers before the mouth. None of it is made by the renderer that the network learnt from. Of
-each, the share of frames in which the region would be held (`hidden_regions.HIDDEN`), beside the same frames untouched.
+In every tenth frame of five real videos, something is drawn before the face or the picture is cut: dark glasses, a cap
+over the brows, a mask, fingers before the mouth. None of it comes from the renderer that made the training data. The
+figure is the share of frames in which the region would be held (`hidden_regions.HIDDEN`), beside the untouched frames.
 """
 
 import argparse
@@ -29,7 +29,7 @@ EVERY = 10
 _CLOTH, _FELT, _GLASS = (176, 196, 208), (52, 46, 60), (22, 22, 26)
 
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(image, landmarks [px]) -> the image with something before the face; rows may be missing at its lower end."""
+"""(image, landmarks [px]) -> the image with something before the face; rows may be cut off at its lower end."""
 
 
 def dark_glasses(image: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ def dark_glasses(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def cap(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A cap whose edge runs between brows and lids, as wide as the face."""
+    """A cap with its edge between brows and lids, as wide as the face."""
     out, size = image.copy(), _eye_distance(points)
     edge = (points[17:27].mean(axis=0) + points[[37, 38, 43, 44]].mean(axis=0)) / 2
     along = (points[45] - points[36]) / size
@@ -64,7 +64,7 @@ def mask(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def fingers(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Four fingers in the face's own colour, from one side over the lips."""
+    """Four fingers in the colour of the face, from one side over the lips."""
     out, size = image.copy(), _eye_distance(points)
     low, high = points.min(axis=0).astype(int).clip(0), points.max(axis=0).astype(int).clip(1)
     skin = np.median(image[low[1] : high[1], low[0] : high[0]].reshape(-1, 3), axis=0)
@@ -72,7 +72,7 @@ def fingers(image: np.ndarray, points: np.ndarray) -> np.ndarray:
     across = np.array([-along[1], along[0]])
     for k in range(4):
         tip = points[54] + 0.1 * size * along + (k - 1.5) * 0.17 * size * across
-        for share, width in ((0.75, 0.19), (0.97, 0.15)):  # a darker rim parts one finger from the next
+        for share, width in ((0.75, 0.19), (0.97, 0.15)):  # a darker rim separates the fingers
             color = tuple(int(v) for v in skin * share)
             cv2.line(out, _at(tip), _at(tip - 1.6 * size * along), color, max(round(width * size), 1), cv2.LINE_AA)
     return out
@@ -84,7 +84,7 @@ def cut(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 class Cover(NamedTuple):
-    """Something before the face."""
+    """Something that hides a region of the face."""
 
     name: str
     region: str
@@ -114,7 +114,8 @@ def _at(point: np.ndarray) -> tuple[int, int]:
 
 
 def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Of every tenth frame with a face: name of the cover, or "nothing" -> (aligned crop, sight of each region)."""
+    """For every tenth frame with a face: name of the cover, or "nothing" -> (aligned crop, visibility of each
+    region)."""
     network = Network(capture.bundle, mirror=True)
     capture.reset()
     with open_video(path) as video:
@@ -129,13 +130,15 @@ def looks(capture: Capture, path: Path) -> Iterator[dict[str, tuple[np.ndarray, 
                 crop = warp(image, matrix, spec.CROP)
                 seen = network.step(crop).seen
                 if seen is None:
-                    raise MienError(f"{capture.bundle.path}: this network does not say what is in sight")
+                    raise MienError(
+                        f"{capture.bundle.path}: this network has no visibility output; choose another `bundle`"
+                    )
                 row[name] = crop, seen
             yield row
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """The share of frames held under each cover, beside the same frames without it."""
+    """The share of frames held under each cover, beside the same frames without the cover."""
     return [
         Figure(
             name=f"The {cover['region']} behind {name}: share of {details['frames']} real frames taken for hidden",
@@ -174,8 +177,8 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets="video/")
-    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
-    parser.add_argument("--sheet", type=Path, help="write a picture of what was drawn")
+    parser.add_argument("--bundle", type=Path, help="a folder of weights to measure; by default the shipped weights")
+    parser.add_argument("--sheet", type=Path, help="write a picture of the covered faces here")
     run(parser, measured, arguments)
 
 

@@ -1,12 +1,12 @@
-"""Milliseconds of a whole captured frame (track, network, pose) on one thread, ONNX Runtime and NCNN, paired.
+"""Milliseconds of a whole captured frame (track, network, pose) on one thread, with ONNX Runtime and NCNN.
 
-A webcam's faces are read once, a file's with their mirror image; both are measured.
+Faces of a webcam are read without the mirror image and those of files with it; both are measured.
 
     python -m benchmarks.capture_speed [--json benchmarks/results/capture_speed.json]
 
-Real video is scaled to each size first; decoding is left out. All four take the whole video in turn, several times:
-alternating frame by frame, each would find the caches full of the others' weights. The best pass counts, as other
-programs on the machine only ever add time; all medians are written.
+Real video is scaled to each size first, and decoding is left out. The four variants each process the whole video in
+turn, several times: alternating frame by frame would fill the caches with the other variants' weights. The best pass is
+reported, as other programs on the machine only ever add time; the medians of all passes are written.
 """
 
 import argparse
@@ -49,7 +49,8 @@ def frames(path: Path, size: tuple[int, int], count: int) -> list[tuple[np.ndarr
 
 
 def measure(pictures: list[tuple[np.ndarray, float]], bundle: Path | None) -> dict[str, dict[str, Any]]:
-    """Median, mean and 99th percentile [ms] per backend and way of looking over frames with a tracked face."""
+    """Median, mean and 99th percentile [ms] per backend, with and without the mirror image, over frames with a tracked
+    face."""
     captures = {
         f"{backend} {look}": Capture(bundle, backend=backend, mirror=mirror)
         for backend in BACKENDS
@@ -82,7 +83,7 @@ def _one_pass(capture: Capture, pictures: list[tuple[np.ndarray, float]]) -> lis
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """Milliseconds of a frame per size and backend, as a webcam's faces are read, beside those of a file's."""
+    """Milliseconds of a frame per size and backend without the mirror image (webcam), beside those with it (files)."""
     return [
         Figure(
             name=f"One frame of {size} from picture to weights, one thread, {label}",
@@ -115,7 +116,7 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets="video/")
-    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--bundle", type=Path, help="a folder of weights to measure; by default the shipped weights")
     parser.add_argument("--frames", type=int, default=300)
     run(parser, measured, arguments)
 

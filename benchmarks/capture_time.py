@@ -1,16 +1,17 @@
-"""Tremble and delay of a capture together, filter off, live and looking ahead, in one run.
+"""Jitter and delay of a capture in one run: without filter, with the live filter, and with the one that looks ahead.
 
     python -m benchmarks.capture_time [--bundle DIR] [--json benchmarks/results/capture_time.json]
 
-Rest: a held-out portrait as a video of one face that keeps still, each frame with sensor noise (sigma 3 grey levels);
-tremble is the standard deviation over time of the second difference, of the weights and of the five points over the
-distance of the eyes. Motion: rendered takes of people never trained on, who blink and open their jaw at times that no
-frame hits, at 30 and at 60 frames a second; delay is the shift of largest correlation with what was performed, to a
-part of a frame, so it includes the network's own. And real takes, where delay and the loss of a blink's height are
-against the unfiltered curves. A filter that lowers the one and not the other is none.
+Rest: a held-out portrait is filmed as a still video, each frame with sensor noise (sigma 3 grey levels); jitter is the
+standard deviation over time of the second difference, of the weights and of the five points divided by the eye
+distance. Motion: in rendered takes of people who were never trained on, eyes blink and jaws open at times between
+frames, at 30 and at 60 frames per second; delay is the shift of largest correlation with the performed curve, to a
+fraction of a frame, and so includes the network's own delay. In real takes, delay and the loss of a blink's height are
+measured against the unfiltered curves. A filter that lowers jitter must be judged together with the delay that it
+adds.
 
-As `mien capture` has it, files are read with each face's mirror image, unfiltered or looking ahead, and a webcam's
-faces are read once, with the live filter.
+As in `mien capture`, files are read with each face's mirror image, unfiltered or with the filter that looks ahead, and
+a webcam's frames without the mirror image, with the live filter.
 """
 
 import argparse
@@ -38,22 +39,22 @@ __all__ = ["FILTERS", "delays", "figures_of", "moving", "performance", "rendered
 FILTERS: dict[str, Callable[[Clip], Clip]] = {"off": lambda clip: clip, "live": smooth, "ahead": smooth_ahead}
 LABELS = {"off": "no filter", "live": "the live filter", "ahead": "the filter that looks ahead"}
 _ONCE = "live"
-"""The filter of a webcam, whose faces are read without their mirror image."""
+"""The filter of a webcam, whose frames are read without the mirror image."""
 NOISE = 3.0
 STILL_FRAMES, WARM_UP = 60, 15
-"""Frames of a still face, and how many of them a filter may settle in."""
+"""Frames of a still face, and the number of first frames that are left out while a filter settles."""
 PERFORMERS = 2
 RATES = (30.0, 60.0)
 SECONDS, DENSE = 4.0, 960.0
-"""Length of a rendered take [s], and samples a second of what is performed in it."""
+"""Length of a rendered take [s], and samples per second of its performance."""
 MOVED = 0.15
-"""Least range of a channel whose delay is measured: below, noise decides the shift."""
+"""Least range of a channel whose delay is measured: below it, the shift would be that of the noise."""
 _JAW = ARKIT.index("jawOpen")
 _LIDS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 
 
 def still(capture: Capture, path: Path) -> tuple[Clip, np.ndarray]:
-    """A portrait, at most 640 px, seen again and again by a noisy sensor: (clip, five points over the eye distance)."""
+    """A portrait, at most 640 px, filmed many times with sensor noise: (clip, five points over the eye distance)."""
     import cv2
 
     image = read_image(path)
@@ -77,16 +78,16 @@ def still(capture: Capture, path: Path) -> tuple[Clip, np.ndarray]:
 
 
 def resting(capture: Capture, portraits: list[Path]) -> dict[str, Any]:
-    """Tremble per filter: mean and worst channel, head degrees; and of the five points, which no filter touches."""
+    """Jitter per filter: mean and worst channel, head in degrees, and the five points, which are not filtered."""
     takes = [still(capture, path) for path in portraits]
     rows: dict[str, Any] = {}
     for name, work in FILTERS.items():
         clips = [work(clip) for clip, _ in takes]
-        trembles = np.array([metrics.jitter(clip.weights[WARM_UP:-WARM_UP]) for clip in clips])
+        jitters = np.array([metrics.jitter(clip.weights[WARM_UP:-WARM_UP]) for clip in clips])
         turns = [metrics.jitter(_degrees(clip)[WARM_UP:-WARM_UP]) for clip in clips]
         rows[name] = {
-            "jitter_mean": float(trembles.mean()),
-            "jitter_worst_channel": float(trembles.mean(axis=0).max()),
+            "jitter_mean": float(jitters.mean()),
+            "jitter_worst_channel": float(jitters.mean(axis=0).max()),
             "head_degrees": float(np.mean(turns)),
         }
     five = float(np.mean([metrics.jitter(points[WARM_UP:]).mean() for _, points in takes]))
@@ -123,9 +124,9 @@ def moving(raw: Clip, truth: Clip, blinks: np.ndarray | None) -> dict[str, dict[
 
 
 def performance(seed: int, seconds: float = SECONDS) -> Clip:
-    """Blinks and jaw openings at random times, sampled so densely that any frame rate reads true values.
+    """Blinks and jaw openings at random times, sampled densely enough for any frame rate.
 
-    A blink comes down in 75 to 110 ms and goes up in 150 to 220 (Evinger et al. 1991); a jaw opens in 120 to 250 ms.
+    A blink closes in 75 to 110 ms and opens in 150 to 220 (Evinger et al. 1991); a jaw opens in 120 to 250 ms.
     """
     rng = np.random.default_rng(seed)
     times = np.arange(round(DENSE * seconds)) / DENSE
@@ -144,7 +145,7 @@ def performance(seed: int, seconds: float = SECONDS) -> Clip:
 
 
 def _bare_people() -> Iterator[int]:
-    """People never trained on whose lids and lips are in sight: no glasses, no hat, no beard."""
+    """Held-out people whose lids and lips are visible: no glasses, no hat, no beard."""
     from mien.synth.scene import cast
 
     for identity in range(*HELD_OUT):
@@ -154,7 +155,7 @@ def _bare_people() -> Iterator[int]:
 
 
 def rendered(capture: Capture, fps: float) -> dict[str, dict[str, float]]:
-    """Per filter: delay [ms] of blinks and of the jaw against what was performed, mean over the performers."""
+    """Per filter: delay [ms] of blinks and of the jaw against the performed curves, mean over the performers."""
     from mien.synth.clip import render_take
 
     late: dict[str, list[list[float]]] = {name: [] for name in FILTERS}
@@ -173,7 +174,7 @@ def rendered(capture: Capture, fps: float) -> dict[str, dict[str, float]]:
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """Tremble, delay and lost height per filter."""
+    """Jitter, delay and lost height per filter."""
     rest, rendered_rows = details["rest"]["filters"], details["rendered"]
     figures: list[Figure] = []
     for name, label in LABELS.items():
@@ -184,7 +185,7 @@ def figures_of(details: Mapping[str, Any]) -> list[Figure]:
             for what, key in (("blinks", "blink_lag_ms"), ("the jaw", "jaw_lag_ms"))
         ]
         rows = (
-            ("tremble of the weights of a still face under noise", "1e-3", 1e3 * rest[name]["jitter_mean"], 1.0),
+            ("jitter of the weights of a still face under noise", "1e-3", 1e3 * rest[name]["jitter_mean"], 1.0),
             *late,
             ("largest loss of a blink's height on real video", "%", 100 * loss, None),
         )
@@ -209,7 +210,7 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets=f"video/, refs/ and {PORTRAITS}/")
-    parser.add_argument("--bundle", type=Path, help="a folder with the weights to measure, instead of those that ship")
+    parser.add_argument("--bundle", type=Path, help="a folder of weights to measure; by default the shipped weights")
     parser.add_argument("--backend", default="onnx", choices=("onnx", "ncnn"))
     run(parser, measured, arguments)
 
@@ -228,7 +229,8 @@ def under_filters(capture: Capture, assets: Path) -> dict[str, Any]:
 
 
 def _as_used(once: dict[str, Any], both: dict[str, Any]) -> dict[str, Any]:
-    """Of two reports, the live filter's rows from the one that read faces once and the other filters' from `both`."""
+    """The live filter's rows of `once`, read without the mirror image, and the other filters' rows of `both`, read with
+    it."""
 
     def pick(live: dict[str, Any], files: dict[str, Any]) -> dict[str, Any]:
         return {name: (live if name == _ONCE else files)[name] for name in FILTERS}
@@ -242,10 +244,10 @@ def _as_used(once: dict[str, Any], both: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """Markdown: a row per filter, tremble and delay side by side."""
+    """Markdown: a row per filter, with jitter and delay."""
     rates = list(report["rendered"])
     heads = [
-        "filter", "tremble, mean", "worst channel", "head [deg]",
+        "filter", "jitter, mean", "worst channel", "head [deg]",
         *(f"{what} late at {rate} fps [ms]" for rate in rates for what in ("blinks", "jaw")),
         "lag, real [ms]", "blink loss",
     ]  # fmt: skip

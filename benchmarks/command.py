@@ -1,4 +1,4 @@
-"""What every benchmark's command line has in common: where the material is, what is refused, how the result is written.
+"""The options that all benchmarks share, the checks before a run, and the writing of its result.
 
 def main(arguments=None):
     parser = command_line(__doc__, assets="video/")
@@ -23,14 +23,14 @@ __all__ = ["IMAGES", "PORTRAITS", "RESULTS", "ROOT", "assets_option", "command_l
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "images"
 PORTRAITS = Path("faces") / "webmorph_canada"
-"""The portraits with annotated points, in the folder of test material."""
+"""The folder of annotated portraits inside the folder of test material."""
 _ASSETS = "MIEN_TEST_ASSETS"
 
 
 def command_line(description: str | None, *, assets: str = "") -> argparse.ArgumentParser:
-    """A parser with --json and --dirty, and with --assets where `assets` says what that folder must hold."""
+    """A parser with --json and --dirty, and with --assets when `assets` lists what that folder must hold."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the numbers behind them here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and the measurements here")
     parser.add_argument(
         "--dirty", action="store_true", help="write the file of --json even if code differs from the checkout's commit"
     )
@@ -40,14 +40,14 @@ def command_line(description: str | None, *, assets: str = "") -> argparse.Argum
 
 
 def assets_option(parser: argparse.ArgumentParser, assets: str) -> None:
-    """Add --assets, the folder of test material, which holds `assets`."""
+    """Add --assets, the folder of test material, whose contents `assets` lists."""
     folder = os.environ.get(_ASSETS)
     parser.add_argument(
         "--assets",
         type=Path,
         metavar="FOLDER",
         default=Path(folder) if folder else None,
-        help=f"the folder of test material, with {assets}; by default the one that {_ASSETS} names",
+        help=f"the folder of test material, with {assets}; by default the folder that {_ASSETS} names",
     )
 
 
@@ -56,7 +56,7 @@ def run(
     measured: Callable[[argparse.Namespace], Result],
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Parse, refuse in one line what cannot be done, measure, and write the result where --json says."""
+    """Parse, refuse impossible options in one line, measure, and write the result to the file of --json."""
     chosen = parser.parse_args(arguments)
     try:
         _check(chosen)
@@ -69,13 +69,13 @@ def run(
 
 
 def refuse(parser: argparse.ArgumentParser, error: MienError) -> NoReturn:
-    """Exit with 2 and one line. A library names its parameters in backticks; here they are options."""
+    """Exit with status 2 and one line, in which parameter names in backticks become options."""
     words = re.sub(r"`(\w+)`", lambda name: "--" + name[1].replace("_", "-"), str(error))
     parser.exit(2, f"{parser.prog}: error: {words}\n")
 
 
 def _check(chosen: argparse.Namespace) -> None:
-    """Raise MienError before any work when the material is not there or the result may not be written."""
+    """Raise MienError before any work when the test material is missing or the result may not be written."""
     if "assets" in chosen:
         if chosen.assets is None:
             raise MienError(f"no test material; name its folder with `assets` or the variable {_ASSETS}")

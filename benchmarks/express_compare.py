@@ -1,9 +1,10 @@
-"""The paper's comparison in one command: the same data, batches and steps for every decoder, then bundles and figures.
+"""The paper's comparison in one command: train every decoder on the same data, batches and steps, export and measure.
 
-`python -m benchmarks.express_compare OUT [--preset cpu] [--data FOLDER]` writes what is missing of the data, trains
-identity, pca and plain into OUT/NAME/checkpoint.pt, exports each to OUT/NAME/bundle and measures all of them into
-OUT/figures.json. Killed and started again it goes on where it was; what is done is not done again. With `--ship` the
-bundles also go where mien looks for them: identity as `express`, the others as what `mien bench express` compares with.
+`python -m benchmarks.express_compare OUT [--preset cpu] [--data FOLDER]` writes the missing data, trains `identity`,
+`pca` and `plain` into OUT/NAME/checkpoint.pt, exports each to OUT/NAME/bundle and measures all of them into
+OUT/figures.json. When killed and started again, it goes on where it was and repeats no finished step. With `--ship` the
+bundles are also written into the package: `identity` as the weights of express, the others as the rivals that
+`mien bench express` compares them with.
 """
 
 import argparse
@@ -31,18 +32,18 @@ from mien.systems.express.train import train
 from mien.systems.express.training.corpus import load_corpus
 
 MODELS = ("identity", "pca", "plain")
-"""In the order in which they train."""
+"""The decoders, in the order in which they are trained."""
 
 
 def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
-    """Train, export and measure; `config.model` and `config.out` are set here, and `config.start` is an earlier `out`.
+    """Train, export and measure. `config.model` and `config.out` are ignored; `config.start` is an earlier `out`.
 
     Raises MienError as `train` does, and when no subject is held out to measure on.
     """
     corpus = load_corpus(config)
     rows, blends = held_out(corpus), held_out_blends(corpus)
     if not len(rows):
-        raise MienError(f"{config.data}: all its subjects train, none is left to measure on; lower `train_subjects`")
+        raise MienError(f"{config.data}: all subjects are trained on, none is held out; lower `train_subjects`")
     measured: dict[str, Measured] = {}
     blended: dict[str, float] = {}
     for model in MODELS:
@@ -64,7 +65,7 @@ def compare(config: ExpressConfig, out: Path) -> dict[str, dict[str, Any]]:
 
 
 def ship(out: Path) -> None:
-    """Export what OUT holds into the package, with the held-out figures in the manifests."""
+    """Export the checkpoints in OUT into the package, with the held-out figures in the manifests."""
     RIVALS.mkdir(exist_ok=True)
     for model in MODELS:
         place = RIVALS.parent / "weights" if model == OURS else RIVALS / model
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--preset", choices=tuple(PRESETS), default="cpu")
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--start", type=Path, help="an earlier OUT whose nets to go on from")
+    parser.add_argument("--start", type=Path, help="an earlier OUT; training starts from the weights of its networks")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--rate", type=float, help="the learning rate")
     parser.add_argument("--threads", type=int, default=1)
@@ -90,7 +91,7 @@ def main() -> None:
     config = replace(config, epochs=chosen.epochs or config.epochs, learning_rate=chosen.rate or config.learning_rate)
     chosen.out.mkdir(parents=True, exist_ok=True)
     if chosen.data is None:
-        write_expressions(Path(config.data))  # leaves the subjects that are there, and makes those that a kill left out
+        write_expressions(Path(config.data))  # keeps subjects that exist, and makes those that a killed run left out
     figures = compare(config, chosen.out)
     for name, row in figures["errors"].items():
         print(f"{name:16} {row['total']:.4f} mm")

@@ -1,7 +1,7 @@
 """The pictures of docs/systems/express.md: `python -m benchmarks.express_figures RUN [OUT]`.
 
-RUN is what `python -m benchmarks.express_compare RUN` left (data and checkpoint); the bundle is the one that ships,
-the errors are those of benchmarks/results/express.json, OUT is docs/images by default. Writes
+RUN is a folder that `python -m benchmarks.express_compare RUN` wrote (data and checkpoint); the bundle is the shipped
+one, the errors are those of benchmarks/results/express.json, and OUT is docs/images by default. Writes
 
     express_sheet.jpg     generated apexes of held-out people beside their truth
     express_strips.jpg    every expression from neutral over its apex and back
@@ -39,7 +39,7 @@ from mien.viewer.paint import Painter
 CELL = 190
 """Side of a picture [px]."""
 PEOPLE = (155, 163, 171)
-"""Held-out subjects to look at."""
+"""Held-out subjects that the pictures show."""
 SEED = 1
 INK, PAPER = (40, 44, 52), (250, 250, 248)
 COLORS = {
@@ -49,7 +49,7 @@ COLORS = {
     "linear units": (150, 110, 190),
     "nearest subject": (200, 150, 60),
 }
-"""Of the curves, RGB."""
+"""Colours of the curves, RGB."""
 
 
 class Stage:
@@ -97,7 +97,7 @@ def sheet(stage: Stage, data: Path) -> np.ndarray:
 
 
 def strength(data: Path, number: int, take: int) -> float:
-    """The extremeness of a take as the corpus has it."""
+    """The extremeness of a take, as in the corpus."""
     if not _STRENGTHS:
         corpus = load_corpus(replace(PRESETS["cpu"], data=str(data)))
         for subject in np.unique(corpus.subject).tolist():
@@ -109,7 +109,7 @@ _STRENGTHS: dict[int, np.ndarray] = {}
 
 
 def strips(stage: Stage) -> np.ndarray:
-    """One expression a row, from neutral to neutral, seen from in front: unevenness shows there."""
+    """One expression per row, from neutral to neutral, seen from in front, where asymmetry is visible."""
     neutral = stage.neutral(PEOPLE[0])
     painter, rows = stage.painter(neutral, yaw=0.0), []
     for name in spec.EXPRESSIONS:
@@ -121,7 +121,7 @@ def strips(stage: Stage) -> np.ndarray:
 
 
 def portrait(number: int = 1_000_009) -> np.ndarray:
-    """A render of somebody at rest who trains nothing."""
+    """A render of a held-out person at rest."""
     from mien.synth.renderer import renderer
     from mien.synth.scene import Action, cast, film, set_scene
 
@@ -133,7 +133,7 @@ def portrait(number: int = 1_000_009) -> np.ndarray:
 
 
 def photo(stage: Stage) -> np.ndarray:
-    """A picture of somebody, the neutral that `mien fit` finds in it, and that face's six apexes."""
+    """A picture of a person, the neutral that `mien fit` finds in it, and the six apexes on that neutral."""
     from mien import fit
 
     with TemporaryDirectory() as folder:
@@ -175,7 +175,7 @@ def latent(stage: Stage, checkpoint: Path) -> np.ndarray:
 
 
 def timelines(stage: Stage) -> np.ndarray:
-    """Happiness of growing intensity; happiness and surprise at once; three expressions one after the other."""
+    """Happiness of growing intensity; happiness and surprise at once; three expressions in sequence."""
     neutral = stage.neutral(PEOPLE[1])
     painter = stage.painter(neutral)
     draw: Callable[[str, float], np.ndarray] = lambda text, at: painter.draw(  # noqa: E731
@@ -222,7 +222,7 @@ def error_plot(errors: dict[str, dict], width: int = 720, height: int = 420) -> 
 
 
 def main(arguments: list[str]) -> None:
-    """Write all of them."""
+    """Write all pictures."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     run = Path(arguments[0])

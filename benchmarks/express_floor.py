@@ -1,15 +1,15 @@
-"""What of a held-out take can be known: `python -m benchmarks.express_floor [--takes N] [--draws N]`.
+"""Lower bounds on the error of a held-out take: `python -m benchmarks.express_floor [--takes N] [--draws N]`.
 
-A take is decided by its label (expression, timing, strength), by whose face it is, and by habits and chance that
-neither tells. So other people's habits are drawn again and again for the same label, scaled to the same strength:
+A take depends on its label (expression, timing, strength), on the person's face, and on habits and chance, which follow
+from neither. So other people's habits are drawn repeatedly for the same label, scaled to the same strength:
 
     still          no movement at all
     label          the median over those draws on other people's faces: the best that the label alone allows
-    carried        the same, each carried to the right face by the local maps of the generator itself
+    carried        the same, each transferred to the right face by the generator's own local maps
     label + face   the median over draws on the right face: the best that label and neutral allow
     pca span       the truth projected onto as many principal components as the pca decoder has
 
-    identity, pca  the decoders that ship, on the same frames
+    identity, pca  the shipped decoders, on the same frames
 
 Errors are mean vertex distances [mm] over every fourth frame of the takes that `mien bench express` measures on.
 """
@@ -35,14 +35,14 @@ FRAMES = np.arange(0, ex.FRAMES, 4)
 
 
 def drawn(number: int, expression: str, timing: np.ndarray) -> np.ndarray:
-    """Weights of somebody's take of an expression with the given timing."""
+    """Weights of a person's take of an expression with the given timing."""
     times = np.arange(ex.FRAMES) / ex.FPS
     style = ex.subject_style(SEED, number, expression)
     return ex.perform(np.random.default_rng(number), style, times, timing)
 
 
 def scaled(face: ex.ExpressiveFace, weights: np.ndarray, middle: int, apex_mm: float) -> np.ndarray:
-    """The weights, as strong as makes the apex `apex_mm` on this face."""
+    """The weights, scaled so that the apex on this face is `apex_mm`."""
     for _ in range(2):
         now = np.linalg.norm(face.displacements(weights[[middle]])[0], axis=1).mean()
         weights = np.clip(weights * (apex_mm / max(float(now), 1e-6)), 0.0, 1.0)
@@ -50,7 +50,7 @@ def scaled(face: ex.ExpressiveFace, weights: np.ndarray, middle: int, apex_mm: f
 
 
 def floors(takes: int, draws: int) -> dict[str, float]:
-    """Mean errors by name."""
+    """Mean errors [mm] by name."""
     rng = np.random.default_rng(0)
     train = rng.choice(ex.TRAIN_SUBJECTS, 40, replace=False).tolist()
     others = {n: ex.ExpressiveFace(identity_coefficients(SEED, n)) for n in train}

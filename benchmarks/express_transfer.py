@@ -1,11 +1,11 @@
 """Expressions on faces of another topology: `python -m benchmarks.express_transfer [--people N]`.
 
-Held-out people's heads are meshed anew: decimated, every triangle split in four, so that most vertices lie within the
-triangles of the true head, whose movement is known there. Compared are, in the middle of every expression's apex and
-half way up to it, against what the person really does (habits included) and against what the network shows on the
-person's own ICT mesh (what the way to the other mesh loses):
+Held-out people's heads are remeshed: decimated, and every triangle split in four, so that most vertices lie within the
+triangles of the true head, where the movement is known. At the middle of every expression's apex and half way up to it,
+these are compared with the person's true movement (habits included) and with the network's output on the person's own
+ICT mesh (which shows the loss of the transfer):
 
-    own movement        `mien express --transfer`: the head laid under the face, its movement carried over
+    own movement        `mien express --transfer`: the head fitted to the face, its movement transferred
     average weights     the average face's movement as 52 weights, on shapes from `mien rig transfer`
     still               no movement at all
 
@@ -50,7 +50,7 @@ def remeshed(vertices: np.ndarray, triangles: np.ndarray, count: int) -> tuple[n
 
 
 def main() -> None:
-    """Print one line per way."""
+    """Print one line per method."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=9)
     chosen = parser.parse_args()
@@ -83,7 +83,7 @@ def main() -> None:
             at = [round(float(timing[:2].mean()) * spec.FPS), round(float(timing[1:3].mean()) * spec.FPS)]
             text = f"{name} {'-'.join(f'{t:.4f}' for t in timing)}"
             full = express.generate(face.neutral, text).vertices[at[1]] - face.neutral
-            # As strong as the take: the strength is told to every way.
+            # As strong as the take: every method is given the strength.
             text += f" @{min(1.0, takes.apex_mm[e] / np.linalg.norm(full, axis=1).mean()):.3f}"
             made = express.generate(other.neutral, text)
             direct = express.generate(face.neutral, text).vertices - face.neutral

@@ -1,7 +1,7 @@
 """docs/images/express_wrinkles.jpg: `python -m benchmarks.express_wrinkles [OUT]`.
 
-A held-out person's apexes, without and with the wrinkle normal maps, each as far as its signal says, lit per pixel from
-above and from the side, as a game would light them.
+A held-out person's apexes, without and with the wrinkle normal maps weighted by their signals, lit per pixel from above
+and from the side, as in a game.
 """
 
 import sys
@@ -27,7 +27,7 @@ SKIN = np.array([0.78, 0.55, 0.45])
 
 
 def raster(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(triangle [H, W], -1 for none; barycentric weights [H, W, 3]) of the nearest surface, seen from in front."""
+    """(triangle [H, W], -1 for none; barycentric weights [H, W, 3]) of the nearest surface in the frontal view."""
     low, high = vertices[:, :2].min(axis=0), vertices[:, :2].max(axis=0)
     scale = 0.94 * CELL / (high - low).max()
     flat = (vertices[:, :2] - (low + high) / 2) * (scale, -scale) + CELL / 2
@@ -37,7 +37,7 @@ def raster(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.
     for t, corners in enumerate(triangles):
         p, z = flat[corners], vertices[corners, 2]
         twice = (p[1, 0] - p[0, 0]) * (p[2, 1] - p[0, 1]) - (p[2, 0] - p[0, 0]) * (p[1, 1] - p[0, 1])
-        if twice >= 0:  # turned away
+        if twice >= 0:  # faces away from the camera
             continue
         start = np.maximum(np.ceil(p.min(axis=0) - 0.5), 0).astype(int)
         end = np.minimum(np.floor(p.max(axis=0) - 0.5) + 1, CELL).astype(int)

@@ -1,11 +1,11 @@
-"""Whose face is it: the identity fitted by `mien fit` against the truth of renders, and against annotated portraits.
+"""Errors of `mien fit`: the fitted identity against the truth of renders, and against annotated portraits.
 
     python -m benchmarks.fit [--people 40] [--json benchmarks/results/fit.json]
 
-Renders: people never trained on, 12 stills each (expressions and head angles as in training), each captured from its
-picture alone. Vertex error: mean distance [mm] over the face region's vertices, after the best similarity (shape) or
-the best rigid motion (shape and size); the mean face is aligned the same way. A picture does not show size, so the
-rigid figure is mostly about how far a person's size is from the mean.
+Renders: people who were never trained on, 12 stills each (expressions and head angles as in training), each captured by
+itself. Vertex error: mean distance [mm] over the face region's vertices, after the best similarity (shape) or the best
+rigid motion (shape and size); the mean face is aligned in the same way. A picture does not show size, so the rigid
+figure is mostly the difference of a person's size from the mean.
 """
 
 import argparse
@@ -35,10 +35,10 @@ from mien.track.pose import PoseSolver
 
 FRAMES = 12
 EXACT = Priors(landmark_mm=0.3, repeated=0.0, slide=1.0, brows=0.0)
-"""For true landmarks: what is left is contact of lids and lips, which the linear face does not have. A true brow is
-where its hair is painted."""
+"""Priors for true landmarks: their only error is the contact of lids and lips, which the linear face lacks. A true brow
+is where its hair is painted."""
 _NOT_SHOWN = Priors(identity=1e-4, expression=1e-4, focal=1e-4)
-"""Holds the mean face, the captured expression and the guessed lens: pose only."""
+"""Priors that keep the mean face, the captured expression and the guessed lens, so that only the pose is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,21 +48,21 @@ class Person:
     coefficients: np.ndarray
     camera: Camera
     layout: LandmarkLayout
-    """The capture network's."""
+    """The layout of the capture network."""
     true: np.ndarray
-    """[12, L, 2] px."""
+    """True landmarks [12, L, 2] px."""
     predicted: np.ndarray
-    """The same from the capture network, NaN where it saw no face."""
+    """The capture network's landmarks [12, L, 2] px, NaN where it found no face."""
     weights: np.ndarray
-    """[12, 52] as captured."""
+    """Captured weights [12, 52]."""
     codes: np.ndarray
-    """[12, E], NaN like `predicted`."""
+    """Codes [12, E], NaN like `predicted`."""
     quaternions: np.ndarray
     translations: np.ndarray
 
 
 def film_person(number: int, capture: Capture) -> Person:
-    """Render and capture one person; depends on the number alone."""
+    """Render and capture one person; the result depends on the number alone."""
     from mien.synth.motion import sample_still
     from mien.synth.performer import identity_coefficients
     from mien.synth.renderer import renderer
@@ -121,7 +121,10 @@ def fitted(
     rig: Rig, person: Person, readout: Readout | None, kind: str, count: int, priors: Priors | None,
     wrong_lens: float | None = None,
 ) -> Any:  # fmt: skip
-    """The fit to a person's first frames in which the network saw the face; `wrong_lens` times the focal to find."""
+    """The fit to a person's first frames in which the network found the face.
+
+    With `wrong_lens`, the focal length is fitted as well, starting from the true one times `wrong_lens`.
+    """
     points = person.true if kind == "true" else person.predicted
     rows = np.flatnonzero(np.isfinite(person.predicted[:, 0, 0]))[:count]
     camera = replace(person.camera, focal=person.camera.focal * (wrong_lens or 1.0))
@@ -138,7 +141,7 @@ def fitted(
 
 
 def guessed(readout: Readout | None, codes: np.ndarray) -> Guess | None:
-    """As `mien fit` guesses; nothing where the bundle cannot."""
+    """The guess that `mien fit` makes; None where the bundle cannot make one."""
     return None if readout is None else readout.guess(codes)
 
 
@@ -183,7 +186,7 @@ def shape_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> d
 def pose_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> dict[str, dict[str, float]]:
     """Head pose from the network's landmarks on the mean face and on the fitted one, lens known.
 
-    The face is fitted on the first six frames, the poses are those of the last six.
+    The face is fitted to the first six frames, and the poses are those of the last six.
     """
     from scipy.spatial.transform import Rotation
 
@@ -213,7 +216,7 @@ def pose_rows(rig: Rig, people: Sequence[Person], readout: Readout | None) -> di
 
 
 def portraits(rig: Rig, capture: Capture, readout: Readout | None, folder: Path) -> dict[str, float]:
-    """NME against the annotated points of the held-out half: of the network, of the fit, of the posed mean face."""
+    """NME of the network, of the fit and of the posed mean face against the annotated points of the held-out half."""
     found: dict[str, list[float]] = {"network": [], "fit": [], "landmarks alone": [], "mean face, pose only": []}
     for path in split(folder, held_out=True):
         image = read_image(path)
@@ -300,8 +303,8 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets=f"{PORTRAITS}/")
-    parser.add_argument("--people", type=int, default=40, help="how many to render and fit")
-    parser.add_argument("--bundle", type=Path, help="a folder with capture's weights, instead of those that ship")
+    parser.add_argument("--people", type=int, default=40, help="number of people that are rendered and fitted")
+    parser.add_argument("--bundle", type=Path, help="a folder of capture weights; by default the shipped weights")
     run(parser, measured, arguments)
 
 

@@ -1,7 +1,7 @@
-"""How long the encoder's layers take by how they are made: without padding or with it, channels in eights or not.
+"""Time of the encoder's layers with and without padding, and with channels in multiples of eight or not.
 
-Every variant is an encoder with untrained weights, run alternately with the others, one thread, ONNX Runtime and NCNN.
-A padded map stays larger, so padding costs multiplications as well: time is given for each and per million of them.
+Every variant is an encoder with untrained weights; the variants run in turn on one thread, in ONNX Runtime and NCNN. A
+padded map stays larger, so padding adds multiplications: time is given per crop and per million of multiplications.
 
 `python -m benchmarks.layers --json benchmarks/results/layers.json`
 """
@@ -50,13 +50,13 @@ class Block(nn.Module):
 
 
 def encoder(*, pad: bool, off: int) -> nn.Module:
-    """The encoder's convolutions; every width is `off` channels away from its multiple of eight."""
+    """The encoder's convolutions; every width differs by `off` channels from a multiple of eight."""
     layers: list[nn.Module] = [nn.Conv2d(3, STEM + off, 3, stride=2, padding=int(pad)), nn.ReLU()]
     channels = STEM + off
     for expansion, outputs, stride in BLOCKS:
         layers.append(Block(channels, expansion, outputs + off, stride, pad=pad))
         channels = outputs + off
-    # By name: pnnx writes Python in which a module called "0" is no attribute.
+    # Modules have names because pnnx writes Python in which a module called "0" is no attribute.
     return nn.Sequential(OrderedDict((f"layer{k}", layer) for k, layer in enumerate(layers))).eval()
 
 
@@ -76,10 +76,10 @@ def macs(net: nn.Module) -> float:
 
 
 def runners(net: nn.Module, folder: Path) -> dict[str, Runner]:
-    """The net in each runtime, one thread."""
+    """The network in each runtime, on one thread."""
     import onnxruntime
 
-    ncnn: Any = import_module("ncnn")  # it has no types
+    ncnn: Any = import_module("ncnn")  # the package has no types
 
     example = [torch.zeros(1, 3, spec.CROP, spec.CROP)]
     options = onnxruntime.SessionOptions()
@@ -106,7 +106,7 @@ def runners(net: nn.Module, folder: Path) -> dict[str, Runner]:
 
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds of every variant and runtime, run in turn."""
+    """Median milliseconds of every variant in every runtime."""
     crop = np.random.default_rng(0).uniform(0, 255, (1, 3, spec.CROP, spec.CROP)).astype(np.float32)
     with TemporaryDirectory() as folder:
         nets = {name: encoder(**fields) for name, fields in VARIANTS.items()}
@@ -163,7 +163,7 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__)
-    parser.add_argument("--rounds", type=int, default=500, help="crops that each variant reads")
+    parser.add_argument("--rounds", type=int, default=500, help="number of crops that each variant is run on")
     run(parser, measured, arguments)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.paint [--rig mo] [--frames 120] [--json benchmarks/results/paint.json]
 
-CPU time of the thread, so that a busy machine counts less.
-The performance is made up: every channel and the head follow sines of different periods.
+CPU time of the thread is measured, so that other programs on the machine matter less. The performance is artificial:
+every channel and the head follow sines of different periods.
 """
 
 import argparse

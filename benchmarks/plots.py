@@ -1,7 +1,7 @@
-"""Figures as pictures: `python -m benchmarks.plots` draws docs/images/capture_*.png from benchmarks/results/*.json.
+"""Plots of the figures: `python -m benchmarks.plots` draws docs/images/capture_*.png from benchmarks/results/*.json.
 
-Every channel's Pearson beside the ridges', ours on faces never trained on, and tremble against delay per filter.
-`python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the strangers instead.
+They show every channel's Pearson beside the ridges', ours on unseen rigs, and jitter against delay per filter.
+`python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the unseen rigs instead.
 """
 
 import sys
@@ -21,14 +21,14 @@ __all__ = ["channel_chart", "main", "stranger_sheet", "time_chart"]
 
 _INK, _PALE, _WHITE = (40, 40, 46), (222, 224, 230), (255, 255, 255)
 _COLORS = ((0, 96, 178), (226, 150, 50), (110, 110, 118), (30, 150, 110), (170, 60, 130))
-"""Ours first; distinguishable by people who see no red or green."""
+"""Colours of the series, ours first; distinguishable without red-green vision."""
 _FILTERS: dict[str, str] = {"off": "no filter", "live": "live filter", "ahead": "looking ahead"}
 _SCALE = 2
-"""Pictures are drawn this much larger, for eyes on dense screens."""
+"""Factor by which pictures are drawn larger, for high-resolution screens."""
 
 
 class Canvas:
-    """A white picture with lines, bars and words, in units of half a pixel's detail."""
+    """A white picture with bars, dots and text; its coordinates are pixels before scaling by `_SCALE`."""
 
     def __init__(self, width: int, height: int) -> None:
         self.image: UInt8[np.ndarray, "H W 3"] = np.full((height * _SCALE, width * _SCALE, 3), 255, np.uint8)
@@ -44,7 +44,7 @@ class Canvas:
         cv2.circle(self.image, (round(x * _SCALE), round(y * _SCALE)), 5 * _SCALE, color, -1, cv2.LINE_AA)
 
     def text(self, words: str, x: float, y: float, *, size: float = 12, right: bool = False, ink: Any = _INK) -> None:
-        """Words with their baseline at y, beginning at x, or ending there."""
+        """Text with its baseline at y that begins at x, or ends there with `right`."""
         scale = size * _SCALE / 22  # Hershey capitals are 22 units high
         if right:
             x -= cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)[0][0] / _SCALE
@@ -59,7 +59,7 @@ class Canvas:
 
 
 def channel_chart(series: Mapping[str, Mapping[str, float | None]], title: str) -> Canvas:
-    """Horizontal bars: a block per channel, a bar per series, from 0 to 1; what is below 0 is drawn to the left."""
+    """Horizontal bars: a block per channel, a bar per series, from 0 to 1; negative values extend to the left."""
     names = list(next(iter(series.values())))
     left, thick, top = 190, 5, 62
     block = thick * len(series) + 6
@@ -89,16 +89,16 @@ def _legend(canvas: Canvas, names: Sequence[str], x: float, y: float) -> None:
 
 
 def time_chart(result: Mapping[str, Any]) -> Canvas:
-    """Tremble at rest (logarithmic) against delay, a dot per filter, rate and movement: lower left is better."""
+    """Jitter at rest (logarithmic) against delay, a dot per filter, rate and movement: lower left is better."""
     canvas, left, top, width, height = Canvas(800, 430), 80, 66, 580, 300
-    canvas.text("Tremble at rest against delay: lower left is better", 16, 26, size=14)
+    canvas.text("Jitter at rest against delay: lower left is better", 16, 26, size=14)
     filters, rates = list(result["rest"]["filters"]), list(result["rendered"])
     _legend(canvas, [f"{what}, {rate} fps" for what in ("blinks", "jaw") for rate in rates], 16, 48)
-    trembles = {name: result["rest"]["filters"][name]["jitter_mean"] for name in filters}
+    jitters = {name: result["rest"]["filters"][name]["jitter_mean"] for name in filters}
     late = {
         (n, r, k): result["rendered"][r][n][f"{k}_lag_ms"] for n in filters for r in rates for k in ("blink", "jaw")
     }
-    low, high = np.floor(np.log10(min(trembles.values()))), np.ceil(np.log10(max(trembles.values())))
+    low, high = np.floor(np.log10(min(jitters.values()))), np.ceil(np.log10(max(jitters.values())))
     least, most = min(0.0, *late.values()), max(45.0, *late.values()) * 1.05
     for power in np.arange(low, high + 1):
         y = top + height * (high - power) / (high - low)
@@ -110,17 +110,17 @@ def time_chart(result: Mapping[str, Any]) -> Canvas:
         canvas.text(f"{tick:g} ms", x - 12, top + height + 20, size=10)
     for (name, rate, kind), value in late.items():
         x = left + width * (value - least) / (most - least)
-        y = top + height * (high - np.log10(trembles[name])) / (high - low)
+        y = top + height * (high - np.log10(jitters[name])) / (high - low)
         canvas.dot(x, y, _COLORS[("blink", "jaw").index(kind) * len(rates) + rates.index(rate)])
-    for name, tremble in trembles.items():
-        y = top + height * (high - np.log10(tremble)) / (high - low)
+    for name, jitter in jitters.items():
+        y = top + height * (high - np.log10(jitter)) / (high - low)
         canvas.text(str(_FILTERS.get(name, name)), left + width + 8, y + 4, size=10)
     canvas.text("delay against what was performed", left + width / 2 - 90, top + height + 44, size=11)
     return canvas
 
 
 def stranger_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns: int = 8, tile: int = 160) -> None:
-    """Strangers as they are filmed, half mo and half the rigs of `files`, in every look."""
+    """Filmed unseen rigs, half mo and half the rigs of `files`, in every look."""
     from mien.systems.capture.evaluation.rendered_takes import performed_by_strangers, stills
     from mien.systems.capture.evaluation.unseen_rigs import open_strangers
 
@@ -138,7 +138,7 @@ def stranger_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns:
 
 
 def _channels(table: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:
-    """Series by name out of a result's table of channels."""
+    """Series by name from a result's table of channels."""
     kinds = [kind for kind in next(iter(table.values())) if kind == "pearson" or kind.startswith("pearson, ")]
     return {
         kind.removeprefix("pearson, ") if kind != "pearson" else "mien": {n: row[kind] for n, row in table.items()}
@@ -147,7 +147,7 @@ def _channels(table: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Draw what there are results for."""
+    """Draw the plots whose results exist."""
     if arguments[:1] == ["strangers"]:
         stranger_sheet([Path(name) for name in arguments[1:]], IMAGES / "strangers_sheet.jpg")
         return

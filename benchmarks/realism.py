@@ -1,15 +1,15 @@
-"""How easily renders are told from real faces in aligned crops of 128 px: lower is better, 0.5 is a coin's toss.
+"""How easily renders are told from real faces in aligned crops of 128 px: lower is better, 0.5 is guessing.
 
     python -m benchmarks.realism [--renders 300] [--save NOW.npz] [--before OLD.npz]
         [--json benchmarks/results/realism.json] [--sheet docs/images/synth_sheet.jpg]
 
 A logistic regression on fixed features (light, colour and detail in the cells of a grid), cross-validated so that no
-clip, portrait or performer is in both parts; each group counts alike, and so do the two classes. Videos and portraits
-are judged apart, since a studio's light is not a webcam's, and together, once more by parts of the features alone,
-which says where renders differ. How well videos and portraits are told from each other says how much of any such figure
-is the camera's and the studio's. Renders turned by more than 25 degrees or with a hidden region are left out, for the
-real faces look ahead. `--save` in an older tree, then `--before` here, compares the two.
-The clips that capture is scored on (assets/refs) and the half of the portraits never trained on are left out.
+clip, portrait or performer is in both parts; each group has the same weight, and so have the two classes. Videos and
+portraits are measured separately, since a studio's light is not a webcam's, and together; the latter also with parts of
+the features alone, which shows where renders differ. How well videos and portraits are told from each other shows how
+much of a figure is due to camera and studio. Renders turned by more than 25 degrees or with a hidden region are left
+out, since the real faces look ahead. To compare two versions of the code, use `--save` in the older one and `--before`
+here. The clips on which capture is scored (refs/ in the test material) and the held-out portraits are left out.
 """
 
 import argparse
@@ -37,29 +37,29 @@ __all__ = ["Crops", "features", "figures_of", "real", "rendered", "statistics", 
 FRAMES_PER_CLIP = 6
 FOLDS = 5
 RIDGE = 3.0
-"""Penalty on squared weights of standardised features, fixed beforehand: there are more features than groups."""
+"""Penalty on squared weights of standardised features, fixed in advance, as there are more features than groups."""
 TURN, HIDDEN = 25.0, 0.2
-"""Largest turn [degrees] and hidden share of a render that is judged."""
+"""Largest turn [degrees] and largest hidden share of a render that is used."""
 SEED, SHARD = 78, 25
 _CELLS = 4
 _MIDDLE = [5, 6, 9, 10]
-"""Cells of the face, counted by rows; hair, neck and background fill the others."""
+"""Cells that show the face, counted by rows; the others show hair, neck and background."""
 _SHEET = 100
-"""Renders on the contact sheet."""
+"""Number of renders on the contact sheet."""
 _NEEDED = ("pose", "occluded", "identity")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Crops:
-    """Aligned faces and which clip, portrait or performer each shows."""
+    """Aligned faces, and the number of the clip, portrait or performer of each."""
 
     images: UInt8[np.ndarray, "N 128 128 3"]
     groups: Int[np.ndarray, "N"]
 
 
 def real(assets: Path) -> tuple[Crops, Crops]:
-    """Faces of the clips that are no reference and of one snapshot of five people; and of the portraits trained on."""
+    """Faces of the clips without references and of one picture of five people; and those of the training portraits."""
     cascade = Cascade.load()
     references = {path.stem for path in (assets / "refs").glob("*.npz")}
     clips = [p for p in sorted((assets / "video").glob("*.m[po][4v]")) if p.stem not in references]
@@ -89,7 +89,7 @@ def _faces(cascade: Cascade, image: np.ndarray) -> list[np.ndarray]:
 
 
 def rendered(count: int, seed: int = SEED, stills_per_cast: int = 2) -> tuple[Crops, np.ndarray]:
-    """Fresh renders, and which of them look ahead with nothing in front."""
+    """New renders, and which of them look ahead with nothing before the face."""
     settings = ShardSettings(seed=seed, per_shard=SHARD, frames=1, identities=(0, 100_000))
     shards = [make_shard(k, settings, stills_per_cast=stills_per_cast) for k in range(-(-count // SHARD))]
     arrays = {name: np.concatenate([shard[name] for shard in shards])[:count] for name in ("crops", *_NEEDED)}
@@ -122,7 +122,8 @@ def features(image: UInt8[np.ndarray, "128 128 3"]) -> Float[np.ndarray, "F"]:
 
 
 def _parts() -> dict[str, Int[np.ndarray, "K"]]:
-    """Parts of the features: six fields (light, its spread, two colours, two details), each over the grid's cells."""
+    """Indices of parts of the features: six fields (light, its spread, two colours, two details) in all the grid's
+    cells."""
     at = np.arange(6 * _CELLS**2).reshape(6, -1)
     outside = np.setdiff1d(at[0], _MIDDLE)
     rows = {
@@ -136,7 +137,7 @@ def _parts() -> dict[str, Int[np.ndarray, "K"]]:
 
 
 def told_apart(faces: Crops, renders: Crops, part: Int[np.ndarray, "K"] | None = None) -> dict[str, float]:
-    """Accuracy (mean of the two classes') and area under the curve of the cross-validated classifier.
+    """Accuracy (mean over the two classes) and area under the curve of the cross-validated classifier.
 
     `part` limits it to some of the features.
     """
@@ -185,7 +186,7 @@ def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def statistics(crops: Crops) -> dict[str, float]:
-    """Medians over the faces: light of the face, and the spread of brows and eyes in percent of it."""
+    """Medians over the faces: light of the face, and the spread at brows and eyes in percent of that light."""
     rows: list[list[float]] = []
     for image in crops.images:
         luma = image.astype(np.float32) @ _LUMA
@@ -242,7 +243,7 @@ def _sheet(path: Path, crops: Crops, side: int = 150) -> None:
 
 
 def measured(chosen: argparse.Namespace) -> Result:
-    """Render, judge, print."""
+    """Render, measure, print."""
     cv2.setNumThreads(1)
     every, judged = rendered(chosen.renders, stills_per_cast=chosen.stills_per_cast)
     if chosen.sheet:
@@ -277,8 +278,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__, assets=f"video/, refs/ and {PORTRAITS}/")
     parser.add_argument("--renders", type=int, default=300)
     parser.add_argument("--stills-per-cast", type=int, default=2)
-    parser.add_argument("--save", type=Path, help="write the judged renders here, for --before of a later tree")
-    parser.add_argument("--before", type=Path, help="renders that an older tree saved")
+    parser.add_argument("--save", type=Path, help="write the renders here, for --before in a later version of the code")
+    parser.add_argument("--before", type=Path, help="renders that an older version of the code wrote with --save")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet of the first 100 renders here (.jpg)")
     run(parser, measured, arguments)
 

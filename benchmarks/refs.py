@@ -2,16 +2,16 @@
 
     python -m benchmarks.refs CLIP.npz... [--json FILE]
 
-CLIP.npz is what `mien capture VIDEO --out VIDEO.npz` wrote; the test material has a reference of the
-same name for each.
+CLIP.npz is written by `mien capture VIDEO --out VIDEO.npz`; the test material has a reference of the same name for each
+clip.
 
-Every figure is a Pearson correlation over the frames where a face was seen by both (blinks: precision and recall), so
-it says whether a curve moves when the face does, not by how much. A name with "/" is against one tracker; without, it
-is the median of the trackers. The un-frontalised curves decide: frontalising (MediaPipe's own depth turned back)
-lowers the agreement with the other tracker (median of the four videos: brows 0.77 -> 0.63, mouth corners 0.90 -> 0.80,
-mouth unchanged). Some of the higher figure is the head's turn, which both trackers see, so "/mediapipe_fr" figures are
-given beside for brows and corners.
-Lids are MediaPipe's alone, because OpenSeeFace's lids are rigid.
+Every figure is a Pearson correlation over the frames in which clip and reference show a face (for blinks: precision and
+recall), so it measures whether a curve moves when the face does, not by how much. A name with "/" is against one
+tracker, and one without is the median of the trackers. The curves that are not frontalised decide: frontalising
+(turning MediaPipe's own depth back) lowers the agreement with the other tracker (median of the four videos: brows 0.77
+-> 0.63, mouth corners 0.90 -> 0.80, mouth unchanged). Part of the higher figure is the head's turn, which both trackers
+see, so figures "/mediapipe_fr" are also given for brows and corners. Lids are compared with MediaPipe alone, because
+OpenSeeFace's lids are rigid.
 """
 
 import argparse
@@ -37,7 +37,7 @@ TARGETS = {
     "mouth_open": 0.90, "mouth_width": 0.65, "blink": 0.90, "corner_up": 0.82, "brow": 0.78, "gaze_x": 0.70,
     "gaze_y": 0.65, "yaw": 0.95, "pitch": 0.88, "roll": 0.95, "blink_precision": 0.90, "blink_recall": 0.90,
 }  # fmt: skip
-"""Median over the four videos that a release has to reach."""
+"""Least median over the four videos for a release."""
 
 WHAT = {
     "mouth_open": "opening of the mouth",
@@ -54,21 +54,21 @@ WHAT = {
     "pitch": "head nodding",
     "roll": "head tilted",
 }
-"""What the figures of the documents are called."""
+"""Names of the figures in the documents."""
 _UNITS = {"blink_precision": "precision", "blink_recall": "recall"}
-"""What is not a correlation with the references."""
+"""Units of the figures that are not correlations with the references."""
 _README = {
     "mouth_open", "mouth_width", "mouth_width_shown", "blink_precision", "blink_recall", "corner_up", "brow", "gaze_x",
     "gaze_y", "yaw", "pitch",
 }  # fmt: skip
-"""What the README shows."""
+"""Figures that the README shows."""
 
 BLINK_TOLERANCE = 1
-"""Frames: the references' ends were set by eye."""
+"""Frames by which blinks may miss each other, as the references' ends were set by eye."""
 
 
 def load_refs(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of one reference file; raises MienError when it is none."""
+    """The arrays of one reference file; raises MienError when the file is no reference."""
     try:
         with np.load(path, allow_pickle=False) as data:
             refs = {name: data[name] for name in data.files}
@@ -80,7 +80,7 @@ def load_refs(path: Path) -> dict[str, np.ndarray]:
 
 
 def measured(clip: Clip) -> dict[str, np.ndarray]:
-    """What a clip says about each reference curve, with the reference's sign: name -> [T].
+    """The curve of a clip for each reference curve, with the reference's sign: name -> [T].
 
     Lids are negated (an eye aspect ratio falls in a blink), a pucker narrows the mouth, and gaze_y is positive down.
     """
@@ -95,7 +95,7 @@ def measured(clip: Clip) -> dict[str, np.ndarray]:
         curves[f"brow_{short}"] = curve("browInnerUp") + curve("browOuterUp" + side) - curve("browDown" + side)
     gaze = gaze_from_weights(arkit.weights)
     for eye, short in enumerate(SIDES):
-        # The subject's left is image right for a face that looks at the camera, so yaw keeps its sign.
+        # The subject's left is on the image's right for a face that looks at the camera, so yaw keeps its sign.
         curves[f"gaze_x_{short}"] = gaze[:, eye, 0]
         curves[f"gaze_y_{short}"] = -gaze[:, eye, 1]
     if clip.head_rotation is not None:
@@ -106,7 +106,7 @@ def measured(clip: Clip) -> dict[str, np.ndarray]:
 
 @cache
 def _corners() -> tuple[np.ndarray, np.ndarray]:
-    """Mo's mouth corners apart at rest [3] and how each channel moves them apart [52, 3], in mm."""
+    """Vector between mo's mouth corners at rest [3] and its change by each channel [52, 3], in mm."""
     mo = load_rig("mo")
     anchors = mo.landmarks["mien70"]
     rest, moved = (anchors.positions(x)[..., [48, 54], :] for x in (mo.neutral.vertices, mo.basis()))
@@ -128,7 +128,7 @@ def _closed(refs: Mapping[str, np.ndarray], frames: int) -> np.ndarray:
 
 
 def _compared(name: str) -> tuple[str, ...]:
-    """Reference prefixes and suffixes a curve is compared with; the first ones decide, "_fr" is only shown."""
+    """Reference prefixes and suffixes a curve is compared with; the first ones decide, and "_fr" is only shown."""
     if name.startswith(("ear", "gaze")):
         return ("mediapipe",)
     return (*TRACKERS, "mediapipe_fr") if name.startswith(("brow", "corner")) else TRACKERS
@@ -138,11 +138,11 @@ def score(clip: Clip, refs: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Every figure of one video; frames correspond by index.
 
     Names: mouth_open (jawOpen), mouth_width (mouthPucker negated), mouth_width_shown (mo's mouth under all weights:
-    smiles widen a mouth as well), blink (mean eyeBlink against the mean eye aspect
-    ratio negated; blink_L, blink_R by side), corner_up (smile - frown), brow (inner + outer - down), gaze_x, gaze_y,
-    yaw, pitch, roll, blink_precision, blink_recall. Sides are the subject's; without a side, the mean over sides.
-    Gaze is compared outside closures, where there is an iris to see. NaN where a curve never moved in the reference.
-    Raises MienError when the numbers of frames differ.
+    smiles widen a mouth as well), blink (mean eyeBlink against the mean eye aspect ratio negated; blink_L, blink_R by
+    side), corner_up (smile - frown), brow (inner + outer - down), gaze_x, gaze_y, yaw, pitch, roll, blink_precision,
+    blink_recall. Sides are the subject's; without a side, the mean over sides. Gaze is compared outside closures, where
+    the iris is visible. NaN where a curve never moved in the reference. Raises MienError when the numbers of frames
+    differ.
     """
     frames = len(refs["mediapipe_mouth_open"])
     if len(clip) != frames:
@@ -169,9 +169,9 @@ def score(clip: Clip, refs: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def agreement(refs: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Pearson between the two trackers per curve: where they disagree, a low score says little about a capture.
+    """Pearson between the two trackers per curve: where they disagree, a low score is weak evidence against a capture.
 
-    For gaze, which one tracker alone measures, between its two eyes outside closures.
+    Gaze is measured by one tracker only; its agreement is between the two eyes, outside closures.
     """
     valid = refs["valid"].astype(bool)
 
@@ -188,7 +188,7 @@ def agreement(refs: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def medians(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Median over videos of every figure, NaN left out."""
+    """Median over videos of every figure, without NaN."""
     names = dict.fromkeys(name for figures in scores.values() for name in figures)
     result: dict[str, float] = {}
     for name in names:
@@ -230,7 +230,7 @@ def figures_of(
     middle: Mapping[str, float | None],
     beside: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> list[Figure]:
-    """The medians over the videos beside those of other captures, then every video by itself."""
+    """The medians over the videos beside those of other captures, then the figures of every single video."""
 
     def figure(where: str, key: str, value: float | None, how: str = "", **more: Any) -> Figure:
         unit = _UNITS.get(key, "correlation") + how
@@ -269,9 +269,9 @@ def scored(chosen: argparse.Namespace) -> Result:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line: score clips that were captured before."""
+    """Score clips that were captured before, as a command."""
     parser = command_line("Score captures against reference curves of the same videos.", assets="refs/")
-    parser.add_argument("clips", nargs="+", type=Path, help="captured clips, named like their references")
+    parser.add_argument("clips", nargs="+", type=Path, help="captured clips, with the names of their references")
     run(parser, scored, arguments)
 
 

@@ -2,13 +2,13 @@
 
     python -m benchmarks.rigs [--quick] [--json benchmarks/results/rigs.json]
 
-One thread; CPU time, so that a busy machine counts less.
+CPU time of one thread is measured, so that other programs on the machine matter less.
 
-Round trip: a real range-of-motion take, which nothing was tuned on, goes from ICT-FaceKit to rocketbox_female and back
-with all names hidden, and ICT's face is compared with the same take by names (mean over the face's vertices and the
-frames). Transfer: shapes of
-the mean ICT face for identities drawn from its model, remeshed (each edge's middle becomes a vertex) so that neither
-vertices nor triangles are shared, against the model's own shapes; the mean over the vertices that truly move by more
+Round trip: a real range-of-motion take, which was not used for tuning, is retargeted from ICT-FaceKit to
+rocketbox_female and back with all channel names hidden, and ICT's face is compared with the same take retargeted by
+names (mean over the face's vertices and the frames). Transfer: shapes of the mean ICT face are transferred to
+identities drawn from its model, remeshed (each edge's middle becomes a vertex) so that neither vertices nor triangles
+are shared, and compared with the model's own shapes; the figure is the mean over the vertices that truly move by more
 than 0.5 mm. Both methods start from the same similarity by landmarks.
 """
 
@@ -33,7 +33,7 @@ from mien.rigs.transfer.transfer import transfer
 
 
 def hidden(rig: Rig) -> Rig:
-    """Only the ARKit shapes, so that what motion must tell apart is what names tell apart."""
+    """The rig with its ARKit shapes only, so that motion distinguishes the same shapes as names do."""
     own = [s for s, name in enumerate(rig.shape_names) if name in ARKIT]
     return replace(rig, shape_names=tuple(rig.shape_names[s] for s in own), shapes=rig.shapes[own])
 
@@ -45,7 +45,7 @@ def on_face(rig: Rig, weights: np.ndarray, names: tuple[str, ...]) -> np.ndarray
 
 
 def round_trip(ict: Rig, box: Rig, clip: Clip) -> dict[str, float]:
-    """Mean vertex errors [mm] against the take by names."""
+    """Mean vertex errors [mm] against the take retargeted by names."""
     first, second = hidden(ict), hidden(box)
     there = motion_between(first, second, first.shape_names, second.shape_names, correspond(first, second))
     back = motion_between(second, first, there.shapes, first.shape_names, correspond(second, first))
@@ -98,7 +98,7 @@ def remeshed(rig: Rig) -> tuple[Mesh, np.ndarray]:
 
 
 def transfer_errors(ict: Rig, identities: int) -> dict[str, float]:
-    """Mean errors [mm] on identities that the source is not."""
+    """Mean errors [mm] on identities that differ from the source."""
     from scipy.spatial import cKDTree
 
     kinds = ("transfer with landmarks", "transfer by shape alone", "nearest vertex copied", "motion itself")
@@ -210,7 +210,7 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets="rigs/ and motion/")
-    parser.add_argument("--quick", action="store_true", help="every twentieth frame, two identities")
+    parser.add_argument("--quick", action="store_true", help="use every twentieth frame and two identities only")
     run(parser, measured, arguments)
 
 

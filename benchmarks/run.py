@@ -1,7 +1,7 @@
-"""Everything measured: `python -m benchmarks.run [--quick] [--mediapipe FILE.task]` writes benchmarks/results/*.json.
+"""All benchmarks: `python -m benchmarks.run [--quick] [--mediapipe FILE.task]` writes benchmarks/results/*.json.
 
 `mien bench` of every system, at most ten minutes each; where the real test material is there (the folder that
-MIEN_TEST_ASSETS names, or --assets), also tracking, whole frames, real videos, and rigs.
+MIEN_TEST_ASSETS names, or --assets), also tracking, whole frames, real videos, real people, and rigs.
 """
 
 import argparse
@@ -17,17 +17,17 @@ from mien.systems import registry
 
 
 def run(module: str, *arguments: object) -> None:
-    """One benchmark in a process of its own, which its thread settings need; an error ends everything."""
+    """Run one benchmark in a process of its own, which its thread settings need; an error ends all."""
     subprocess.run([sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, check=True)
 
 
 def main() -> None:
     """Run all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a minute or so each")
+    parser.add_argument("--quick", action="store_true", help="shorten each benchmark to about a minute")
     assets_option(parser, "the real videos, references, portraits and rigs")
-    parser.add_argument("--mediapipe", type=Path, help="a Face Landmarker model, to be run beside capture")
-    parser.add_argument("--dirty", action="store_true", help="measure even if code differs from the checkout's commit")
+    parser.add_argument("--mediapipe", type=Path, help="a model of MediaPipe's Face Landmarker to compare capture with")
+    parser.add_argument("--dirty", action="store_true", help="measure even if code differs from the commit")
     chosen = parser.parse_args()
     try:
         check_clean(RESULTS, dirty=chosen.dirty)
@@ -48,6 +48,7 @@ def main() -> None:
         ("track", quick),
         ("capture_speed", []),
         ("capture_real", peer),
+        ("capture_people", peer),
         ("capture_time", []),
         ("capture_sight", []),
         ("rigs", quick),

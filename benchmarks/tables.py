@@ -1,13 +1,14 @@
-"""Figures into documents: fills the README and docs from benchmarks/results/*.json.
+"""Fill the tables of figures in the README and docs from benchmarks/results/*.json.
 
-A document shows figures between two marker lines that name result files, and nobody types what stands there:
+A document has figures between two marker lines that name result files; the lines between them are generated:
 
     <!-- figures: capture track -->              every figure
     <!-- figures: capture track, headline -->    the most important ones
     <!-- figures: capture track, short -->       the few by which a user decides
     <!-- end of figures -->
 
-`python -m benchmarks.tables` writes them, `--check` exits with 1 when a document differs from the files.
+Blocks of file formats (`benchmarks.format_tables`) are filled as well. `python -m benchmarks.tables` writes all of
+them, `--check` exits with 1 when a document differs from the files.
 """
 
 import re
@@ -18,6 +19,7 @@ from typing import Any
 
 from benchmarks.command import RESULTS, ROOT
 
+from benchmarks import format_tables
 from mien.engine.figures import Figure, Result
 from mien.engine.provenance import UNKNOWN
 from mien.systems import registry
@@ -30,23 +32,24 @@ FORMS: Mapping[str | None, Callable[[Figure], bool]] = {
     "headline": lambda figure: figure.headline,
     "short": lambda figure: figure.short,
 }
-"""What follows the names in a marker -> which figures are shown."""
+"""The word after the names in a marker -> which figures are shown."""
 ARGUMENTS = {"ablation": " runs/ablation ...", "realism": " --before OLD.npz"}
-"""What a benchmark needs beside its name."""
+"""Arguments that a benchmark needs."""
 
 
 def fill(text: str, results: Path = RESULTS) -> str:
-    """`text` with the table of each block made anew; where a result file is missing stands how to make it."""
+    """`text` with the table of each block regenerated; for a missing result file the text gives the command that makes
+    it."""
 
     def replace(match: re.Match[str]) -> str:
         begin, names, form, end = match.groups()
         return f"{begin}\n{markdown(names.split(), results, form)}\n\n{end}"
 
-    return BLOCK.sub(replace, text)
+    return format_tables.fill(BLOCK.sub(replace, text))
 
 
 def markdown(names: Sequence[str], results: Path = RESULTS, form: str | None = None) -> str:
-    """One table of the figures in several result files, and under it what was run where.
+    """One table of the figures in several result files, followed by the revision and machine of each run.
 
     `form` is one of `FORMS`. Raises ValueError for another, and MienError for a file that is no result.
     """
@@ -69,12 +72,12 @@ def line(figure: Figure) -> str:
 
 
 def command(name: str) -> str:
-    """What makes a result file."""
+    """The command that makes a result file."""
     return f"mien bench {name}" if name in registry.SYSTEMS else f"python -m benchmarks.{name}{ARGUMENTS.get(name, '')}"
 
 
 def captions(found: Mapping[str, Result]) -> list[str]:
-    """What was run at which revision, gathered by machine: a paragraph each."""
+    """Which results come from which revision: a paragraph for each machine."""
     places: dict[str, list[str]] = {}
     for name, result in found.items():
         how = ", quick run" if result.quick else ""
@@ -83,7 +86,7 @@ def captions(found: Mapping[str, Result]) -> list[str]:
 
 
 def revision(result: Result) -> str:
-    """The commit that was measured, as far as the file knows it."""
+    """The commit that was measured, as far as it is recorded in the file."""
     if result.revision == UNKNOWN:
         return "revision not recorded"
     commit = result.revision.removesuffix("-dirty")
@@ -91,7 +94,7 @@ def revision(result: Result) -> str:
 
 
 def place(machine: Mapping[str, Any]) -> str:
-    """Processor, Python and libraries."""
+    """Processor, Python version and library versions."""
     libraries = [f"{name} {version}" for name, version in machine["libraries"].items() if name != "mien"]
     return ", ".join([machine["cpu"], f"{machine['cores']} cores", f"Python {machine['python']}", *libraries])
 
@@ -102,7 +105,7 @@ def documents() -> list[Path]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the documents, or with --check compare them."""
+    """Write the documents, or with --check compare them with the results."""
     code = 0
     for path in documents():
         text = path.read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Face tracking measured: `python -m benchmarks.track [--quick] [--json FILE]`.
+"""Speed and quality of face tracking: `python -m benchmarks.track [--quick] [--json FILE]`.
 
-Speed: the tracker against this project's own full cascade, on the same frames of real video brought to 640x480 and
-1280x720, one thread, in turns of ten frames so that both see the same machine. Quality: frames missed, faces invented,
-jitter on a still frame under noise, agreement with another tracker's five points.
+Speed: the tracker against mien's own full cascade, on the same frames of real video scaled to 640x480 and 1280x720, on
+one thread, in turns of ten frames so that both run under the same load. Quality: frames missed, false faces, jitter on
+a still frame under noise, agreement with another tracker's five points.
 """
 
 import argparse
@@ -30,11 +30,11 @@ FACE_VIDEOS = (
 LAST_FACE_FRAME = 71
 """face_noface.mov shows a face in frames 0 to 71, read by eye."""
 TURN = 10
-"""Frames the tracker takes before the cascade takes two of them."""
+"""Frames that the tracker processes before the cascade processes two of them."""
 
 
 def covered(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The image scaled to cover width x height, its middle cut out."""
+    """The image scaled to cover width x height, cropped to its middle."""
     scale = max(width / image.shape[1], height / image.shape[0])
     matrix = np.array([[scale, 0, 0], [0, scale, 0]])
     matrix[:, 2] = (np.array([width, height]) - scale * np.array(image.shape[1::-1])) / 2
@@ -52,7 +52,7 @@ def speed(frames: list[Frame], cascade: Cascade, onet: ONet) -> dict[str, Any]:
     """Medians [ms] of the tracker, of O-Net alone and of the cascade on the same frames."""
     tracker = FaceTracker(cascade=cascade, onet=onet)
     (face,) = tracker.update(frames[0].image, frames[0].time)
-    for frame in frames[:TURN]:  # warm up, not counted
+    for frame in frames[:TURN]:  # warm-up, not measured
         cascade.detect(frame.image)
     times: dict[str, list[tuple[float, float]]] = {"track": [], "onet": [], "cascade_40": [], "cascade_80": []}
     sides = []
@@ -77,7 +77,7 @@ def speed(frames: list[Frame], cascade: Cascade, onet: ONet) -> dict[str, Any]:
 
 
 def jitter(image: np.ndarray, cascade: Cascade, onet: ONet, frames: int) -> float:
-    """Std of the second difference of the five points, in eye distances, on one frame with sigma=3 noise."""
+    """Std of the second difference of the five points, in eye distances, on one frame with noise (sigma 3)."""
     rng = np.random.default_rng(0)
     tracker = FaceTracker(cascade=cascade, onet=onet)
     points = []
@@ -89,7 +89,7 @@ def jitter(image: np.ndarray, cascade: Cascade, onet: ONet, frames: int) -> floa
 
 
 def agreement(points: np.ndarray, reference: Path) -> dict[str, float] | None:
-    """Median distance to another tracker's five points in eye distances, and without the constant offset."""
+    """Median distance to another tracker's five points in eye distances, and the same without the constant offset."""
     if not reference.is_file():
         return None
     other = np.load(reference)["five_points"]
@@ -134,7 +134,7 @@ def quality(assets: Path, cascade: Cascade, onet: ONet, most: int | None) -> dic
 
 
 def lost_and_found(assets: Path, cascade: Cascade, onet: ONet) -> dict[str, Any]:
-    """The clip forwards and then backwards: the face goes and comes again."""
+    """The clip forwards and then backwards: the face disappears and appears again."""
     images = [frame.image for frame in open_video(assets / "video" / "face_noface.mov")]
     tracker = FaceTracker(cascade=cascade, onet=onet)
     seen = [tracker.update(image, step / 30) for step, image in enumerate(images + images[::-1])]
@@ -153,7 +153,7 @@ def lost_and_found(assets: Path, cascade: Cascade, onet: ONet) -> dict[str, Any]
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """Milliseconds per clip, frames missed, faces invented, jitter."""
+    """Milliseconds per clip, frames missed, false faces, jitter."""
     quality = details["quality"]
     faces = [values for values in quality.values() if "missed" in values and "frames" in values]
     jitters = [v["still_jitter_eye_distances"] for v in faces if v["still_jitter_eye_distances"] is not None]
@@ -215,7 +215,7 @@ def measured(chosen: argparse.Namespace) -> Result:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = command_line(__doc__, assets="video/ and refs/")
-    parser.add_argument("--quick", action="store_true", help="one video for speed, the first 60 frames for quality")
+    parser.add_argument("--quick", action="store_true", help="one video for speed, 60 frames of each for quality")
     run(parser, measured, arguments)
 
 

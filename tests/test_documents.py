@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,25 @@ def test_every_result_file_is_well_formed(path: Path) -> None:
     assert result.name in registry.SYSTEMS or (ROOT / "benchmarks" / f"{result.name}.py").is_file()
 
 
+@pytest.mark.parametrize("name", sorted(registry.SYSTEMS))
+def test_stored_figures_are_what_is_made_of_the_stored_numbers_today(name: str) -> None:
+    """Targets, directions and baselines of a document are those of the code; words may be better ones by now."""
+    result = Result.read(tables.RESULTS / f"{name}.json")
+    made = import_module(f"mien.systems.{name}.evaluation.figures").figures_of(result.details)
+    again = Result.from_json(replace(result, figures=tuple(made)).to_json()).figures
+    worded = [replace(ours, name=old.name, reason=old.reason) for ours, old in zip(again, result.figures, strict=True)]
+    assert worded == list(result.figures)
+
+
 def test_the_readme_shows_a_dozen_figures_or_so() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = text.split("<!-- figures: ")[1].split("<!-- end of figures -->")[0]
     assert 10 <= sum(line.startswith("| ") for line in shown.splitlines()) - 1 <= 15
+
+
+def test_every_document_with_a_block_is_filled() -> None:
+    marked = {path for path in DOCUMENTS if "<!-- end of " in path.read_text(encoding="utf-8")}
+    assert ROOT / "README.md" in marked and marked <= set(tables.documents())
 
 
 def test_filling_touches_only_the_blocks_and_settles(tmp_path: Path) -> None:
@@ -120,6 +136,24 @@ def test_commands_that_documents_show_exist(document: Path) -> None:
     assert commands <= set(COMMANDS)
     targets = set(re.findall(r"(?:^|`)make ([a-z]+)\b", text, re.MULTILINE))
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_format_stands_in_the_table_that_is_filled_in() -> None:
+    from mien.io.formats import FORMATS
+
+    text = (
+        "before\n<!-- formats -->\ntyped\n<!-- end of formats -->\n<!-- formats: output -->\n<!-- end of formats -->\n"
+    )
+    made = tables.fill(text)
+    whole, output = made.split("<!-- end of formats -->")[:2]
+    assert whole.startswith("before\n") and "typed" not in whole
+    for row in FORMATS:
+        told = [row.name, row.notes, row.extra.command if row.extra else "", *(f"`{s}`" for s in row.suffixes if s)]
+        assert any(all(word in line for word in told) for line in whole.splitlines()), told
+    assert all(row.content in output for row in FORMATS if row.needs_rig)
+    assert tables.fill(made) == made
+    for name in ("README.md", "docs/rigs.md"):
+        assert "<!-- formats" in (ROOT / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,11 +1,13 @@
 """`import mien`: every name is there, completes, and does what the command of its name does."""
 
+import ast
 import dataclasses
 import inspect
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,15 @@ def test_every_name_resolves_completes_and_an_unknown_one_is_an_attribute_error(
     assert all(callable(getattr(mien, verb)) and getattr(mien, verb).__doc__ for verb in VERBS)
     with pytest.raises(AttributeError, match="no attribute 'speak'"):
         _ = mien.speak  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_what_an_editor_sees_is_what_there_is() -> None:
+    tree = ast.parse(Path(mien.__file__).read_text(encoding="utf-8"))
+    imports = [node for branch in tree.body if isinstance(branch, ast.If) for node in branch.body]
+    seen = {name.name: node.module for node in imports if isinstance(node, ast.ImportFrom) for name in node.names}
+    assert set(mien.__all__) == {*seen, "__version__"}
+    for name, module in seen.items():
+        assert getattr(mien, name) is getattr(import_module(module or ""), name)
 
 
 def test_names_complete_before_anything_is_loaded() -> None:

@@ -57,7 +57,7 @@ def report() -> dict:
     }
 
 
-def test_tremble_and_delay_stand_in_one_row() -> None:
+def test_jitter_and_delay_stand_in_one_row() -> None:
     lines = capture_time.table(report()).splitlines()
     live = next(line for line in lines if line.startswith("| live"))
     assert live.count("|") == lines[0].count("|") == 11

@@ -97,6 +97,7 @@ def test_what_cannot_be_fitted_is_refused(
         ("no/x.obj", (portrait, "--out", "no/x.obj")),
         ("--focal", (portrait, "--focal", "nan")),
         ("--frames", (portrait, "--frames", 0)),
+        ("none: no such bundle", (portrait, "--bundle", "none")),
     ):
         assert main(["fit", *map(str, words)]) == 2
         said = capsys.readouterr().err.splitlines()

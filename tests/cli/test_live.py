@@ -7,9 +7,12 @@ import pytest
 
 from mien.core import Clip
 from mien.core.smoothing import smooth_ahead
+from mien.io import npz
 from mien.io.video import open_video
 from mien.live.recording import Recording
 from mien.live.run import run as perform
+from mien.rigs.load import load_rig
+from mien.runtime import Bundle
 from mien.systems.capture.perform import open_capture
 from mien.systems.capture.runtime.live_capture import LiveCapture
 
@@ -67,6 +70,26 @@ def test_a_rig_performs_and_curves_have_a_name_of_their_own(mien: Mien, short: P
     assert (tmp_path / "live.csv").is_file()
 
 
+def test_the_rig_the_backend_and_the_performers_face_are_those_that_are_named(
+    mien: Mien, short: Path, assets: Path, tmp_path: Path
+) -> None:
+    rig = assets / "rigs" / "rocketbox_female_01.glb"
+    assert mien("live", short, "--seconds", 0.1, "--rig", rig, "--out", "x.glb").code == 0
+    written, wanted = load_rig(tmp_path / "x.glb").neutral, load_rig(rig).neutral
+    np.testing.assert_array_equal(written.topology.triangles, wanted.topology.triangles)
+    np.testing.assert_allclose(written.vertices, wanted.vertices, atol=1e-3)
+
+    bundle = Bundle.load("capture")
+    landmarks = {f"landmarks_{bundle.manifest.layout.name}": bundle.arrays["landmarks_neutral"] * 1.2}
+    own = {"identity": np.zeros(1), **landmarks}
+    npz.save(tmp_path / "own.npz", "mien.identity", 1, {"rig": "somebody"}, own)
+    plain = recorded(short)
+    for option, value in (("identity", tmp_path / "own.npz"), ("backend", "ncnn")):
+        assert mien("live", short, f"--{option}", value, "--out", "x.npz").code == 0
+        other = Clip.load(tmp_path / "x.npz")
+        assert same(other, recorded(short, **{option: value})) and not same(other, plain), option
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -75,6 +98,7 @@ def test_a_rig_performs_and_curves_have_a_name_of_their_own(mien: Mien, short: P
         (("gone.mp4", "--seconds", "0"), "--seconds is how long"),
         (("gone.mp4", "--focal", "0"), "--focal"),
         (("gone.mp4", "--face", "-1"), "--face"),
+        (("gone.mp4", "--bundle", "none"), "none: no such bundle"),
         (("gone.mp4", "--out", "x.fbx"), "x.fbx"),
     ],
 )

@@ -29,7 +29,7 @@ def test_a_parameter_in_a_message_is_written_as_the_commands_option(mien: Mien, 
     assert "--frames is how many" in mien("fit", "x.jpg", "--frames", "0").err
     said = mien("express", "mean", "--transfer", "--out", "x.npz").err
     assert "--transfer brings" in said
-    assert "--landmarks say" in mien("express", "mean", "--landmarks", "x.json", "--out", "x.npz").err
+    assert "--landmarks are those" in mien("express", "mean", "--landmarks", "x.json", "--out", "x.npz").err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +6,9 @@ import pytest
 
 import mien as api
 from mien.core import Clip, Rig
-from mien.rigs.load import load_rig
+from mien.rigs.load import load_neutral, load_rig
 from mien.rigs.readers.obj import save_obj_folder
+from mien.rigs.transfer.transfer import transfer
 
 from .conftest import Mien, Run
 
@@ -41,7 +43,7 @@ def test_names_by_a_mapping_and_the_rest_is_reported(run: Run, take: Path, tmp_p
     done = run("retarget", take, "--rig", folder, "--map", "map.json", "--method", "names", "--out", "x.npz")
     assert (done.returncode, done.stderr) == (0, "")
     assert "by name: 2 channels" in done.stdout
-    assert "cannot be shown by this rig: 50 channels" in done.stdout
+    assert "this rig cannot show: 50 channels" in done.stdout
     assert set(Clip.load(tmp_path / "x.npz").channels) == {"jawOpen", "mouthSmileLeft"}
 
 
@@ -85,13 +87,34 @@ def test_shapes_for_a_new_face(run: Run, tmp_path: Path, assets: Path) -> None:
     np.testing.assert_allclose(made.shape("jawOpen"), mo.shape("jawOpen"), atol=0.05)
 
 
+def test_a_transfer_goes_by_the_landmarks_and_the_unit_that_are_given(mien: Mien, tmp_path: Path) -> None:
+    mo = load_rig("mo")
+    anchors = mo.landmarks["ibug68"]
+    vertices = anchors.indices[np.arange(68), anchors.weights.argmax(axis=1)]
+    points = {number: int(vertices[number]) for number in range(17, 68)}
+    points[8] = points[30]  # a chin at the nose: a fit by other points than these is another one
+    (tmp_path / "points.json").write_text(json.dumps({"ibug68": points}))
+    mo.neutral.save(tmp_path / "face.obj")  # as large as a head in millimetres
+    words = ("rig", "transfer", "face.obj", "--from", "mo", "--out", "made.glb")
+    done = mien(*words, "--landmarks", "points.json", "--unit", "cm")
+    assert (done.code, done.err) == (0, "")
+    made = load_rig(tmp_path / "made.glb")
+    np.testing.assert_allclose(made.neutral.vertices, 10 * mo.neutral.vertices, atol=1e-2)
+    face = load_neutral(tmp_path / "face.obj", "cm")
+    by_points, by_shape = (
+        transfer(mo, face, name="face", landmarks=given).shape("jawOpen") for given in (points, None)
+    )
+    np.testing.assert_allclose(made.shape("jawOpen"), by_points, atol=1e-2)
+    assert np.abs(by_points - by_shape).max() > 0.1
+
+
 def test_a_transfer_that_cannot_be_is_refused(refused, tmp_path: Path) -> None:
     (tmp_path / "bad.obj").write_text("v 0 0")
     assert "bad.obj" in refused("rig", "transfer", "bad.obj", "--out", "x.glb")
     assert "x.fbx" in refused("rig", "transfer", "bad.obj", "--out", "x.fbx")
     assert "none.obj" in refused("rig", "transfer", "none.obj", "--out", "x.glb")
     (tmp_path / "face.fbx").write_text("")
-    assert "a neutral is an .obj" in refused("rig", "transfer", "face.fbx", "--out", "x.glb")
+    assert "a mesh is read from one of: .obj, .ply" in refused("rig", "transfer", "face.fbx", "--out", "x.glb")
     (tmp_path / "face.glb").write_text("glTF")
     assert "states its own" in refused("rig", "transfer", "face.glb", "--out", "x.glb", "--unit", "cm")
     assert "overwritten" in refused("rig", "transfer", "face.glb", "--out", "face.glb")

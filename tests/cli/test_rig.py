@@ -42,10 +42,11 @@ def test_a_sheet_shows_every_shape_and_a_turntable_turns(run: Run, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mo.gif", "mo.png"]
 
 
-def test_a_sheet_is_a_png(refused) -> None:
+def test_what_cannot_be_drawn_is_refused(refused) -> None:
     assert "mo.gif" in refused("rig", "sheet", "mo", "--out", "mo.gif")
     assert "none/mo.png" in refused("rig", "sheet", "mo", "--out", "none/mo.png")
     assert "mo.png: the turntable is written as .gif" in refused("rig", "sheet", "mo", "--turntable", "mo.png")
+    assert "none.json" in refused("rig", "sheet", "mo", "--map", "none.json")
 
 
 def test_usd_in_and_out(run: Run, tmp_path: Path, assets: Path) -> None:

@@ -144,7 +144,7 @@ def cut(share: float) -> Damage:
 GLTF: list[tuple[Damage, str]] = [
     (no_mesh, "no triangles; a rig needs a mesh"),
     (no_positions, "there is no accessors[None]"),
-    (other_count, "elements where"),
+    (other_count, "elements, but"),
     (not_a_number, "NaN"),
     (cycle, "its own ancestor|two parents"),
     (ten_gigabytes, "more than 1; reduce them"),
@@ -208,12 +208,12 @@ def itself(folder: Path) -> None:
 
 OBJ: list[tuple[Callable[[Path], None], str]] = [
     (remove("neutral.obj"), "none of its 3 .obj files is a neutral"),
-    (edit("jawOpen.obj", lambda lines: lines[1:]), "vertices, but neutral.obj has"),
+    (edit("jawOpen.obj", lambda lines: lines[2:]), "vertices, but neutral.obj has"),
     (edit("jawOpen.obj", lambda lines: ["v nan 0 0\n", *lines[1:]]), "not a number"),
     (edit("jawOpen.obj", lambda lines: [*lines[:99], "v 1.2"]), "three numbers"),
     (edit("neutral.obj", lambda lines: [line for line in lines if line[0] == "v"]), "no faces"),
     (edit("neutral.obj", lambda lines: []), "no vertices"),
-    (edit("neutral.obj", lambda lines: [*lines, "f 1 2 99999999\n"]), "vertices that are not there"),
+    (edit("neutral.obj", lambda lines: [*lines, "f 1 2 99999999\n"]), "missing vertices"),
     (lambda folder: os.truncate(folder / "neutral.obj", 10 * 2**30), "larger than 128 MiB"),
     (lambda folder: os.truncate(folder / "jawOpen.obj", 10 * 2**30), "larger than 128 MiB"),
     (itself, "none of its 3 .obj files is a neutral"),

@@ -1,5 +1,6 @@
 """`mien synth` renders for real: EGL and ICT-FaceKit are needed."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from mien.cli.synth import frame_rates, tile
 from mien.core import MienError
+from mien.synth.expressions import write_expressions
 
 from .conftest import Mien, Run
 
@@ -61,6 +63,38 @@ def test_a_data_set_is_made_in_whole_shards_and_gone_on_with(run: Run, tmp_path:
     other = run(*command[:-1], "6")
     assert other.returncode == 2
     assert "seed" in other.stderr
+
+
+def test_every_option_of_a_data_set_decides_what_is_rendered(mien: Mien, tmp_path: Path) -> None:
+    words = ("--samples", 1, "--frames", 2, "--seed", 5, "--fps", "24", "--identities", 7, 8)
+    assert mien("synth", "dataset", "--out", "data", *words).code == 0
+    shard = tmp_path / "data" / "shard-00000"
+    note = json.loads((shard / "shard.json").read_text())
+    told = {name: note[name] for name in ("per_shard", "frames", "seed", "fps", "identities")}
+    assert told == {"per_shard": 1, "frames": 2, "seed": 5, "fps": [24, 24], "identities": [7, 8]}
+    assert np.load(shard / "identity.npy").tolist() == [7]
+
+
+def test_a_preview_of_another_seed_shows_other_faces(mien: Mien, tmp_path: Path) -> None:
+    sheets = []
+    for seed in (1, 2, 1):
+        assert mien("synth", "preview", "--samples", 1, "--seed", seed, "--out", "sheet.png").code == 0
+        sheets.append(cv2.imread(str(tmp_path / "sheet.png")))
+    np.testing.assert_array_equal(sheets[0], sheets[2])
+    assert np.abs(sheets[0].astype(int) - sheets[1]).mean() > 5
+
+
+def test_takes_are_those_of_the_seed_and_as_many_as_asked_for(mien: Mien, tmp_path: Path) -> None:
+    words = ("--subjects", 1, "--per-expression", 1, "--blends", 2, "--seed", 5)
+    assert mien("synth", "expressions", "--out", "takes", *words).code == 0
+    write_expressions(tmp_path / "same", subjects=1, per_expression=1, blends=2, seed=5)
+    with (
+        np.load(tmp_path / "takes" / "subject-0000.npz") as ours,
+        np.load(tmp_path / "same" / "subject-0000.npz") as verb,
+    ):
+        assert ours.files == verb.files
+        for name in verb.files:
+            np.testing.assert_array_equal(ours[name], verb[name])
 
 
 def test_a_preview_shows_faces(run: Run, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What every registered system's training and export must do, on a run of a few steps (`tests.smoke`)."""
 
 import pickle
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,6 +16,7 @@ from tests.smoke import SMOKE, Smoke
 from mien.cli.main import main
 from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
+from mien.engine.config import training_command
 from mien.runtime import Bundle, Stream, open_session
 from mien.systems import registry
 
@@ -135,6 +137,20 @@ def test_a_run_goes_on_where_its_data_were_moved_and_not_on_other_data(trained: 
     assert "\n" not in str(raised.value) and tree(tmp_path) == before
 
 
+def test_the_command_that_stands_for_a_configuration_trains_by_it(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished run is gone on with under the same settings alone: preset and options are all of them taken."""
+    config = copied(trained, tmp_path / "run")
+    presets = trained.system.presets()
+    words = shlex.split(training_command(trained.system.name, config, presets, without=frozenset()))
+    assert words[:4] == ["mien", "train", trained.system.name, "--preset"] and words[4] != "cpu"
+    assert main(words[1:]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'run' / 'checkpoint.pt'}\n"
+    assert main([*words[1:4], "cpu", *words[5:]]) == 2
+    assert "was trained with another" in capsys.readouterr().err
+
+
 class Intruder:
     """Unpickled, it makes a folder."""
 
@@ -217,6 +233,20 @@ def test_the_manifest_tells_what_was_trained_on_and_by_what(trained: Trained, ex
     assert state is not None and manifest.name == trained.system.name and manifest.seed == state["config"]["seed"]
     assert manifest.command.startswith(f"mien train {trained.system.name}") and manifest.revision
     assert all(data.samples > 0 for data in manifest.training_data)
+
+
+def test_the_command_exports_what_the_function_does_with_the_options_that_are_given(
+    trained: Trained, exported: tuple[Path, Bundle], tmp_path: Path
+) -> None:
+    checkpoint, bundle = exported
+    words = ["export", trained.system.name, str(checkpoint), str(tmp_path / "bundle"), "--command", "by hand"]
+    assert main(words) == 0
+    made = Bundle.load(tmp_path / "bundle").manifest
+    assert made.command == "by hand" != bundle.manifest.command
+    assert replace(made, command=bundle.manifest.command, files={}) == replace(bundle.manifest, files={})
+    assert {name: mark for name, mark in made.files.items() if "ncnn" not in name} == {
+        name: mark for name, mark in bundle.manifest.files.items() if "ncnn" not in name
+    }
 
 
 def test_exporting_what_is_not_there_writes_nothing(

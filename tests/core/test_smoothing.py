@@ -84,7 +84,7 @@ def test_frame_rates_agree_on_motion() -> None:
     assert np.abs(at_240 - at_60).max() < 0.006
 
 
-def test_tremble_falls_and_a_blink_keeps_its_height_and_place() -> None:
+def test_jitter_falls_and_a_blink_keeps_its_height_and_place() -> None:
     rng = np.random.default_rng(1)
     times = np.arange(300) / 30
     blink = np.exp(-0.5 * ((times - 8) / 0.05) ** 2)

@@ -31,7 +31,7 @@ def test_another_reader_sees_the_pictures(tmp_path: Path):
 
 
 def test_what_cannot_be_written(tmp_path: Path):
-    with pytest.raises(MienError, match=r"is a \.gif"):
+    with pytest.raises(MienError, match=r"written as \.gif"):
         write_gif(tmp_path / "a.png", pictures())
     with pytest.raises(MienError, match="at least one"):
         write_gif(tmp_path / "a.gif", [])

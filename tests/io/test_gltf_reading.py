@@ -85,8 +85,8 @@ def test_matrices_are_turned_to_rows(tmp_path: Path, pack: Make):
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        ({"componentType": 5126, "count": 10**9, "type": "VEC3", "bufferView": 0}, "claims 1000000000 elements"),
-        ({"componentType": 5126, "count": 10**9, "type": "VEC3"}, "claims 1000000000 elements"),
+        ({"componentType": 5126, "count": 10**9, "type": "VEC3", "bufferView": 0}, "states 1000000000 elements"),
+        ({"componentType": 5126, "count": 10**9, "type": "VEC3"}, "states 1000000000 elements"),
         ({"componentType": 5126, "count": 6, "type": "VEC3", "bufferView": 0}, "beyond the end"),
         ({"componentType": 5126, "count": 5, "type": "VEC3", "bufferView": 0, "byteOffset": 4}, "beyond the end"),
         ({"componentType": 5126, "count": 5, "type": "VEC3", "bufferView": 0, "byteOffset": -4}, "no valid range"),
@@ -133,15 +133,15 @@ def _translations(document: dict[str, Any]) -> int:
 
 
 BREAKS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
-    (lambda d: d.pop("asset"), "glTF None"),
-    (lambda d: d["asset"].update(version="1.0"), "glTF 1.0"),
+    (lambda d: d.pop("asset"), "glTF version None"),
+    (lambda d: d["asset"].update(version="1.0"), "glTF version 1.0"),
     (lambda d: d.update(extensionsRequired=["KHR_draco_mesh_compression"]), "KHR_draco_mesh_compression"),
     (lambda d: d.update(meshes=[]), "there is no meshes"),
     (lambda d: [p.pop("targets") for p in d["meshes"][0]["primitives"]], "no morph targets"),
     (lambda d: d["meshes"][0].pop("extras"), "none of its 53 morph targets has an ARKit name"),
     (
         lambda d: d["meshes"][0]["primitives"][0]["targets"].__setitem__(3, {"POSITION": _translations(d)}),
-        "3 elements where",
+        "3 elements, but",
     ),
     (lambda d: d["meshes"][0]["primitives"][0]["targets"][3].update(POSITION=10**6), "no accessors"),
     (_cycle, "own ancestor|two parents"),
@@ -149,7 +149,7 @@ BREAKS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda d: d["nodes"][2].update(rotation=[0, 0, 1e300, 1]), "rotation of node 2"),
     (lambda d: d["nodes"][2].update(translation=["a", 0, 0]), "translation of node 2"),
     (lambda d: d["nodes"][0].update(skin=7), "no skins"),
-    (lambda d: d["skins"][0].update(joints=[1]), "elements where 1 belong|beyond the skin"),
+    (lambda d: d["skins"][0].update(joints=[1]), "elements, but 1 are needed|beyond the skin"),
     (lambda d: d["scenes"][0].update(nodes=[0, 0]), "lists node 0 twice"),
     (lambda d: d["meshes"][0]["primitives"][0].update(indices=0), "is VEC3 where SCALAR"),
     (lambda d: d["buffers"][0].update(byteLength=10**12), "cut off"),

@@ -194,7 +194,7 @@ def test_the_writer_leaves_whole_files_or_none(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     with pytest.raises(MienError, match="no frame"), VideoWriter(path, 64, 48, 30.0):
         pass
-    with pytest.raises(MienError, match="times must grow"), VideoWriter(path, 64, 48, 30.0) as writer:
+    with pytest.raises(MienError, match="sort the frames"), VideoWriter(path, 64, 48, 30.0) as writer:
         writer.write(picture(64, 48), 0.1)
         writer.write(picture(64, 48), 0.1)
     with pytest.raises(MienError, match="does not fit"), VideoWriter(path, 64, 48, 30.0) as writer:

@@ -148,5 +148,5 @@ def test_a_rig_without_eyes_is_refused(rocketbox: Rig) -> None:
     blind = replace(rocketbox, joints=(), landmarks={}, shape_names=tuple(f"x{k}" for k in range(175)))
     with pytest.raises(MienError, match="eye"):
         Fitting.of(blind)
-    with pytest.raises(MienError, match="where it looks"):
+    with pytest.raises(MienError, match="eyes cannot be found"):
         FilmedRig(blind, painted_dress(Fitting.of(rocketbox), cast(3, 1).costume))

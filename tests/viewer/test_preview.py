@@ -1,12 +1,15 @@
 """The preview's frames and the contact sheet."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from mien.core import ARKIT, MienError
+from mien.core import ARKIT, Clip, MienError
 from mien.core.channels import index
+from mien.io.video import VideoWriter, open_video
 from mien.rigs.mo.load import load_mo
-from mien.viewer.preview import Preview, readable
+from mien.viewer.preview import Preview, readable, write_preview
 
 AT = index(ARKIT)
 
@@ -68,6 +71,33 @@ def test_the_strongest_channels_reach_the_strip():
     assert {AT[name] for name in strong} <= set(preview._shown)
     bars = (loud == (255, 176, 92)).all(axis=2).sum() - (quiet == (255, 176, 92)).all(axis=2).sum()
     assert bars > 4 * 0.5 * preview.width / 6
+
+
+def test_footage_head_and_landmarks_are_those_of_one_frame(tmp_path: Path) -> None:
+    """In one frame of six the jaw is open; in another one the footage is bright, in a third a landmark is marked."""
+    times = np.cumsum([0.0, 0.03, 0.05, 0.03, 0.06, 0.03])
+    with VideoWriter(tmp_path / "a.mp4", 320, 240, 30) as writer:
+        for frame, time in enumerate(times):
+            writer.write(np.full((240, 320, 3), 200 if frame == 1 else 0, np.uint8), float(time))
+    weights = np.zeros((6, len(ARKIT)), np.float32)
+    weights[3, AT["jawOpen"]] = 1
+    marks = np.full((6, 70, 2), np.nan)
+    marks[4, 30] = (100.0, 60.0)
+    write_preview(
+        tmp_path / "p.mp4", tmp_path / "a.mp4", Clip(times=times, weights=weights), load_mo(), landmarks=marks
+    )
+    with open_video(tmp_path / "p.mp4") as video:
+        frames = list(video)
+    np.testing.assert_allclose([frame.time for frame in frames], times, atol=1e-3)
+    footage, head = (
+        np.stack([f.image[:480, part].astype(int) for f in frames]) for part in (slice(640), slice(640, 1280))
+    )
+    moved = np.abs(head - head[0]).mean(axis=(1, 2, 3))
+    assert moved.argmax() == 3 and moved[3] > 5 * np.delete(moved, 3).max()
+    assert (footage.mean(axis=(1, 2, 3)) > 100).tolist() == [frame == 1 for frame in range(6)]
+    assert (np.delete(footage, 1, axis=0)[:, 110:130, 190:210].max(axis=(1, 2, 3)) > 120).tolist() == [
+        frame == 4 for frame in range(6) if frame != 1
+    ]
 
 
 def test_a_hidden_region_is_marked_as_hidden_and_the_others_are_not():

@@ -1,1 +1,1 @@
-"""The command line: `main` picks a command, each command is one file and is imported only when it is run."""
+"""The command line: `main` picks a command; each command is one file, imported only when the command is run."""

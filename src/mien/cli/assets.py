@@ -20,12 +20,12 @@ def main(arguments: list[str]) -> None:
 
 
 def get(name: tyro.conf.Positional[_Name], /) -> None:
-    """Download an asset into the user's cache, unless it is there, and check it against its list of checksums.
+    """Download an asset into the user's cache, unless it is there already, and verify its files by their checksums.
 
-    The environment variable MIEN_ASSETS_MIRROR may name a server that has the files under the same paths.
+    The environment variable MIEN_ASSETS_MIRROR may name another server that has the files under the same paths.
 
     Args:
-        name: the asset; `mien assets list` says what each is
+        name: the asset; `mien assets list` describes each one
     """
     asset = assets.ASSETS[name]
     if not assets.downloaded(name):
@@ -34,7 +34,7 @@ def get(name: tyro.conf.Positional[_Name], /) -> None:
 
 
 def show() -> None:
-    """Show the assets, their licences and whether they are here."""
+    """Show the assets, their licences and where they lie on this machine."""
     from mien.core import MienError
 
     for name, asset in assets.ASSETS.items():

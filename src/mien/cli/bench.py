@@ -1,4 +1,4 @@
-"""`mien bench`: a system's figures beside its baselines, measured now."""
+"""`mien bench`: measures a system and shows its figures beside its baselines."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,9 @@ class Command(Generic[Own]):
 
     system: tyro.conf.OmitArgPrefixes[Own]
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A file for the figures, the numbers behind them, the revision of mien, and the machine."""
+    """A file to write the figures to, with the measurements behind them, mien's git revision, and the machine."""
     dirty: bool = False
-    """Write the file of `--json` even if code in the git checkout differs from its commit."""
+    """Write the file of `--json` even when mien's git checkout has uncommitted changes."""
 
 
 def main(arguments: list[str]) -> None:
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
 
 
 def show(result: Result) -> None:
-    """Print the figures, one a row."""
+    """Print the figures, one per row."""
     from mien.cli.display import console, table
 
     out = table(f"{result.name}{' (quick)' if result.quick else ''}", "figure", "mien", "target", "baselines")

@@ -41,20 +41,20 @@ class Options:
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained bundle to use in place of the one that ships with mien."""
     identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """The shape of the performer's face, written by `mien fit`, from which head pose and distance are computed. Without
-    this option a mean face is used."""
+    """The shape of the performer's face, written by `mien fit`, used to compute head pose and distance. Without this
+    option a mean face is used."""
     focal: float | None = None
-    """Focal length of the camera [px of the video], from which head pose and distance are computed. Without this option
-    that of a usual webcam is used."""
+    """Focal length of the camera [px of the video], used to compute head pose and distance. Without this option the
+    focal length of a typical webcam is used."""
     neutral: Annotated[str, tyro.conf.arg(metavar="auto|off|FRAME")] = "auto"
-    """The resting face, whose weights become zero. auto finds resting frames in the take; off changes no weights; a
-    number names a frame that shows the face at rest, counted from 0."""
+    """How to find the face at rest, whose weights become zero. auto finds resting frames in the take; off leaves all
+    weights unchanged; a number is the index of a frame, counted from 0, that shows the face at rest."""
     smooth: Literal["off", "live", "ahead"] = "off"
-    """The filter against tremble: none (off), the one-euro filter of live capture (live), or a pass over the whole take
-    that adds no delay (ahead)."""
+    """The filter against jitter: none (off), the one-euro filter of live capture (live), or a filter over the whole
+    take that adds no delay (ahead)."""
     fast: bool = False
-    """Show the network each face once only. By default its mirror image is shown too, which is more accurate and takes
-    0.6 ms more for each frame."""
+    """Run the network once per frame. By default the network also runs on the mirror image of the face, which is more
+    accurate and takes 0.6 ms more per frame."""
 
 
 def main(arguments: list[str]) -> None:
@@ -119,7 +119,7 @@ def _capture_one(
 
 
 def _outputs(options: Options) -> list[list[Path]]:
-    """The paths to write of each input, the preview last; raises MienError when one cannot be written."""
+    """The output paths of each input, the preview last; raises MienError when one cannot be written."""
     from mien.cli.outputs import check_output, check_suffix, expand
 
     if not options.inputs:
@@ -136,7 +136,7 @@ def _outputs(options: Options) -> list[list[Path]]:
 
 
 def _rig(options: Options, paths: list[Path]) -> Rig | None:
-    """The rig that performs, or None where no output holds one."""
+    """The rig of the outputs and the preview, or None when no output holds a rig."""
     from mien.io.formats import needs_rig
     from mien.rigs.load import load_rig
 
@@ -145,7 +145,7 @@ def _rig(options: Options, paths: list[Path]) -> Rig | None:
 
 
 def _neutral(text: str) -> "Neutral":
-    """`--neutral`; raises MienError when it is neither a word nor a frame."""
+    """The value of `--neutral`; raises MienError when it is neither "auto", "off" nor a frame index."""
     words: dict[str, Neutral] = {"auto": "auto", "off": "off"}
     if text in words:
         return words[text]
@@ -169,7 +169,7 @@ def _webcam_words(arguments: list[str]) -> list[str] | None:
 
 
 def _without_auto(arguments: list[str]) -> list[str]:
-    """The arguments without the earlier `--smooth auto`, which is what happens without it."""
+    """The arguments without the earlier `--smooth auto`, which is now the default."""
     from mien.cli.earlier import note
 
     rest = list(arguments)

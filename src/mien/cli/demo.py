@@ -1,4 +1,4 @@
-"""`mien demo`: capture the sample clip, compare it with the truth it was rendered from, write everything."""
+"""`mien demo`: captures the sample clip and compares the result with the ground truth it was rendered from."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -14,7 +14,7 @@ __all__ = ["compare", "main", "run"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Capture the sample clip that ships with mien and compare the result with the truth it was rendered from.
+    """Capture the sample clip that ships with mien and compare the result with the ground truth it was rendered from.
 
     Writes take.csv, take.glb and preview.mp4.
     """
@@ -61,10 +61,10 @@ def run(options: Options) -> None:
 
 
 def compare(clip: Clip, truth: Clip) -> list[tuple[str, float, float]]:
-    """(channel, range of the truth, Pearson correlation) of the channels that move in the truth, widest first.
+    """(channel, range in the ground truth, Pearson correlation) of the channels that move there, widest range first.
 
-    The truth is read at the clip's own times, on the frames where a face was seen. A channel that the capture left
-    constant has no correlation (NaN) and counts as 0 in the median.
+    The ground truth is interpolated at the clip's times, on the frames where a face was seen. A channel that is
+    constant in the captured clip has no correlation (NaN) and counts as 0 in the median.
     """
     from mien.cli.summary import MOVED
 
@@ -85,7 +85,7 @@ def show(rows: list[tuple[str, float, float]]) -> None:
     """Print the comparison."""
     from mien.cli.display import bar, console, table
 
-    out = table("Captured against the truth the sample was rendered from", "channel", "range", "Pearson r", "")
+    out = table("Captured clip against its ground truth", "channel", "range", "Pearson r", "")
     out.columns[-1].justify = "left"
     for name, span, r in rows:
         out.add_row(name, f"{span:.2f}", f"{r:.2f}", bar(float(np.nan_to_num(r))))

@@ -1,4 +1,4 @@
-"""What commands show: a progress bar on the terminal, tables, bars."""
+"""Terminal output of the commands: a progress bar, tables, and bars inside tables."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,15 +13,15 @@ __all__ = ["bar", "console", "progress_bar", "table"]
 
 
 def console() -> Console:
-    """Standard output; colours only on a terminal."""
+    """A console on standard output, with colours only on a terminal."""
     return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, gone when done and absent when that is no terminal.
+    """A progress bar on standard error, removed when done; nothing is shown when standard error is no terminal.
 
-    Yields `advance(done, total)`; a total of 0 is unknown.
+    Yields `advance(done, total)`; a total of 0 means that the total is unknown.
     """
     screen = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -29,7 +29,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         task = progress.add_task(what, total=None)
 
         def advance(done: int, total: int) -> None:
-            # A container's estimate may fall short of the frames it has.
+            # A container may estimate fewer frames than it holds.
             progress.update(task, completed=done, total=max(done, total) or None)
 
         yield advance

@@ -1,4 +1,4 @@
-"""Spellings of the last release, which work until the next one."""
+"""Command spellings of the last release, which keep working until the next release."""
 
 import sys
 
@@ -6,5 +6,5 @@ __all__ = ["note"]
 
 
 def note(text: str) -> None:
-    """Say on standard error, in one line, how an earlier spelling is written now."""
+    """Print one line on standard error that states how an earlier spelling is written now."""
     print(f"mien: note: {text}; the earlier spelling works until the next release", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`mien export`: from a training checkpoint to the bundle that ships."""
+"""`mien export`: writes the network of a training checkpoint as a bundle."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Name:
-    """Write the network of a checkpoint as a bundle. `mien export NAME --help` explains what follows the name."""
+    """Write the network of a training checkpoint as a bundle. `mien export NAME --help` shows a system's options."""
 
     name: tyro.conf.Positional[str]
     """The system."""
@@ -21,15 +21,15 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Export(Generic[T]):
-    """Write the network of a checkpoint as a bundle, after a check that every runtime's outputs are those of torch.
+    """Write the network of a training checkpoint as a bundle, and check that every runtime's outputs match torch's.
 
-    Works at any time during a training run.
+    The command works at any time during a training run.
     """
 
     checkpoint: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CHECKPOINT")]
-    """File that `mien train` wrote: checkpoint.pt in the folder of the run."""
+    """The checkpoint that `mien train` wrote: checkpoint.pt in the folder of the training run."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """Folder of the bundle; a bundle that is there is replaced."""
+    """The folder to write the bundle to; an existing bundle there is replaced."""
     options: tyro.conf.OmitArgPrefixes[T]
     """Options of the system."""
 

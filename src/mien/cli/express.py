@@ -1,4 +1,4 @@
-"""`mien express`: a neutral face and a timeline of expressions into a mesh sequence."""
+"""`mien express`: turns a neutral face and a timeline of expressions into a mesh sequence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,29 +18,32 @@ class Options:
     """Animate a neutral face: `mien express NEUTRAL.obj --timeline "happy 0.0-0.4-1.2-1.6 @0.8" --out x.glb`."""
 
     neutral: tyro.conf.Positional[str] = "mean"
-    """The face at rest: an .obj or .ply file, or "mean" for the average face. Without --transfer the file is on
-    ICT-FaceKit's topology (the face region or the whole head)."""
+    """The face at rest: an .obj, .ply, .glb, .vrm or .usd file, or "mean" for the average face. Without --transfer the
+    file must have ICT-FaceKit's topology (the face region or the whole head)."""
     timeline: str = TIMELINE
-    """The expressions to perform, each with the times of onset, apex, end of the apex and end [s], and an intensity.
-    Several expressions are parted by ";"."""
+    """The expressions to perform, each with four times [s] (onset, start of the apex, end of the apex, end) and an
+    intensity. Several expressions are separated by ";"."""
     out: Path = Path("express.glb")
     """The mesh sequence to write: .glb, .usd, .pc2 or .mdd (with an .obj beside it), or .npz. A name without extension
     is a folder of .obj files."""
     fps: float = 30.0
-    """Frames a second."""
+    """Frame rate of the mesh sequence [frames per second]."""
     unit: Literal["mm", "cm", "m"] | None = None
-    """Unit of the neutral's file. Without this option it follows from the size of an .obj, and a .ply is in mm."""
+    """Unit of the neutral's file. Without this option the unit of an .obj is inferred from its size, and a .ply is in
+    mm."""
     transfer: bool = False
-    """Take a neutral of any topology: ICT-FaceKit's head is laid under it, and its movement is carried over."""
+    """Accept a neutral of any topology: ICT-FaceKit's head is aligned with it, and that head's motion is transferred to
+    the neutral."""
     landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json")] = None
-    """For --transfer: a file that says where points are on the neutral, {"ibug68": {"30": vertex, ...}}. Without this
-    option the face is found by its shape."""
+    """For --transfer: a file that gives the vertices of landmarks on the neutral, {"ibug68": {"30": vertex, ...}}.
+    Without this option the face is found by its shape."""
     clip: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write the 52 ARKit weights that explain the movement (.csv, .npz), for `mien retarget` onto any rig."""
+    """Also write the 52 ARKit weights that best reproduce the motion (.csv, .npz), which `mien retarget` applies to any
+    rig."""
     wrinkles: Annotated[Path | None, tyro.conf.arg(metavar="FILE.csv")] = None
-    """Also write how much of each region's wrinkle normal map shows in every frame."""
+    """Also write the strength of each region's wrinkle normal map in every frame."""
     wrinkle_maps: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Also write the wrinkle normal maps: a .png for each region, in ICT-FaceKit's uvs."""
+    """Also write the wrinkle normal maps: a .png for each region, in ICT-FaceKit's texture coordinates."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained bundle to use in place of the one that ships with mien."""
 
@@ -84,12 +87,10 @@ def _check_outputs(options: Options) -> None:
     from mien.cli.outputs import check_output, check_suffix
     from mien.io.formats import needs_rig
 
-    if not options.out.suffix and options.out.exists():
-        raise MienError(f"{options.out} is there already; delete it or choose another name for the folder")
     check_output(options.out, MeshSequence, never=[options.neutral, options.landmarks])
     if options.clip:
         if needs_rig(options.clip):
-            raise MienError(f"{options.clip}: weights alone are written as .csv or .npz")
+            raise MienError(f"{options.clip}: weights without a rig are written as .csv or .npz; name it so")
         check_output(options.clip, Clip)
     if options.wrinkles:
         check_suffix(options.wrinkles, (".csv",), "the wrinkle signal")

@@ -1,4 +1,4 @@
-"""`mien fit`: whose face is in these pictures."""
+"""`mien fit`: fits a head to photos and videos of one person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import tyro
 
-from mien.core import Camera, MienError, Rig
+from mien.core import Camera, Mesh, MienError, Rig
 
 if TYPE_CHECKING:
     from mien.rigs.fit import Fit
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
-_OWN = (".obj", ".npz")
-"""What is written here; other extensions are a rig's."""
+_IDENTITY = ".npz"
+"""Extension of an identity file; a mesh or a rig has other extensions."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Fit a head to photos and videos of one person.
 
-    The extension of an output names what is written: the face at rest (.obj, in millimetres, on ICT-FaceKit's
+    The extension of an output decides what is written: the face at rest (.obj, in millimetres, on ICT-FaceKit's
     topology), a rig with all its shapes (.glb, .usd), or the identity that `mien capture` uses for head pose and
     distance (.npz).
     """
@@ -38,7 +38,7 @@ class Options:
     focal: float | None = None
     """Focal length of the camera [px], the same for all inputs. Without this option it is estimated."""
     frames: int = 12
-    """How many frames are taken of each video at most."""
+    """The largest number of frames to take from each video."""
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained capture bundle to use in place of the one that ships with mien."""
 
@@ -81,27 +81,32 @@ def _check(options: Options, outs: Sequence[Path]) -> None:
             raise MienError(f"{path}: name it .obj (the neutral), .glb or .usd (a rig), or .npz (the identity)")
         if any(path.resolve() == source.resolve() for source in options.inputs):
             raise MienError(f"{path} is an input and would be overwritten; choose another --out")
-        if path.suffix.lower() in _OWN:
+        if path.suffix.lower() == _IDENTITY:
             check_writable(path)
         else:
-            check_output(path, Rig)
+            check_output(path, _kind(path))
+
+
+def _kind(path: Path) -> type[Mesh] | type[Rig]:
+    """The type that is written to this path: the face at rest alone, or a rig."""
+    from mien.io.formats import suffixes
+
+    return Mesh if path.suffix.lower() in suffixes(Mesh, writable=True) else Rig
 
 
 def _save(fit: "Fit", path: Path) -> None:
     from mien.rigs.fit import save_identity
-    from mien.rigs.readers.obj import save_obj
 
-    match path.suffix.lower():
-        case ".obj":
-            save_obj(fit.rig, path)
-        case ".npz":
-            save_identity(fit, path)
-        case _:
-            fit.rig.save(path)
+    if path.suffix.lower() == _IDENTITY:
+        save_identity(fit, path)
+    elif _kind(path) is Mesh:
+        fit.rig.neutral.save(path)
+    else:
+        fit.rig.save(path)
 
 
 def _summarise(person: "PersonFit", outs: Sequence[Path]) -> None:
-    """Print what was seen, fitted and written."""
+    """Print the views, the result of the fit, and the files that were written."""
     from mien.cli.display import console, table
 
     fit, screen, first = person.fit, console(), 0

@@ -1,4 +1,4 @@
-"""`mien live`: a performance in front of a webcam into a clip."""
+"""`mien live`: records a performance in front of a webcam as a clip."""
 
 import math
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["main", "run"]
 
 _SHOWN = 8
-"""Channels on the screen: the strongest of the moment."""
+"""How many channels are shown on the terminal: the strongest ones of the current frame."""
 _EVERY = 3
-"""Frames between two pictures of the screen: ten a second are enough for the eye."""
+"""Frames between two updates of the terminal: ten updates a second look continuous."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Record a live performance until Ctrl-C ends it.
 
-    The curves come smoothed, and the face at rest reads as zero: look into the camera with a resting face for the first
+    The curves are smoothed, and the face at rest becomes zero: look into the camera with a resting face for the first
     two seconds. The recording is written when the performance ends.
     """
 
@@ -35,14 +35,14 @@ class Options:
     out: Annotated[tyro.conf.UseAppendAction[tuple[Path, ...]], tyro.conf.arg(metavar="FILE")] = ()
     """A file to write (.csv, .glb, .usd, .npz); repeat the option for several files. [default: live.csv]"""
     seconds: float | None = None
-    """Ends the recording after so many seconds. Ctrl-C ends it at any time."""
+    """Length of the recording [s]. Ctrl-C ends the recording at any time."""
     rig: str = "mo"
     """The head in .glb and .usd outputs: mo, ict, or a .glb, .vrm or .usd file with ARKit shapes."""
     neutral: Literal["auto", "off"] = "auto"
-    """Whether the resting face of the first two seconds reads as zero from then on (auto) or weights are left as they
-    are (off)."""
+    """auto: the resting face of the first two seconds becomes zero from then on; off: all weights are left
+    unchanged."""
     smooth: Literal["off", "live", "ahead"] = "live"
-    """The filter against tremble: none (off), the one-euro filter while recording (live), or a pass over the whole
+    """The filter against jitter: none (off), the one-euro filter while recording (live), or a filter over the whole
     recording at its end that adds no delay (ahead)."""
     face: int = 0
     """Which face to follow when there are several: 0 is the largest, 1 the second largest."""
@@ -51,11 +51,11 @@ class Options:
     bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """A trained bundle to use in place of the one that ships with mien."""
     identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """The shape of the performer's face, written by `mien fit`, from which head pose and distance are computed. Without
-    this option a mean face is used."""
+    """The shape of the performer's face, written by `mien fit`, used to compute head pose and distance. Without this
+    option a mean face is used."""
     focal: float | None = None
-    """Focal length of the camera [px of its picture], from which head pose and distance are computed. Without this
-    option that of a usual webcam is used."""
+    """Focal length of the camera [px of the video], used to compute head pose and distance. Without this option the
+    focal length of a typical webcam is used."""
 
 
 def main(arguments: list[str]) -> None:
@@ -64,7 +64,10 @@ def main(arguments: list[str]) -> None:
 
 
 def run(options: Options) -> None:
-    """Record one performance; raises MienError before it when an output cannot be written, after it without a face."""
+    """Record one performance.
+
+    Raises MienError before recording when an output cannot be written, and after recording when no face was seen.
+    """
     from mien.cli.outputs import check_output
     from mien.cli.summary import summarise
     from mien.core.smoothing import smooth_ahead
@@ -110,7 +113,7 @@ def _name(source: str) -> str:
 
 
 def _screens() -> list["_Screen"]:
-    """The terminal, where there is one."""
+    """A sink for the terminal, or none when standard error is no terminal."""
     from rich.console import Console
 
     screen = Console(stderr=True)
@@ -118,7 +121,7 @@ def _screens() -> list["_Screen"]:
 
 
 class _Screen:
-    """A sink that shows the strongest channels of the moment on a terminal."""
+    """A sink that shows the strongest channels of the current frame on a terminal."""
 
     def __init__(self, screen: Any) -> None:
         from rich.live import Live

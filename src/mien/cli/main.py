@@ -1,9 +1,9 @@
-"""`mien COMMAND ...`: picks the command, and turns what a user can do about an error into one line.
+"""`mien COMMAND ...`: picks the command, and prints an error that the user can mend as one line.
 
-Messages of the library name a parameter as `some_name` in backticks. Where the command that was run has the option
---some-name, that is what its user reads.
+Messages of the library name a parameter as `some_name` in backticks. When the command that was run has the option
+--some-name, the printed message shows the option instead.
 
-Exit codes: 0 done, 2 something the user gave cannot be used, 130 interrupted. A traceback is a bug of mien.
+Exit codes: 0 done, 2 an input or option cannot be used, 130 interrupted. A traceback is a bug of mien.
 """
 
 import os
@@ -25,9 +25,9 @@ COMMANDS = MappingProxyType(
         "live": "a performance in front of a webcam into curves or a moving head",
         "fit": "photos and videos of one person into a head of their shape",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
-        "demo": "capture the sample clip that ships with mien and compare it with its truth",
-        "rig": "look into a rig, check it, draw it, give its shapes to another face",
-        "retarget": "perform a take on another rig",
+        "demo": "capture the sample clip that ships with mien and compare it with its ground truth",
+        "rig": "describe a rig, check it, draw it, transfer its shapes to another face",
+        "retarget": "apply a take to another rig",
         "train": "train a system",
         "export": "write a trained network as the bundle that the other commands load",
         "bench": "measure a system beside its baselines",
@@ -35,7 +35,7 @@ COMMANDS = MappingProxyType(
         "assets": "third-party material: list it, download it",
     }
 )
-"""Command -> what it does. The file of the same name beside this one has `main(arguments)`."""
+"""Command -> what it does. The module of the same name in this package has `main(arguments)`."""
 
 _EXTRAS = {
     "ncnn": "ncnn",
@@ -48,7 +48,7 @@ _EXTRAS = {
 
 
 _NAMED = re.compile(r"`([a-z][a-z0-9_]*)`")
-"""A parameter's name in a message; a command in backticks has spaces."""
+"""Matches a parameter's name in a message, and no command in backticks, because a command contains spaces."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except BrokenPipeError:
-        # The reader of a pipe left (`mien rig info x.glb | head`). Python would complain once more when it flushes.
+        # The reader of a pipe has closed it (`mien rig info x.glb | head`). Python would raise again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
@@ -87,8 +87,8 @@ def _dashed(message: str, words: list[str]) -> str:
 
 
 def _options(words: list[str]) -> set[str]:
-    """The options of the command that was run, as its own help lists them: commands are built in many ways, and some
-    (`mien train`) from other arguments."""
+    """The options of the command that was run, read from its help text, because some commands (`mien train`) build
+    their options from other arguments."""
     help_text = StringIO()
     with redirect_stdout(help_text), redirect_stderr(StringIO()), suppress(SystemExit, MienError):
         import_module(f"mien.cli.{words[0]}").main([*words[1:], "--help"])

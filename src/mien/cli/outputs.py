@@ -1,4 +1,4 @@
-"""Where a command writes: one path per input and output, refused before any work when it cannot be written."""
+"""Output paths of a command: one per input and output, refused before any work when it cannot be written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["check_output", "check_suffix", "expand", "write_picture"]
 def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
     """The output paths of each input: `{name}` stands for the input's file name without extension.
 
-    Raises MienError when two inputs would write one file, or an output is an input.
+    Raises MienError when two inputs would write to the same file, or an output is an input.
     """
     paths = [[Path(out.replace("{name}", source.stem)) for out in outs] for source in inputs]
     seen: dict[Path, Path] = {source.resolve(): source for source in inputs}
@@ -33,24 +33,22 @@ def expand(outs: Sequence[str], inputs: Sequence[Path]) -> list[list[Path]]:
 
 
 def check_output(path: Path, kind: type, *, never: Sequence[str | Path | None] = ()) -> None:
-    """Raise MienError when a `kind` cannot be written to `path`, or `path` is one of the files that are read."""
+    """Raise MienError when a `kind` cannot be written to `path`, or `path` is one of `never`, the files to be read."""
     formats.check_output(path, kind)
-    if not path.suffix:  # a folder: its files are written beside where this one would be
-        check_writable(path.parent / f"{path.name}.obj")
     for other in never:
         if other is not None and path.exists() and Path(other).exists() and path.samefile(other):
             raise MienError(f"{path} is an input and would be overwritten; choose another --out")
 
 
 def check_suffix(path: Path, suffixes: Sequence[str], what: str) -> None:
-    """Raise MienError when `path` has another extension or cannot be written; `what` is written there."""
+    """Raise MienError when `path` has none of `suffixes` or cannot be written; `what` names the output in messages."""
     if path.suffix.lower() not in suffixes:
         raise MienError(f"{path}: {what} is written as {' or '.join(suffixes)}; name it so")
     check_writable(path)
 
 
 def write_picture(path: Path, image: UInt8[np.ndarray, "H W 3"]) -> None:
-    """Write an RGB picture by its extension, whole or not at all; raises MienError when it cannot be written."""
+    """Write an RGB picture in the format of its extension, whole or not at all; raises MienError when it cannot."""
     import cv2
 
     with write_whole(path) as temporary:

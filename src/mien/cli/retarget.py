@@ -1,4 +1,4 @@
-"""`mien retarget`: a clip performed by another rig."""
+"""`mien retarget`: applies a clip to another rig."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +13,24 @@ __all__ = ["main", "run"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Perform a take on another rig: by shape names where they match, and by motion where they do not."""
+    """Apply a take to another rig: by shape names where they match, and by motion where they do not."""
 
     take: tyro.conf.Positional[Path]
     """A clip: Live Link Face .csv, .npz, or an animated .glb or .usd."""
     rig: str
-    """The rig to perform it: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files."""
+    """The rig to animate: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files."""
     out: Path
     """The file to write: .glb and .usd hold the rig and its animation, .npz and .csv the curves alone."""
     map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A mapping file (.json, .yaml) that says how the rig's own shapes make ARKit channels."""
+    """A mapping file (.json, .yaml) that defines how the rig's shapes combine into ARKit channels."""
     source: str = "mo"
     """The face whose motion is followed where names do not match: mo, ict, or the rig the take was made for."""
     method: Literal["auto", "names", "motion"] = "auto"
-    """How channels are carried over: by name and by motion what names leave out (auto), by name only (names), or all by
+    """How channels are matched: by name, and by motion where no name matches (auto), by name only (names), or all by
     motion (motion)."""
     same_size: bool = False
-    """Keep the size of each motion in proportion to the face. By default a full smile becomes the rig's full smile."""
+    """Keep each motion's size relative to the size of the face. By default motions are scaled to the rig's range, so
+    that a full smile becomes the rig's full smile."""
 
 
 def main(arguments: list[str]) -> None:
@@ -54,10 +55,10 @@ def run(options: Options) -> None:
             f"by motion: {_listed(done.carried)} -> {_listed(done.solved)}, which make {done.share:.0%} of that motion"
         )
     if done.lost:
-        print(f"cannot be shown by this rig: {_listed(done.lost)}")
+        print(f"this rig cannot show: {_listed(done.lost)}")
     print(f"wrote {options.out}")
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    """Names, or their number when there are many."""
+    """The names, or how many there are when they are many."""
     return ", ".join(names) if 0 < len(names) <= 6 else f"{len(names)} channels"

@@ -1,4 +1,4 @@
-"""`mien rig`: look into a rig, check it, draw it, give its shapes to another face, model mo."""
+"""`mien rig`: describes a rig, checks it, draws it, transfers its shapes to another face, and models the head mo."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
 
 
 def info(rig: _Rig, /) -> None:
-    """Show what a rig has: shapes, joints, landmarks.
+    """Show the contents of a rig: its size, shapes, joints and landmarks.
 
     Args:
         rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
@@ -37,7 +37,7 @@ def info(rig: _Rig, /) -> None:
     out.add_row("ARKit shapes", f"{len(found.arkit)} of {len(ARKIT)}")
     out.add_row("missing", ", ".join(found.missing) or "none")
     if found.still:
-        out.add_row("there but still", ", ".join(found.still))
+        out.add_row("shapes that move nothing", ", ".join(found.still))
     out.add_row("other shapes", f"{len(found.other)}: {', '.join(found.other)}" if found.other else "none")
     driven = found.correctives
     out.add_row("correctives", f"{len(driven)}: {', '.join(driven)}" if driven else "none")
@@ -56,13 +56,13 @@ def check(
     map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,  # noqa: A002
     complete: bool = False,
 ) -> None:
-    """Check a rig: which shape names are understood, which shapes are missing, unused or look wrong.
+    """Check a rig: which shape names are recognised, and which shapes are missing, unused or look wrong.
 
     The exit code is 1 when a shape looks wrong or a name is ambiguous, and 0 otherwise.
 
     Args:
         rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
-        map: a mapping file (.json, .yaml) that says how the rig's own shapes make ARKit channels
+        map: a mapping file (.json, .yaml) that defines how the rig's shapes combine into ARKit channels
         complete: count a missing ARKit shape as a fault
     """
     from mien.cli.display import console, table
@@ -83,7 +83,7 @@ def check(
     for name, phrases in found.wrong.items():
         out.add_row(f"wrong {name}", "; ".join(phrases))
     if found.frame is None:
-        out.add_row("places", "not judged: no eye joints, landmarks or blinks say where the face is")
+        out.add_row("places", "not judged: without eye joints, landmarks or blinks the face cannot be located")
     sound = found.sound and not (complete and found.missing)
     out.add_row("verdict", "sound" if sound else "not sound")
     console().print(out)
@@ -103,15 +103,17 @@ def transfer(
     """Make every shape of a rig for a new neutral face, by deformation transfer.
 
     Args:
-        neutral: the face to make shapes for, upright and looking along +Z: .obj, .glb, .vrm, .gltf or .usd (a body
-            keeps its joints and skin)
+        neutral: the face to make shapes for, upright and looking along +Z: .obj, .ply, .glb, .vrm, .gltf or .usd (a
+            character with a body keeps its joints and skin)
         out: the rig to write: .glb or .usd, or a name without extension for a folder of one .obj per shape
         source: the rig whose shapes are taken: ict, mo, or a file
-        landmarks: a file that says where points are on the neutral, {"ibug68": {"30": vertex, ...}}; without this
-            option the face is found by its shape
-        unit: the unit of an .obj; without this option it follows from the size of the mesh
+        landmarks: a file that gives the vertices of landmarks on the neutral, {"ibug68": {"30": vertex, ...}}; without
+            this option the face is found by its shape
+        unit: the unit of an .obj or .ply; without this option the unit of an .obj is inferred from its size, and a .ply
+            is in mm
     """
     from mien.cli.outputs import check_output
+    from mien.io.formats import suffixes
     from mien.rigs.load import load_neutral, load_rig
     from mien.rigs.transfer.transfer import read_landmarks
     from mien.rigs.transfer.transfer import transfer as make
@@ -122,7 +124,7 @@ def transfer(
     rig = make(load_rig(source), face, name=face.name, landmarks=points)
     rig.save(out)
     print(f"wrote {out}: {len(rig.shape_names)} shapes of {len(rig.neutral.vertices):,} vertices")
-    if Path(neutral).suffix.lower() not in ("", ".obj"):
+    if Path(neutral).suffix and Path(neutral).suffix.lower() in suffixes(Rig, readable=True):
         print("not carried over: textures, and bones other than neck, head, jaw and eyes (their skin goes to the next)")
     if not out.suffix:
         print("an OBJ holds no joints and no skin: write a .glb or .usd for these")
@@ -148,13 +150,13 @@ def sheet(
     turntable: Annotated[Path | None, tyro.conf.arg(metavar="FILE.gif")] = None,
     map: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,  # noqa: A002
 ) -> None:
-    """Draw what a rig can do: three views, six expressions, 15 visemes, every ARKit shape, its correctives.
+    """Draw a contact sheet of a rig: three views, six expressions, 15 visemes, every ARKit shape, its correctives.
 
     Args:
         rig: mo, ict, a .glb, .vrm, .gltf or .usd file, or a folder of .obj files
         out: the picture to write
-        turntable: also write the head turning once, as a .gif
-        map: a mapping file (.json, .yaml) that says how the rig's own shapes make ARKit channels
+        turntable: also write a .gif of the head turning once
+        map: a mapping file (.json, .yaml) that defines how the rig's shapes combine into ARKit channels
     """
     from mien.cli.outputs import check_suffix, write_picture
     from mien.io.gif import write_gif
@@ -173,12 +175,12 @@ def sheet(
 
 
 def build(rig: tyro.conf.Positional[Literal["mo"]], /, *, out: Path | None = None) -> None:
-    """Model mien's own head again, from nothing but its code.
+    """Build mien's own head, mo, from the code that models it.
 
     Args:
-        rig: mo, the one that is modelled by code
+        rig: mo, the only head that is modelled in code
         out: the file to write: .npz, .glb or .usd, or a name without extension for a folder of .obj; without this
-            option the copy that mien loads is written
+            option the copy that mien loads is replaced
     """
     from mien.cli.outputs import check_output
     from mien.io.atomic import check_writable
@@ -187,7 +189,7 @@ def build(rig: tyro.conf.Positional[Literal["mo"]], /, *, out: Path | None = Non
     from mien.rigs.mo.store import write
 
     path = STORED if out is None else out
-    stored = path.suffix.lower() == ".npz"
+    stored = path.suffix.lower() == STORED.suffix
     if stored:
         check_writable(path)
     else:

@@ -1,4 +1,4 @@
-"""What commands print about a captured clip: frames, times, the channels that moved, the files that were written."""
+"""The summary that commands print of a captured clip: frames, times, channels that moved, files that were written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from mien.core import Clip
 __all__ = ["MOVED", "moved", "summarise"]
 
 MOVED = 0.1
-"""A channel moved when its weight covers at least this range; jitter on a still face stays well below."""
+"""Range of weights from which a channel counts as moved; jitter on a still face stays well below."""
 
 
 def moved(clip: Clip) -> list[tuple[str, float, float]]:
@@ -24,7 +24,7 @@ def moved(clip: Clip) -> list[tuple[str, float, float]]:
 
 
 def summarise(title: str, clip: Clip, milliseconds: Float[np.ndarray, "T"], paths: Sequence[Path]) -> None:
-    """Print what was seen and written; `milliseconds` is the processing time of each frame."""
+    """Print the summary of a clip and the files written; `milliseconds` is the processing time of each frame."""
     from mien.cli.display import bar, console, table
 
     channels = moved(clip)

@@ -1,4 +1,4 @@
-"""`mien synth`: training images and performances with their truth, and a look at them."""
+"""`mien synth`: renders training images and performances with their ground truth, and previews of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Render a data set into a folder of shards. The same command run again goes on where it was stopped.
+    """Render a data set into a folder of shards. The same command run again resumes an interrupted run.
 
     Capture trains on two data sets: `mien synth dataset --out data/stills --samples 32000` and
     `mien synth dataset --out data/sequences --samples 2750 --frames 8 --per-shard 32 --seed 2`.
@@ -42,15 +42,16 @@ class Dataset:
     per_shard: int = 500
     """Samples per shard. An interrupted run loses the shard it was rendering."""
     frames: int = 1
-    """Frames per sample: 1 makes stills, more make sequences."""
+    """Frames per sample: 1 renders stills, more than 1 renders sequences."""
     fps: Annotated[str, tyro.conf.arg(metavar="RATE|LOW-HIGH")] = "12-60"
-    """Frame rate of sequences, or a range from which each sequence draws its own; the frames' times are stored."""
+    """Frame rate of sequences [frames per second], or a range from which a rate is drawn for each sequence; the times
+    of the frames are stored."""
     identities: Annotated[tuple[int, int], tyro.conf.arg(metavar="LOW HIGH")] = (0, 100_000)
-    """The performers' numbers, from LOW to HIGH - 1. Evaluation uses numbers from 1000000."""
+    """The range of performers' numbers, from LOW to HIGH - 1. Evaluation uses numbers from 1000000."""
     seed: int = 1
     """Seed of the random numbers: the same seed and settings make the same shards."""
     workers: int = 1
-    """How many processes render."""
+    """How many processes render in parallel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class Preview:
     samples: int = 60
     """How many faces to render."""
     columns: int = 12
-    """Faces in a row."""
+    """Faces per row."""
     landmarks: bool = False
     """Draw the true landmarks: visible ones in green, hidden ones in red."""
     seed: int = 1
@@ -71,9 +72,9 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True)
 class Expressions:
-    """Render many people performing the six basic expressions, for `mien train express`.
+    """Generate performances of the six basic expressions by many people, for `mien train express`.
 
-    The same command run again goes on where it was stopped.
+    The same command run again resumes an interrupted run.
     """
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("data/expressions")
@@ -81,7 +82,7 @@ class Expressions:
     subjects: int = 180
     """How many people perform; training takes the first 153."""
     per_expression: int = 2
-    """How often each person performs each expression."""
+    """How many times each person performs each expression."""
     blends: int = 4
     """How many takes with two overlapping expressions each person performs."""
     seed: int = 1
@@ -90,7 +91,7 @@ class Expressions:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Render the sample clip that `mien demo` captures, and the truth that it is compared with."""
+    """Render the sample clip that `mien demo` captures, and the ground truth that the result is compared with."""
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path()
     """The folder to write sample.mp4 and sample_truth.npz to."""
@@ -137,7 +138,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _respelt(arguments: list[str]) -> list[str]:
-    """The arguments with the earlier `synth dataset DIR` as `synth dataset --out DIR`; so for `expressions`."""
+    """The arguments with the earlier `synth dataset DIR` as `synth dataset --out DIR`; likewise for `expressions`."""
     from mien.cli.earlier import note
 
     match arguments:
@@ -149,7 +150,7 @@ def _respelt(arguments: list[str]) -> list[str]:
 
 
 def dataset(options: Dataset) -> None:
-    """Render a data set into a folder of shards; run again, it goes on where it was stopped."""
+    """Render a data set into a folder of shards; a repeated call resumes an interrupted run."""
     from mien.cli.display import progress_bar
     from mien.synth.dataset import write_dataset
 
@@ -177,11 +178,11 @@ def frame_rates(text: str) -> tuple[float, float]:
     try:
         return float(low), float(high or low)
     except ValueError as error:
-        raise MienError(f"--fps {text} is no frame rate; write one as 30 or a range as 12-60") from error
+        raise MienError(f"--fps {text} is not a frame rate; give one as 30, or a range as 12-60") from error
 
 
 def expressions(options: Expressions) -> None:
-    """Perform the six basic expressions by many people into a folder; run again, it goes on where it was stopped."""
+    """Write performances of the six basic expressions by many people; a repeated call resumes an interrupted run."""
     from mien.cli.display import progress_bar
     from mien.synth.expressions import write_expressions
 
@@ -198,7 +199,7 @@ def expressions(options: Expressions) -> None:
 
 
 def sample(options: Sample) -> None:
-    """Render the sample clip and its truth."""
+    """Render the sample clip and its ground truth."""
     from mien.cli.outputs import check_writable
     from mien.systems.capture.sample.performance import build
 
@@ -259,7 +260,7 @@ def preview(options: Preview) -> None:
 
 
 def tile(images: UInt8[np.ndarray, "N S S 3"], columns: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Images in rows of `columns`; places left over are black."""
+    """One picture with the images in rows of `columns`; unused places are black."""
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     side = images.shape[1]
@@ -272,7 +273,7 @@ def tile(images: UInt8[np.ndarray, "N S S 3"], columns: int) -> UInt8[np.ndarray
 def _marked(image: np.ndarray, points: np.ndarray, visible: np.ndarray) -> np.ndarray:
     import cv2
 
-    # Twice the size: 70 dots would cover a crop of 160 px.
+    # The crop is drawn at twice its size, because 70 dots would cover a crop of 160 px.
     out = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
     for (x, y), seen in zip((points + 0.5) * 2 - 0.5, visible, strict=True):
         cv2.circle(out, (round(float(x)), round(float(y))), 1, (90, 255, 90) if seen else (255, 80, 80), -1)

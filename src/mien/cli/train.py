@@ -1,4 +1,4 @@
-"""`mien train`: train a system; run again, it goes on."""
+"""`mien train`: trains a system; the same command run again resumes from the last checkpoint."""
 
 import sys
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ __all__ = ["main"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Train a system. Fields of its configuration may follow as options: `mien train capture --seed 2`."""
+    """Train a system. Options that follow the name set fields of its configuration: `mien train capture --seed 2`."""
 
     name: tyro.conf.Positional[str]
-    """The system."""
+    """The system to train."""
     preset: str = "cpu"
-    """A set of numbers to start from: cpu (hours on two cores), full (one GPU)."""
+    """The configuration to start from: cpu (trains in hours on two cores) or full (one GPU)."""
 
 
 def main(arguments: list[str]) -> None:
@@ -38,11 +38,11 @@ def main(arguments: list[str]) -> None:
     try:
         path = system.train(config)
     except KeyboardInterrupt:
-        print("mien: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("mien: stopped; the same command resumes from the last checkpoint", file=sys.stderr)
         raise
     print(f"wrote {path}")
 
 
 def _known(arguments: list[str]) -> list[str]:
-    # `mien train capture --help` is for the configuration's own parser, which knows the fields.
+    # `mien train capture --help` is left to the configuration's parser, which knows the fields.
     return [word for word in arguments if word not in {"-h", "--help"}]

@@ -1,4 +1,4 @@
-"""Types every part of mien shares: numpy only, no files."""
+"""Types that every part of mien shares. They need numpy only and read no files."""
 
 from mien.core.camera import Camera
 from mien.core.channels import ARKIT

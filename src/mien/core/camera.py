@@ -26,11 +26,11 @@ class Camera:
 
     @classmethod
     def guess(cls, width: int, height: int, focal: float | None = None) -> "Camera":
-        """A camera for footage of which no more is known than, perhaps, its focal length [px]: centred.
+        """A camera for footage whose calibration is unknown, with its principal point in the middle of the image.
 
-        Of an unknown lens the focal length is taken as 1.2 x the longer side (about 45 degrees across). Webcams measure
-        55-70 degrees and phones 60-70 diagonally; a face in the middle depends on it weakly. Raises MienError when
-        `focal` is not a positive number.
+        Without `focal` the focal length [px] is assumed to be 1.2 x the longer side (about 45 degrees across). Webcams
+        measure 55-70 degrees and phones 60-70 diagonally; results for a face in the middle of the image depend weakly
+        on the focal length. Raises MienError when `focal` is not a positive number.
         """
         focal = 1.2 * max(width, height) if focal is None else focal
         if not (math.isfinite(focal) and focal > 0):

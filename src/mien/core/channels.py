@@ -1,4 +1,4 @@
-"""Expression channel vocabularies: the 52 ARKit names, and FACS action units both ways."""
+"""Expression channel vocabularies: the 52 ARKit names, and their conversion to and from FACS action units."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -67,7 +67,7 @@ _AU_PAIRS: dict[str, tuple[str, ...]] = {
 AU_TO_ARKIT: Mapping[str, tuple[str, ...]] = MappingProxyType(_AU_PAIRS)
 """FACS action unit -> the ARKit channels it drives (left and right together; AU61/62 turn to the subject's left/right).
 
-Channels without a unit of their own (mouthClose, mouthLeft/Right, mouthShrugUpper) are zero from action units.
+Channels that no action unit drives (mouthClose, mouthLeft/Right, mouthShrugUpper) become zero.
 """
 
 
@@ -86,7 +86,7 @@ def mirrored(name: str) -> str:
 
 
 def side_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Positions of (left, right) partners; directions of the whole face (jawLeft, mouthRight) are no partners."""
+    """Positions of (left, right) pairs of channels; directions of the whole face (jawLeft, mouthRight) are no pairs."""
     at = index(names)
     return [
         (i, at[mirrored(name)])

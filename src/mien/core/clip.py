@@ -1,4 +1,4 @@
-"""`Clip`: what a performance is made of, whatever it came from."""
+"""`Clip`: expression weights, head pose and gaze over time, from any source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ __all__ = ["Clip"]
 class Clip:
     """Expression weights, head pose and gaze over time. Frames without a face have confidence 0 and NaN weights.
 
-    Wrong shapes, and times that do not grow, raise ValueError.
+    Wrong shapes, and times that do not increase, raise ValueError.
     """
 
     times: Float[np.ndarray, "T"]
-    """Presentation times [s], float64, strictly increasing; the steps may differ."""
+    """Presentation times [s], float64, strictly increasing; the intervals may differ."""
     weights: Float[np.ndarray, "T C"]
     """Channel weights, nominally in [0, 1] (recordings may exceed 1)."""
     channels: tuple[str, ...] = ARKIT
@@ -39,11 +39,11 @@ class Clip:
     gaze: Float[np.ndarray, "T 2 2"] | None = None
     """(left, right) eye x (yaw, pitch) [rad] in the head frame."""
     eye_torsion: Float[np.ndarray, "T 2"] | None = None
-    """Turn of the (left, right) eye about its own line of sight [rad]; None means no turn. Only recordings carry it."""
+    """Rotation of the (left, right) eye about its line of sight [rad]; None means none. Only recordings have it."""
     confidence: Float[np.ndarray, "T"] | None = None
-    """In [0, 1]; 0 where no face was seen. None means that every frame is trusted."""
+    """Tracking confidence in [0, 1]; 0 where no face was seen. None means that every frame is trusted."""
     visibility: Float[np.ndarray, "T 3"] | None = None
-    """Share of each of `regions.REGIONS` in sight, in [0, 1]; None where it is not known. Only captures carry it."""
+    """Visible share of each of `regions.REGIONS`, in [0, 1]; None when it is not known. Only captured clips have it."""
     source: str = ""
     """Where the clip came from: a file name, a device, a generator's seed."""
 
@@ -66,10 +66,10 @@ class Clip:
 
     @classmethod
     def from_poses(cls, poses: Sequence[Pose], *, source: str = "", channels: tuple[str, ...] = ARKIT) -> "Clip":
-        """The clip of a live performance, lost frames included; `channels` names those of a clip without poses.
+        """The clip of a live performance, lost frames included; `channels` are the clip's channels without any poses.
 
-        A field that only some of the poses with a face carry is left out: where nobody looked, nothing is known. Raises
-        ValueError when poses have different channels or their times do not grow.
+        An optional field that some of the poses with a face lack is left out of the clip, because its values in those
+        frames are unknown. Raises ValueError when poses have different channels or their times do not increase.
         """
         names = poses[0].channels if poses else channels
         if any(pose.channels != names for pose in poses):
@@ -119,14 +119,14 @@ class Clip:
         return Pose(time=float(self.times[frame]), weights=self.weights[frame], channels=self.channels, **fields)
 
     def at(self, times: Float[np.ndarray, "S"]) -> "Clip":
-        """The clip at other times [s], strictly increasing: linear between frames, rotations along the shortest turn.
+        """The clip at other, strictly increasing times [s], interpolated linearly, and along the shortest rotation.
 
-        Before the first frame and after the last one the clip stands still. A time between a frame with a face and one
-        without has none: NaN, and confidence 0. Raises ValueError for a clip without frames.
+        Before the first frame and after the last one the clip holds its value. A time between a frame with a face and
+        one without becomes a lost frame: NaN, and confidence 0. Raises ValueError for a clip without frames.
         """
         times = np.asarray(times, np.float64)
         if not len(self):
-            raise ValueError("a clip without frames has nothing to show at other times")
+            raise ValueError("a clip without frames has no values at other times")
         low, share = places(self.times, times)
         high = np.minimum(low + 1, len(self) - 1)
         both = self.seen[low] & (self.seen[high] | (share == 0))
@@ -140,7 +140,10 @@ class Clip:
         return replace(self, times=times, weights=weights, confidence=confidence, **fields)
 
     def filled(self) -> "Clip":
-        """Gaps closed by holding the last seen frame (the first seen one before that); neutral if none was seen."""
+        """The clip with every lost frame replaced by the last frame with a face, or by the first one before that.
+
+        A clip without any face becomes neutral.
+        """
         if self.seen.all():
             return self
         if not self.seen.any():
@@ -162,7 +165,7 @@ class Clip:
         return replace(self, times=times, weights=self.weights[at], **fields)
 
     def with_channels(self, channels: tuple[str, ...]) -> "Clip":
-        """The clip on another channel list: channels it lacks are zero (NaN where the frame is), others are dropped."""
+        """The clip with other channels: those it lacks are zero (NaN in lost frames), those not named are dropped."""
         at = {name: i for i, name in enumerate(self.channels)}
         absent = np.where(np.isfinite(self.weights).all(axis=1), 0.0, np.nan)
         columns = [self.weights[:, at[name]] if name in at else absent.astype(self.weights.dtype) for name in channels]
@@ -170,7 +173,7 @@ class Clip:
         return replace(self, weights=weights, channels=tuple(channels))
 
     def save(self, path: str | Path, **options: Any) -> None:
-        """Write by the file's extension, whole or not at all; `rig=` is the rig of formats that hold one.
+        """Write the format of the path's extension, whole or not at all; `rig=` is for formats that contain a rig.
 
         Raises MienError when the extension is unknown, the format needs a rig and none is given, or the path cannot be
         written.
@@ -179,9 +182,9 @@ class Clip:
 
     @classmethod
     def load(cls, path: str | Path) -> "Clip":
-        """Read by the file's extension and contents; raises MienError when the file is not a clip."""
+        """Read a file, whose format follows from its extension and contents; raises MienError when it is no clip."""
         return files.read(path, cls)
 
 
 _MOTION = ("head_rotation", "head_translation", "gaze", "eye_torsion")
-"""What moves; confidence and visibility say how well it was seen."""
+"""The fields that describe motion; confidence and visibility describe how well it was seen."""

@@ -10,17 +10,17 @@ __all__ = ["FaceTrack"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FaceTrack:
-    """Where one face is in each frame of a video [px]; rows are NaN with confidence 0 where it is not seen."""
+    """The position of one face in each frame of a video [px]; frames without the face have NaN and confidence 0."""
 
     id: int
-    """Stable over the video; 0 is the first face found."""
+    """Number of the face, the same in every frame; 0 is the first face found."""
     times: Float[np.ndarray, "T"]
     """Presentation times [s]."""
     boxes: Float[np.ndarray, "T 4"]
-    """x0, y0, x1, y1 [px]."""
+    """Bounding boxes: x0, y0, x1, y1 [px]."""
     five_points: Float[np.ndarray, "T 5 2"]
     """The points of `landmarks.FIVE` [px]."""
     confidence: Float[np.ndarray, "T"]
-    """Face probability of the tracking net in [0, 1]."""
+    """Face probability in [0, 1] from the tracking network."""
     landmarks: Float[np.ndarray, "T L 2"] | None = None
-    """Dense landmarks [px] when a capture model has run."""
+    """Dense landmarks [px], present when a capture network has run."""

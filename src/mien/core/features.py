@@ -1,4 +1,4 @@
-"""`Features`: named vectors per frame that one system gives and another one takes."""
+"""`Features`: named vectors per frame that one system computes and another one uses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +17,15 @@ __all__ = ["Features"]
 class Features:
     """Vectors over time by name ("weights", "code", "audio"), all at the same times.
 
-    A row that is not known is NaN. Wrong shapes, and times that do not grow, raise ValueError.
+    A row that is not known is NaN. Wrong shapes, and times that do not increase, raise ValueError.
     """
 
     times: Float[np.ndarray, "T"]
     """Presentation times [s], strictly increasing."""
     values: Mapping[str, Float[np.ndarray, "T _"]]
-    """Name -> one vector per frame; each name has a length of its own."""
+    """Name -> one vector per frame; the vectors of different names may differ in length."""
     source: str = ""
-    """Where they came from: a file name, a network and its version."""
+    """Where the features came from: a file name, a network and its version."""
 
     def __post_init__(self) -> None:
         checked_times(self.times, "features")
@@ -37,7 +37,7 @@ class Features:
         return len(self.times)
 
     def joined(self, names: Sequence[str]) -> Float[np.ndarray, "T D"]:
-        """Some of the vectors side by side, in the order of `names`; raises MienError when one is missing."""
+        """The vectors of `names`, concatenated in that order; raises MienError when one is missing."""
         missing = [name for name in names if name not in self.values]
         if missing:
             there = ", ".join(self.values) or "none"
@@ -45,10 +45,13 @@ class Features:
         return np.concatenate([self.values[name] for name in names], axis=1)
 
     def at(self, times: Float[np.ndarray, "S"]) -> "Features":
-        """The features at other times [s], linear between frames; the ends hold. Raises ValueError without frames."""
+        """The features at other times [s], interpolated linearly and held beyond the ends.
+
+        Raises ValueError for features without frames.
+        """
         times = np.asarray(times, np.float64)
         if not len(self):
-            raise ValueError("features without frames have nothing at other times")
+            raise ValueError("features without frames have no values at other times")
         low, share = places(self.times, times)
         high = np.minimum(low + 1, len(self) - 1)
         values = {name: between(value, low, high, share) for name, value in self.values.items()}

@@ -1,6 +1,6 @@
-"""What a face shows in one frame besides its weights: the fields that a `Clip` holds for T frames and a `Pose` for one.
+"""The optional fields of one frame besides its weights: a `Clip` holds them for T frames, a `Pose` for one.
 
-Stated once, so that a field added here is checked, selected, interpolated, recorded and stored everywhere.
+A field that is added to this table is checked, selected, interpolated, recorded and stored by all code that uses it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,12 +24,14 @@ FRAME_FIELDS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "visibility": (3,),
     }
 )
-"""Optional field -> its shape in one frame. `Clip` and `Pose` say what each means."""
+"""Optional field -> its shape in one frame. `Clip` and `Pose` document the meaning of each field."""
 
 
 def checked_times(times: Float[np.ndarray, "T"], owner: str) -> None:
-    """Raise ValueError unless `times` are one-dimensional, finite and strictly increasing; `owner` names whose they
-    are."""
+    """Raise ValueError unless `times` are one-dimensional, finite and strictly increasing.
+
+    `owner` is the name of the type that has the times, for messages.
+    """
     if times.ndim != 1:
         raise ValueError(f"{owner} times have shape {times.shape}; they are one number per frame")
     if len(times) and not (np.isfinite(times).all() and (np.diff(times) > 0).all()):

@@ -19,7 +19,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkLayout:
-    """A landmark set: how many points, what they are, how they swap in a mirror. Sides are the subject's."""
+    """A landmark set: the number of points, their meaning, and their order in the mirror image.
+
+    Left and right are the subject's.
+    """
 
     name: str
     count: int
@@ -37,7 +40,7 @@ class LandmarkLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class LandmarkAnchors:
-    """Where a layout's points sit on a mesh: each is a weighted mean of K vertices."""
+    """The points of a landmark layout on a mesh: each is a weighted mean of K vertices."""
 
     layout: LandmarkLayout
     indices: Int[np.ndarray, "L K"]
@@ -102,7 +105,7 @@ MIEN70 = LandmarkLayout(
 
 
 def _refined(curve: tuple[int, ...], first: int, each: int, *, closed: bool = False) -> tuple[int, ...]:
-    """A curve with `each` new points, numbered from `first`, after every one of its points (but an open end)."""
+    """A curve with `each` new points, numbered from `first`, after each of its points except the end of an open one."""
     out: list[int] = []
     for k, point in enumerate(curve):
         out.append(point)
@@ -121,7 +124,7 @@ _SIDED_198 = {
     "smile_fold": (174, 3),
     "forehead": (180, 4),
 }
-"""Pairs of groups that mien70 has no points of: the first number of the right one, and how many each has."""
+"""Pairs of groups without points in mien70: the first index of the right group, and the number of points in each."""
 
 
 def _mien198() -> LandmarkLayout:
@@ -140,7 +143,7 @@ def _mien198() -> LandmarkLayout:
     for name, right in groups.items():
         if name.endswith("_right") and name not in ("brow_right", "iris_right"):
             pairs += zip(right, groups[name.replace("right", "left")], strict=True)
-    for name in ("lips_outer", "lips_inner"):  # a loop from the right corner: the left one is half way round
+    for name in ("lips_outer", "lips_inner"):  # a loop from the right mouth corner; the left one is half way round
         loop = groups[name]
         pairs += [(loop[k], loop[len(loop) // 2 - k]) for k in range(len(loop))]
     pairs += zip(groups["jaw"], groups["jaw"][::-1], strict=True)
@@ -150,6 +153,7 @@ def _mien198() -> LandmarkLayout:
 
 
 MIEN198 = _mien198()
-"""mien70 first, in its order; then closed lid and lip contours three and two times as dense, the lower edges of the
-brows, four points on each iris's rim (outer, upper, inner, lower), and what of nose, cheeks, jaw and forehead has no
-edge but moves with the muscles below. Every point is in one group, contours in drawing order."""
+"""The points of mien70 in their order; then points that make the closed lid contours three times and the lip contours
+two times as dense, the lower edges of the brows, four points on each iris's rim (outer, upper, inner, lower), and
+points of nose, cheeks, jaw and forehead that lie on no edge but move with the muscles below. Every point is in one
+group, contours in drawing order."""

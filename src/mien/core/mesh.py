@@ -1,8 +1,7 @@
-"""Triangle meshes of fixed topology, and their sequences over time."""
+"""Triangle meshes of fixed topology, and sequences of them over time."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -31,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Topology:
-    """What stays when the vertices move. Wrong shapes raise ValueError."""
+    """Everything of a mesh that stays constant when its vertices move. Wrong shapes raise ValueError."""
 
     triangles: Int[np.ndarray, "F 3"]
     """Vertex indices, counter-clockwise seen from outside."""
@@ -53,14 +52,14 @@ class Topology:
             raise ValueError(f"uv_triangles have shape {self.uv_triangles.shape}, not {self.triangles.shape}")
 
     def check_vertices(self, count: int) -> None:
-        """Raise ValueError when a triangle names a vertex beyond the `count` there are."""
+        """Raise ValueError when a triangle refers to a vertex beyond the `count` of vertices."""
         if self.triangles.size and not 0 <= self.triangles.min() <= self.triangles.max() < count:
             raise ValueError(f"triangles name vertices beyond the {count} there are")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mesh:
-    """Vertices on a topology. Wrong shapes, and triangles of vertices that are not there, raise ValueError."""
+    """Vertices on a topology. Wrong shapes, and triangles that refer to missing vertices, raise ValueError."""
 
     vertices: Float[np.ndarray, "V 3"]
     """Positions [mm]."""
@@ -81,12 +80,13 @@ class Mesh:
         files.write(path, self)
 
     @classmethod
-    def load(cls, path: str | Path, **options: Any) -> "Mesh":
-        """Read by the file's extension; raises MienError when the file is no mesh.
+    def load(cls, path: str | Path, *, unit: str | None = None) -> "Mesh":
+        """Read a mesh, or the neutral of a rig, in the format of the extension; raises MienError when there is none.
 
-        `unit` ("mm", "cm", "m") is for files that state none; by default it follows from the mesh's size.
+        `unit` ("mm", "cm", "m") is for files that state no unit: without it the unit of an .obj is inferred from its
+        size, and a .ply is in millimetres. A `unit` for a file that states its own is a MienError.
         """
-        return files.read(path, cls, **options)
+        return files.read(path, cls, unit=unit)
 
 
 def vertex_normals(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> Float[np.ndarray, "V 3"]:
@@ -106,7 +106,10 @@ def vertex_normals(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeshSequence:
-    """A mesh that moves: the same topology at every time. Wrong shapes and times that do not grow raise ValueError."""
+    """A mesh that moves: vertices over time on one topology.
+
+    Wrong shapes, and times that do not increase, raise ValueError.
+    """
 
     times: Float[np.ndarray, "T"]
     """Presentation times [s], strictly increasing."""
@@ -124,13 +127,13 @@ class MeshSequence:
         return len(self.times)
 
     def at(self, times: Float[np.ndarray, "S"]) -> "MeshSequence":
-        """The sequence at other times [s], strictly increasing: vertices move straight between frames, the ends hold.
+        """The sequence at other, strictly increasing times [s], interpolated linearly and held beyond the ends.
 
         Raises ValueError for a sequence without frames.
         """
         times = np.asarray(times, np.float64)
         if not len(self):
-            raise ValueError("a mesh sequence without frames has nothing to show at other times")
+            raise ValueError("a mesh sequence without frames has no vertices at other times")
         low, share = places(self.times, times)
         high = np.minimum(low + 1, len(self) - 1)
         return MeshSequence(times=times, vertices=between(self.vertices, low, high, share), topology=self.topology)
@@ -140,9 +143,9 @@ class MeshSequence:
 
         `mien.io.sequences.open_sequence` writes frame by frame, for sequences that do not fit into memory.
         """
-        files.write(path, self)
+        files.write_sequence(path, self)
 
     @classmethod
     def load(cls, path: str | Path) -> "MeshSequence":
-        """Read by the file's extension; raises MienError when the file is not such a sequence."""
+        """Read the format of the file's extension; raises MienError when the file is no mesh sequence."""
         return files.read(path, cls)

@@ -13,7 +13,7 @@ __all__ = ["Pose"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pose:
-    """What a face shows at one time, ready to drive a rig: one row of a `Clip`.
+    """Expression weights, head pose and gaze at one time: one row of a `Clip`.
 
     A frame without a face has NaN weights and confidence 0 (`Pose.lost`). Wrong shapes raise ValueError.
     """
@@ -21,7 +21,7 @@ class Pose:
     time: float
     """Presentation time [s]."""
     weights: Float[np.ndarray, "C"]
-    """Channel weights, nominally in [0, 1]; NaN where no face was seen."""
+    """Channel weights, nominally in [0, 1]; NaN when no face was seen."""
     channels: tuple[str, ...] = ARKIT
     """Names of the weights."""
     head_rotation: Float[np.ndarray, "4"] | None = None
@@ -31,11 +31,11 @@ class Pose:
     gaze: Float[np.ndarray, "2 2"] | None = None
     """(left, right) eye x (yaw, pitch) [rad] in the head frame."""
     eye_torsion: Float[np.ndarray, "2"] | None = None
-    """Turn of the (left, right) eye about its own line of sight [rad]; None means no turn."""
+    """Rotation of the (left, right) eye about its line of sight [rad]; None means none."""
     confidence: float | None = None
-    """In [0, 1]; 0 where no face was seen. None means that the frame is trusted."""
+    """Tracking confidence in [0, 1]; 0 when no face was seen. None means that the frame is trusted."""
     visibility: Float[np.ndarray, "3"] | None = None
-    """Share of each of `regions.REGIONS` in sight, in [0, 1]; None where it is not known."""
+    """Visible share of each of `regions.REGIONS`, in [0, 1]; None when it is not known."""
 
     def __post_init__(self) -> None:
         if self.weights.shape != (len(self.channels),):
@@ -52,5 +52,5 @@ class Pose:
 
     @property
     def seen(self) -> bool:
-        """True where a face was seen: positive confidence and finite weights."""
+        """True when a face was seen: positive confidence and finite weights."""
         return bool(np.isfinite(self.weights).all()) and (self.confidence is None or self.confidence > 0)

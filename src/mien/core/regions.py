@@ -1,14 +1,14 @@
-"""The three regions of a face that are judged by themselves: what is seen of each, and which channels move it."""
+"""The three regions of a face whose visibility is measured separately, and the channels that move each of them."""
 
 from mien.core.landmarks import LandmarkLayout
 
 __all__ = ["HIDDEN", "REGIONS", "REGION_GROUPS", "region_of", "region_points"]
 
 REGIONS: tuple[str, ...] = ("eyes", "brows", "mouth")
-"""In the order of every `visibility` array."""
+"""The regions, in the order of every `visibility` array."""
 
 HIDDEN = 0.4
-"""Visibility under which a region counts as hidden: capture then keeps its last value instead of reading it."""
+"""Visibility below which a region counts as hidden: capture then holds its last trusted weights."""
 
 REGION_GROUPS: dict[str, tuple[str, ...]] = {
     "eyes": ("eye_right", "eye_left"),
@@ -19,14 +19,14 @@ REGION_GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def region_of(channel: str) -> str:
-    """The region that a channel is seen in; cheeks and nose move with the mouth, and are hidden with it."""
+    """The region that a channel belongs to; cheeks and nose belong to the mouth, because they are hidden with it."""
     if channel.startswith("brow"):
         return "brows"
     return "eyes" if channel.startswith("eye") else "mouth"
 
 
 def region_points(layout: LandmarkLayout) -> dict[str, list[int]]:
-    """Region -> the points of a layout that outline it."""
+    """Region -> the indices of the landmarks that outline it in a layout."""
     return {
         region: [point for group in groups for point in layout.groups.get(group, ())]
         for region, groups in REGION_GROUPS.items()

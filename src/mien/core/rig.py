@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -33,7 +33,7 @@ class Joint:
 
 @dataclass(frozen=True, kw_only=True)
 class Corrective:
-    """When a corrective shape comes in: it is no channel, its weight follows from the channels' (each cut to [0, 1]).
+    """How the weight of a corrective shape follows from the weights of channels (each clipped to [0, 1]).
 
     Combination shapes as in Lewis et al. 2014, "Practice and Theory of Blendshape Facial Models", section 3.4.
     """
@@ -41,7 +41,8 @@ class Corrective:
     name: str
     channels: tuple[str, ...]
     rule: Literal["product", "excess"] = "product"
-    """"product": of two or more channels' weights. "excess": how far the first channel's exceeds the second's."""
+    """"product": the product of two or more channels' weights. "excess": the amount by which the first channel's weight
+    exceeds the second channel's."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,19 +56,20 @@ class Rig:
     neutral: Mesh
     """The face at rest [mm], +Y up, looking along +Z."""
     shape_names: tuple[str, ...]
-    """ARKit names where a shape answers one; other shapes keep names of their own."""
+    """ARKit names for the shapes that are ARKit channels; other shapes keep the names of their file."""
     shapes: Float[np.ndarray, "S V 3"]
     """Displacements from neutral at weight 1 [mm]."""
     correctives: tuple[Corrective, ...] = ()
-    """What drives each of `corrective_shapes`. They are not channels: nothing sets, maps or solves for them."""
+    """The rule for the weight of each of `corrective_shapes`, which are no channels: code never sets, maps or solves
+    for their weights."""
     corrective_shapes: Float[np.ndarray, "K V 3"] | None = None
-    """Displacements at a corrective's weight 1 [mm]."""
+    """Displacements from neutral at a corrective's weight 1 [mm]."""
     joints: tuple[Joint, ...] = ()
     joint_weights: Float[np.ndarray, "V J"] | None = None
-    """Linear blend skinning weights, rows sum to 1. Vertices of a rig whose eyeLook shapes already turn its eyeballs
-    are not skinned to the eye joints."""
+    """Linear blend skinning weights, rows sum to 1. When a rig's eyeLook shapes turn its eyeballs, no vertex is skinned
+    to the eye joints."""
     landmarks: dict[str, LandmarkAnchors] = field(default_factory=dict[str, LandmarkAnchors])
-    """Layout name -> where its points sit."""
+    """Name of a landmark layout -> its points on the neutral mesh."""
     identity_modes: Float[np.ndarray, "M V 3"] | None = None
     """Displacements per unit of identity coefficient [mm]; coefficients are standard normal."""
     colors: Float[np.ndarray, "V 3"] | None = None
@@ -115,9 +117,9 @@ class Rig:
     def evaluate(
         self, weights: Float[np.ndarray, "*batch C"], channels: Sequence[str] = ARKIT
     ) -> Float[np.ndarray, "*batch V 3"]:
-        """Vertices [mm] at channel weights, in the rig's frame, before joints; channels the rig lacks do nothing.
+        """Vertices [mm] at channel weights, in the rig's frame, before skinning; channels the rig lacks are ignored.
 
-        Correctives come in by themselves.
+        Correctives are included.
         """
         out = self._blended(weights, channels)
         driven = self.corrective_weights(weights, channels)
@@ -130,7 +132,7 @@ class Rig:
     def corrective_weights(
         self, weights: Float[np.ndarray, "*batch C"], channels: Sequence[str] = ARKIT
     ) -> Float[np.ndarray, "*batch K"]:
-        """Weights in [0, 1] of the correctives at channel weights; a channel that is not given counts as 0."""
+        """Weights of the correctives, in [0, 1], at channel weights; a channel that is not given counts as 0."""
         if not self.correctives:
             return np.zeros((*weights.shape[:-1], 0), np.float32)
         at = {name: i for i, name in enumerate(channels)}
@@ -159,14 +161,14 @@ class Rig:
             return np.broadcast_to(neutral, (*weights.shape[:-1], *neutral.shape)).copy()
         picked = weights[..., [at[self.shape_names[s]] for s in own]].astype(np.float32).reshape(-1, len(own))
         if 2 * len(own) >= len(self.shape_names):
-            # Zeros for the few shapes without a channel: taking the others out would copy them all in every frame.
+            # The few shapes without a channel get weight 0: selecting the others would copy all shapes in every frame.
             full = np.zeros((len(picked), len(self.shape_names)), np.float32)
             full[:, own] = picked
             picked, basis = full, self.shapes
         else:
             basis = self.shapes[own]
-        # One matrix product for all frames. It runs at memory speed; skipping the zeros of ICT's shapes (half of them,
-        # scattered) was slower.
+        # One matrix product for all frames is limited by memory bandwidth; skipping the zeros of ICT's shapes (half of
+        # all entries, scattered) was slower.
         out = (picked @ basis.reshape(len(basis), -1)).reshape(*weights.shape[:-1], *neutral.shape)
         if np.result_type(out, neutral) != out.dtype:
             return neutral + out
@@ -223,10 +225,14 @@ class Rig:
         return self.pose(vertices, rotations)
 
     def save(self, path: str | Path) -> None:
-        """Write the rig at rest by the file's extension; raises MienError when it cannot be written."""
+        """Write the rig at rest in the format of the path's extension; raises MienError when it cannot be written."""
         files.write(path, self)
 
     @classmethod
-    def load(cls, path: str | Path, **options: Any) -> "Rig":
-        """Read a rig from a file or folder; MienError when it is none. `mien.load_rig` also knows rigs by name."""
-        return files.read(path, cls, **options)
+    def load(cls, path: str | Path, *, unit: str | None = None, any_names: bool = False, still: bool = False) -> "Rig":
+        """Read a rig from a file or folder; raises MienError when there is none. `mien.load_rig` also accepts names.
+
+        `unit` ("mm", "cm", "m") is for a folder of OBJ files, which state no unit. With `any_names` a rig without ARKit
+        names is accepted, with `still` a rig without shapes.
+        """
+        return files.read(path, cls, unit=unit, any_names=any_names, still=still)

@@ -1,10 +1,10 @@
-"""Less tremble in a `Clip`: the one-euro filter for live use, and a pass that looks ahead for recordings.
+"""Filters against jitter in a `Clip`: the one-euro filter for live use, and a filter without delay for recordings.
 
-Both work on what animates a rig - weights, the head's rotation and translation, gaze - at the clip's own time stamps,
-which may be irregular. The one-euro filter is Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass
-Filter for Noisy Input in Interactive Systems" (CHI 2012): a low-pass whose cutoff rises with the signal's speed, so
-that rest is quiet and motion is prompt. The paper's gain, dt / (dt + tau), depends on the frame rate at a fixed cutoff;
-here it is 1 - exp(-dt / tau), which agrees to first order and makes a held input settle alike at every rate.
+Both filter weights, head rotation and translation, and gaze at the clip's time stamps, which may be irregular. The
+one-euro filter is Casiez, Roussel and Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
+Interactive Systems" (CHI 2012): a low-pass filter whose cutoff rises with the signal's speed, so that jitter at rest is
+removed and fast motion is hardly delayed. The paper's gain, dt / (dt + tau), depends on the frame rate at a fixed
+cutoff; here the gain is 1 - exp(-dt / tau), which agrees to first order and gives the same step response at every rate.
 """
 
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,14 @@ __all__ = ["Cutoff", "FilterState", "Smoother", "Smoothing", "filter_step", "smo
 
 @dataclass(frozen=True, kw_only=True)
 class Cutoff:
-    """How a one-euro filter trades tremble for lag; its cutoff is `rest + slope * speed`."""
+    """How a one-euro filter trades jitter for delay; its cutoff is `rest + slope * speed`."""
 
     rest: float
-    """Cutoff of a still signal [Hz]."""
+    """Cutoff for a constant signal [Hz]."""
     slope: float
-    """Growth of the cutoff with speed [Hz per unit a second]."""
+    """Growth of the cutoff with speed [Hz per (unit/s)]."""
     speed: float = 10.0
-    """Cutoff of the low-pass on the speed itself [Hz]. The paper's 1 Hz is for hands; a blink would be over by then."""
+    """Cutoff of the low-pass filter on the speed [Hz]. The paper's 1 Hz suits hands, but is too slow for a blink."""
 
     def __post_init__(self) -> None:
         if not (self.rest > 0 and self.slope >= 0 and self.speed > 0):
@@ -35,33 +35,33 @@ class Cutoff:
 
 @dataclass(frozen=True, kw_only=True)
 class Smoothing:
-    """The cutoffs of everything in a clip.
+    """The cutoffs for every kind of value in a clip.
 
-    On a steady ramp the filter is off by speed / (2 pi cutoff), never more than 1 / (2 pi slope): 0.008 of a weight,
-    0.5 degrees, 1.6 mm, at any speed. On real takes (benchmarks/capture_time.py) weights keep a quarter of their
-    tremble, blinks lose at most 0.3 % of their height, and curves come 0.5 ms late (median; 2.9 the worst).
+    On a linear ramp the filter's error is speed / (2 pi cutoff), at most 1 / (2 pi slope): 0.008 of a weight, 0.5
+    degrees, 1.6 mm, at any speed. On real takes (benchmarks/capture_time.py) a quarter of the weights' jitter remains,
+    blinks lose at most 0.3 % of their amplitude, and curves are delayed by 0.5 ms (median; at most 2.9 ms).
     """
 
     weights: Cutoff = field(default_factory=lambda: Cutoff(rest=1.0, slope=20.0))
-    """Speed in weight units a second; a blink reaches 10."""
+    """For weights; speed is in weight units per second, of which a blink reaches 10."""
     rotation: Cutoff = field(default_factory=lambda: Cutoff(rest=1.0, slope=20.0))
-    """Speed in radians a second."""
+    """For head rotation; speed is in radians per second."""
     translation: Cutoff = field(default_factory=lambda: Cutoff(rest=1.0, slope=0.1))
-    """Speed in millimetres a second."""
+    """For head translation; speed is in millimetres per second."""
     gaze: Cutoff = field(default_factory=lambda: Cutoff(rest=1.0, slope=20.0))
-    """Speed in radians a second; a saccade reaches 5."""
+    """For gaze; speed is in radians per second, of which a saccade reaches 5."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FilterState:
-    """All that a one-euro filter remembers."""
+    """The state of a one-euro filter after a sample."""
 
     time: float
-    """Of the last sample [s]."""
+    """Time of the last sample [s]."""
     raw: Float[np.ndarray, "*shape"]
-    """The last sample as it came."""
+    """The last sample, unfiltered."""
     value: Float[np.ndarray, "*shape"]
-    """The last sample filtered: the filter's output."""
+    """The last sample, filtered: the filter's output."""
     velocity: Float[np.ndarray, "*shape"]
     """Filtered derivative of `raw` [1/s]."""
 
@@ -69,10 +69,11 @@ class FilterState:
 def filter_step(
     state: FilterState | None, time: float, raw: Float[np.ndarray, "*shape"], cutoff: Cutoff, *, axis: int | None = None
 ) -> FilterState | None:
-    """One sample of a one-euro filter; the output is `.value`.
+    """Filter one sample; the output is the returned state's `value`.
 
-    `axis` is the axis whose length is the speed, for vectors; None filters each number by its own. A sample that is not
-    finite gives None, and the filter starts anew with the next one. Raises ValueError when time does not grow.
+    For vectors, `axis` is the axis over which the speed is the vector's length; with None each number has a speed of
+    its own. A sample that is not finite gives None, and the filter restarts with the next one. Raises ValueError when
+    `time` does not increase.
     """
     raw = np.asarray(raw, np.float64)
     if not np.isfinite(raw).all():
@@ -89,29 +90,29 @@ def filter_step(
 
 
 def _gain(step: float, cutoff: float | np.ndarray) -> np.ndarray:
-    """Share of the way to a held input that a first-order low-pass goes in `step` seconds."""
+    """Fraction of the way to a constant input that a first-order low-pass filter moves in `step` seconds."""
     return -np.expm1(-2.0 * np.pi * step * np.asarray(cutoff))
 
 
 def _rotation_step(state: FilterState | None, time: float, raw: np.ndarray, cutoff: Cutoff) -> FilterState | None:
-    """`filter_step` on the sphere of quaternions, whatever their signs."""
+    """`filter_step` for unit quaternions, independent of their signs."""
     raw = np.asarray(raw, np.float64)
     if state is not None and float(raw @ state.value) < 0:
         raw = -raw
-    # A quaternion moves at half the angular velocity.
+    # A quaternion changes at half the angular velocity.
     moved = filter_step(state, time, raw, replace(cutoff, slope=2.0 * cutoff.slope), axis=-1)
     return None if moved is None else replace(moved, value=moved.value / np.linalg.norm(moved.value))
 
 
 class Smoother:
-    """The one-euro filter on a live performance, frame by frame. `reset` between performances."""
+    """The one-euro filter for a live performance, frame by frame. Call `reset` between performances."""
 
     def __init__(self, smoothing: Smoothing | None = None) -> None:
         self.smoothing = smoothing or Smoothing()
         self.reset()
 
     def reset(self) -> None:
-        """Forget every frame so far."""
+        """Discard the state of all frames so far."""
         self._states: dict[str, FilterState | None] = {}
 
     def step(
@@ -125,8 +126,8 @@ class Smoother:
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
         """(weights, rotation, translation, gaze) of the frame at `time` [s], filtered; None stays None.
 
-        A frame without a face (not finite) comes back as it is, and the filter starts anew behind it. Weights stay
-        within the range of the frames so far, and the type of each array is kept.
+        A frame without a face (not finite) is returned unchanged, and the filter restarts after it. Weights stay within
+        the range of the frames so far, and each array keeps its type.
         """
         own = self.smoothing
         return (
@@ -147,16 +148,16 @@ class Smoother:
 
 
 def smooth(clip: Clip, smoothing: Smoothing | None = None) -> Clip:
-    """The clip as a live one-euro filter leaves it: no frame knows a later one, so quick motion comes a little late."""
+    """The clip after the one-euro filter, as in live use: it is causal, so fast motion is slightly delayed."""
     return _with(clip, _run(clip.times, _parts(clip), smoothing))
 
 
 def smooth_ahead(clip: Clip, smoothing: Smoothing | None = None) -> Clip:
-    """The clip filtered forwards, then backwards: no delay, and less tremble than `smooth`; needs the whole clip.
+    """The clip filtered forwards, then backwards: without delay and with less jitter than `smooth`.
 
-    Of the passes that were measured on real takes (mean tremble at rest, largest loss of a blink's height) this one was
-    kept: 2e-5, 0.5 %. A Gaussian of 30 ms: 1.2e-4, 38 %; a local parabola over 60 ms: 6e-5, 49 %; a Gaussian of 100 ms
-    in time and 0.03 in value: 8e-6, 7 %; unfiltered: 6.5e-4.
+    Measured on real takes (mean jitter at rest, largest loss of a blink's amplitude), this filter gives 2e-5 and 0.5 %.
+    The alternatives lose more: a Gaussian of 30 ms: 1.2e-4, 38 %; a local parabola over 60 ms: 6e-5, 49 %; a Gaussian
+    of 100 ms in time and 0.03 in value: 8e-6, 7 %; unfiltered: 6.5e-4.
     """
     forwards = _run(clip.times, _parts(clip), smoothing)
     backwards = _run(-clip.times[::-1], [None if part is None else part[::-1] for part in forwards], smoothing)
@@ -187,7 +188,8 @@ def _with(clip: Clip, parts: _Parts) -> Clip:
     weights, rotation, translation, gaze = parts
     assert weights is not None
     if {"mouthClose", "jawOpen"} <= set(clip.channels):
-        # Each channel has its own cutoff, so a corrective can outrun what it corrects; it must not where it did not.
+        # Each channel has its own cutoff, so mouthClose can exceed jawOpen after filtering; it must not where it did
+        # not before.
         close, jaw = clip.channels.index("mouthClose"), clip.channels.index("jawOpen")
         kept = clip.weights[:, close] <= clip.weights[:, jaw]
         weights[kept, close] = np.minimum(weights[kept, close], weights[kept, jaw])

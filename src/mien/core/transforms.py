@@ -25,16 +25,16 @@ __all__ = [
 ]
 
 GAZE_LIMITS = {"In": np.radians(32.0), "Out": np.radians(32.0), "Up": np.radians(25.0), "Down": np.radians(30.0)}
-"""Eye rotation [rad] at a fully active eyeLook channel: mien's convention, which `rigs.ict` and `synth` use.
+"""Eye rotation [rad] at weight 1 of an eyeLook channel: mien's convention, which `rigs.ict` and `synth` use.
 
-ICT-FaceKit's eyeLook shapes turn no eyeball, they move lids and lashes only. Down agrees with them: the upper lid's
+ICT-FaceKit's eyeLook shapes move lids and lashes only, and no eyeball. "Down" is consistent with them: the upper lid's
 margin turns by 25 degrees about the eye's centre, and it follows the eye nearly one to one downwards; upwards it turns
-by 12, about half of the eye's turn. Sideways the shapes say nothing.
+by 12, about half of the eye's rotation. The sideways shapes give no angle.
 """
 
 
 def _rotation() -> "type[Rotation]":
-    # scipy.spatial costs 0.1 s to import, a third of mien's import budget; only callers that rotate pay it.
+    # scipy.spatial takes 0.1 s to import, a third of mien's import budget, so it is imported at first use.
     from scipy.spatial.transform import Rotation  # pyright: ignore[reportMissingTypeStubs]
 
     return Rotation
@@ -61,16 +61,16 @@ def angles_from_quaternion(quaternion: Float[np.ndarray, "*batch 4"]) -> Float[n
 def slerp(
     start: Float[np.ndarray, "N 4"], end: Float[np.ndarray, "N 4"], share: Float[np.ndarray, "N"]
 ) -> Float[np.ndarray, "N 4"]:
-    """Unit quaternions at a `share` in [0, 1] of the shortest turn from `start` to `end` (Shoemake 1985).
+    """Unit quaternions at a fraction `share` in [0, 1] of the shortest rotation from `start` to `end` (Shoemake 1985).
 
-    Where the share is 0 the result is `start` itself. Rows that are not finite stay so.
+    At share 0 the result is exactly `start`. Rows that are not finite stay so.
     """
     start, end = np.asarray(start, float), np.asarray(end, float)
     cosine = (start * end).sum(axis=1)
     end = np.where(cosine[:, None] < 0, -end, end)
     angle = np.arccos(np.clip(np.abs(cosine), 0.0, 1.0))
     sine = np.sin(angle)
-    near = sine < 1e-6  # the two are one turn, and the limit of both factors is linear
+    near = sine < 1e-6  # both are nearly the same rotation, where the limit of the two factors is linear
     safe = np.where(near, 1.0, sine)
     first = np.where(near, 1.0 - share, np.sin((1.0 - share) * angle) / safe)
     second = np.where(near, share, np.sin(share * angle) / safe)
@@ -85,7 +85,7 @@ def gaze_from_weights(weights: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarr
     def turn(name: str, side: str) -> np.ndarray:
         return np.asarray(weights[..., at[f"eyeLook{name}{side}"]] * GAZE_LIMITS[name])
 
-    # The subject's left eye looks "out" to the subject's left (+X), the right eye looks "in" to it.
+    # Towards the subject's left (+X), the left eye looks "out" and the right eye looks "in".
     left = np.stack([turn("Out", "Left") - turn("In", "Left"), turn("Up", "Left") - turn("Down", "Left")], -1)
     right = np.stack([turn("In", "Right") - turn("Out", "Right"), turn("Up", "Right") - turn("Down", "Right")], -1)
     return np.stack([left, right], axis=-2)

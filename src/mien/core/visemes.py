@@ -1,4 +1,4 @@
-"""Visemes: the shapes of the mouth that speech is made of, their weights on a face, and when which one sounds."""
+"""Visemes: the mouth shapes of speech sounds, their channel weights, and `VisemeTrack`, their timing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,8 @@ _VISEME_STEMS: dict[str, dict[str, float]] = {
     "oh": {"jawOpen": 0.45, "mouthFunnel": 0.50, "mouthPucker": 0.25, "mouthLowerDown": 0.10},
     "ou": {"jawOpen": 0.22, "mouthPucker": 0.75, "mouthFunnel": 0.40},
 }  # fmt: skip
-"""Designed on two rigs (ICT-FaceKit and mo) after the lip shapes of the IPA sounds; a stem is both sides."""
+"""Weights designed on two rigs (ICT-FaceKit and mo) after the lip shapes of the IPA sounds. A name without a side
+stands for both sides."""
 
 
 def _sides(stem: str) -> tuple[str, ...]:
@@ -46,15 +47,15 @@ VISEME_TO_ARKIT: Mapping[str, Mapping[str, float]] = MappingProxyType(
         for viseme, stems in _VISEME_STEMS.items()
     }
 )
-"""Viseme -> ARKit channel -> weight, for any rig that has the 52: the shape of the mouth at the sound's apex."""
+"""Viseme -> ARKit channel -> weight, for any rig with the 52 channels: the mouth shape at the apex of the sound."""
 
 
 def arkit_from_visemes(
     levels: Float[np.ndarray, "*batch A"], names: Sequence[str] = VISEMES
 ) -> Float[np.ndarray, "*batch 52"]:
-    """ARKit weights from viseme levels in [0, 1] as Oculus LipSync gives them; `names` labels the last axis.
+    """ARKit weights from viseme levels in [0, 1], as in Oculus LipSync's output; `names` labels the last axis.
 
-    Levels mix linearly. Names may carry the prefix of morph targets (`viseme_PP`). Unknown visemes raise KeyError.
+    Levels mix linearly. Names may have the prefix of morph targets (`viseme_PP`). Unknown visemes raise KeyError.
     """
     at = index(ARKIT)
     table = np.zeros((len(names), len(ARKIT)), np.float32)
@@ -66,21 +67,21 @@ def arkit_from_visemes(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VisemeTrack:
-    """Which viseme sounds when: N intervals in order, which touch or leave silence between them.
+    """The timing of visemes: N intervals in order, without overlap; the time between them is silence.
 
     Wrong shapes, unknown visemes, and intervals that are empty or overlap raise ValueError.
     """
 
     visemes: tuple[str, ...]
-    """One of `VISEMES` for each interval."""
+    """The viseme of each interval, one of `VISEMES`."""
     starts: Float[np.ndarray, "N"]
-    """First moment of each interval [s]."""
+    """Start of each interval [s]."""
     ends: Float[np.ndarray, "N"]
-    """Last moment of each interval [s]."""
+    """End of each interval [s]."""
     strength: Float[np.ndarray, "N"] | None = None
-    """How fully each is articulated, in [0, 1]; None means fully."""
+    """How fully each viseme is articulated, in [0, 1]; None means fully."""
     confidence: Float[np.ndarray, "N"] | None = None
-    """How sure the source of the timing is of each, in [0, 1]; None means that it does not say."""
+    """Confidence of the timing of each interval, in [0, 1]; None when the source states none."""
     source: str = ""
     """Where the timing came from: an aligner, a text, a file's name."""
 
@@ -96,20 +97,21 @@ class VisemeTrack:
         if not (np.isfinite(self.starts).all() and np.isfinite(self.ends).all() and (self.ends > self.starts).all()):
             raise ValueError("viseme intervals must be finite and end after they start")
         if (self.starts[1:] < self.ends[:-1]).any():
-            raise ValueError("viseme intervals must not overlap, and stand in order")
+            raise ValueError("viseme intervals must be in order and must not overlap")
 
     def __len__(self) -> int:
         return len(self.visemes)
 
     @property
     def duration(self) -> float:
-        """End of the last interval [s]; 0 without any."""
+        """End of the last interval [s]; 0 without intervals."""
         return float(self.ends[-1]) if len(self) else 0.0
 
     def levels(self, times: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T 15"]:
-        """Level of each of `VISEMES` at `times` [s]: the strength of the one that sounds; silence ("sil") between.
+        """Level of each of `VISEMES` at `times` [s]: the active viseme's strength; "sil" is 1 between intervals.
 
-        An interval holds its start and not its end. Nothing blends: coarticulation is the animation's.
+        An interval includes its start and excludes its end. Neighbours do not blend: coarticulation belongs to the
+        animation.
         """
         times = np.asarray(times, np.float64)
         at = np.searchsorted(self.starts, times, side="right") - 1

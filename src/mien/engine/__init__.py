@@ -1,1 +1,1 @@
-"""What training shares between systems: functions, never a base trainer."""
+"""Training code that the systems share. It consists of functions; there is no base class of a trainer."""

@@ -1,4 +1,4 @@
-"""Loading batches in the order of steps, and moving them to where they are trained on."""
+"""Load the batches of a training run in the order of its steps, and move them to the training device."""
 
 from dataclasses import fields, replace
 from typing import Any, TypeVar

@@ -23,9 +23,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """Read a checkpoint, or None when there is none; raises MienError when the file is damaged or of something else.
+    """Read a checkpoint, or None without a file; raises MienError when it is damaged or no checkpoint of mien.
 
-    `weights_only` admits tensors and plain containers alone, so a foreign file cannot run code.
+    `weights_only` admits tensors and plain containers alone, so reading a file from elsewhere cannot run code.
     """
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""The settings that every training run and every export has, whatever the system; knows no torch.
+"""The settings that every training run and every export has, whatever the system; does not import torch.
 
 The docstring of a field is its help text on the command line (`mien train NAME --help`).
 """

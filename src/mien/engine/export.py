@@ -1,4 +1,4 @@
-"""From a checkpoint to the bundle that ships: ONNX, NCNN, and the check that their outputs are those of torch."""
+"""From a checkpoint to the bundle that ships: ONNX, NCNN, and the check that both give the same outputs as torch."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 OPSET = 17
-"""ONNX operator set: the newest that onnxruntime 1.17, the oldest we accept, runs in full."""
+"""ONNX operator set: the newest that onnxruntime 1.17, the oldest version that mien accepts, runs in full."""
 
 _CONVERT = "import sys, torch, pnnx; pnnx.convert(sys.argv[1], [torch.zeros(s) for s in eval(sys.argv[2])], fp16=False)"
 
@@ -49,7 +49,7 @@ def load_trained(checkpoint: Path, name: str) -> dict[str, Any]:
 def read_figures(path: Path, name: str, *keys: str) -> dict[str, Any]:
     """The numbers under `keys` in the details of a result that `mien bench NAME --json FILE` wrote.
 
-    Raises MienError when the file is no result of the system `name` or has none there.
+    Raises MienError when the file is no result of the system `name` or lacks one of these keys.
     """
     result = Result.read(path)
     found: Any = result.details if result.name == name else None
@@ -64,13 +64,13 @@ def read_figures(path: Path, name: str, *keys: str) -> dict[str, Any]:
 def to_onnx(module: nn.Module, example: Sequence[Tensor], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
     """The module's graph at the shapes of `example`, with named inputs and outputs."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # The TorchScript exporter is announced to go; it writes the plain graph that NCNN and old runtimes want.
+        # PyTorch has announced the removal of its TorchScript exporter, which writes the plain graph that NCNN and old
         warnings.simplefilter("ignore", DeprecationWarning)
-        # It says so of every instance norm without running statistics, which has none to use.
+        # Warns at every instance norm without running statistics, although these norms have no statistics to use.
         warnings.filterwarnings("ignore", "ONNX export mode is set to TrainingMode.EVAL", UserWarning)
-        # It cannot fold the reversed slices by which padding is written; they cost nothing.
+        # Warns that it cannot fold the reversed slices by which padding is written; these slices cost nothing.
         warnings.filterwarnings("ignore", "Constant folding", UserWarning)
-        # Tracing turns checks of fixed shapes into constants, as wanted.
+        # Tracing turns checks of fixed shapes into constants, which is intended here.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # pyright: ignore
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
@@ -94,11 +94,11 @@ class NcnnFiles:
     bin: bytes
     """The weights in fp32 (model.ncnn.bin)."""
     script: str
-    """pnnx's own example of use, which tells the batch axes it dropped."""
+    """pnnx's own example of use, which shows the batch axes that pnnx dropped."""
 
 
 def to_ncnn(module: nn.Module, example: Sequence[Tensor]) -> NcnnFiles:
-    """The module for NCNN; raises MienError with pnnx's last words when it cannot convert it."""
+    """The module for NCNN; raises MienError with the end of pnnx's output when pnnx cannot convert the module."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is what pnnx reads
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # pyright: ignore
@@ -122,7 +122,7 @@ def to_ncnn(module: nn.Module, example: Sequence[Tensor]) -> NcnnFiles:
 
 
 Step = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
-"""One frame of a streaming model: inputs and states by name to outputs and next states by name."""
+"""One frame of a streaming model: from inputs and states by name to outputs and next states by name."""
 
 
 def numpy_step(module: nn.Module, inputs: Sequence[str], outputs: Sequence[str]) -> Step:
@@ -140,10 +140,10 @@ def numpy_step(module: nn.Module, inputs: Sequence[str], outputs: Sequence[str])
 def parity(
     one: Step, other: Step, frames: Sequence[Mapping[str, np.ndarray]], states: Mapping[str, tuple[str, np.ndarray]]
 ) -> float:
-    """Largest difference of any output over `frames`, each model fed back its own states.
+    """Largest difference of any output over `frames`, with each model's states fed back into it.
 
-    States are judged by the outputs they lead to: they are nobody's but the model's, in units of its own. `states` maps
-    a state's output name to the input it becomes and its value at the start.
+    States are compared only through the outputs that they lead to, since their units mean nothing outside the model.
+    `states` maps a state's output name to the name of its input and its value at the start.
     """
     memory = [{into: start.copy() for into, start in states.values()} for _ in range(2)]
     worst = 0.0
@@ -168,10 +168,10 @@ def write_checked(
     difference: Callable[[Session], float],
     tolerance: float,
 ) -> Bundle:
-    """Write a bundle whose every runtime differs from torch by at most `tolerance`, as `difference` measures it.
+    """Write a bundle in which every runtime differs from torch by at most `tolerance`, as `difference` measures it.
 
-    `learnt` makes further arrays by running the checked network. Raises MienError when a runtime differs by more;
-    nothing is written then.
+    `learnt` computes further arrays with the checked network. Raises MienError, and writes nothing, when a runtime
+    differs by more.
     """
     pair = None if ncnn is None else (ncnn.param, ncnn.bin)
     with tempfile.TemporaryDirectory() as folder:

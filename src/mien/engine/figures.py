@@ -1,6 +1,6 @@
 """`Figure`: one measured number beside its baselines and its target. `Result`: all figures of one benchmark run.
 
-Every benchmark makes them and every table is made from them: in the terminal, in the documents, and in the JSON files.
+Every benchmark returns figures, and the tables in the terminal, in the documents and in the JSON files show them.
 """
 
 import json
@@ -21,25 +21,25 @@ __all__ = ["Figure", "Result"]
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured number. What is not finite (NaN, infinity) counts as not computed and is kept as None."""
+    """One measured number. A value that is not finite (NaN, infinity) counts as not computed and is stored as None."""
 
     name: str
-    """What was measured, on what; a whole phrase that reads without the rest of the table."""
+    """What was measured, on what; a phrase that can be understood without the rest of the table."""
     ours: float | None
     """The number of the system that is measured; None when it could not be computed."""
     unit: str = ""
-    """The unit, or the kind of number where that is none: "mm", "correlation, median of 4 videos"; may be empty."""
+    """The unit, or the kind of number where there is no unit: "mm", "correlation, median of 4 videos"; may be empty."""
     better: Literal["higher", "lower"] = "higher"
     target: float | None = None
     """The number that a release has to reach; None where there is none."""
     baselines: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """Name -> the same number for something else, measured in the same run."""
     headline: bool = True
-    """Whether the table of the most important figures shows it."""
+    """Whether the table of the most important figures shows this figure."""
     short: bool = False
-    """Whether the README shows it."""
+    """Whether the README shows this figure."""
     reason: str = ""
-    """Why `ours` is None; empty when it is not."""
+    """Why `ours` is None; empty when `ours` is a number."""
 
     def __post_init__(self) -> None:
         ours = _finite(self.ours)
@@ -57,7 +57,7 @@ class Figure:
         return self.ours >= self.target if self.better == "higher" else self.ours <= self.target
 
     def row(self) -> tuple[str, str, str, str]:
-        """Name with unit, number, target with its direction and whether it was reached, baselines: a table's cells."""
+        """The cells of a table row: name and unit, number, target with direction and outcome, baselines."""
         sign = "≥" if self.better == "higher" else "≤"
         verdict = {None: "", True: " reached", False: " missed"}[self.reached]
         return (
@@ -68,7 +68,7 @@ class Figure:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object; `reason` is left out where there is a number."""
+        """A JSON object; `reason` is left out when `ours` is a number."""
         row = asdict(self)
         return row if self.reason else {name: value for name, value in row.items() if name != "reason"}
 
@@ -86,9 +86,9 @@ class Result:
     """The system, or the module in benchmarks/."""
     figures: tuple[Figure, ...]
     details: Mapping[str, Any]
-    """What the figures were computed from: objects, lists, texts and numbers, as JSON has them."""
+    """What the figures were computed from: JSON objects, lists, strings and numbers."""
     quick: bool = False
-    """Whether less was measured than the documents show."""
+    """Whether the run was shortened, so that it measured less than the documents show."""
     revision: str = UNKNOWN
     """See `provenance.git_revision`."""
     machine: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -98,7 +98,7 @@ class Result:
     def measured(
         cls, name: str, figures: Sequence[Figure], details: Mapping[str, Any], *, quick: bool = False
     ) -> "Result":
-        """A result of this revision on this machine."""
+        """A result stamped with the revision of the code and with the machine."""
         return cls(
             name=name,
             figures=tuple(figures),
@@ -109,7 +109,7 @@ class Result:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object. JSON has no NaN: what is not finite in `details` is null."""
+        """A JSON object. JSON has no NaN, so numbers in `details` that are not finite become null."""
         return {
             "name": self.name,
             "quick": self.quick,
@@ -132,7 +132,7 @@ class Result:
 
     @classmethod
     def read(cls, path: Path) -> "Result":
-        """Read what `write` wrote; raises MienError when the file is something else."""
+        """Read what `write` wrote; raises MienError when the file is not such a result."""
         try:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
@@ -140,7 +140,7 @@ class Result:
 
 
 def _finite(value: float | None) -> float | None:
-    """A Python number, or None for what is none."""
+    """A Python number, or None when `value` is None or not finite."""
     if value is None or not math.isfinite(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
@@ -157,7 +157,7 @@ def _jsonable(value: Any) -> Any:
 
 
 def _digits(value: float | None) -> str:
-    """Three significant digits, thousands with commas; "-" for what was not computed."""
+    """Three significant digits, thousands with commas; "-" for a number that was not computed."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.3g}"

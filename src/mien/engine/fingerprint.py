@@ -1,4 +1,4 @@
-"""Telling whether two runs read the same data; knows no torch."""
+"""A hash of training data, which shows whether two runs read the same data; does not import torch."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ __all__ = ["fingerprint"]
 
 
 def fingerprint(parts: Iterable[bytes | str | np.ndarray]) -> str:
-    """A hash (SHA-256) of bytes, text and arrays, in order: equal for equal contents, wherever they lie."""
+    """A hash (SHA-256) of bytes, text and arrays, in order: equal for equal contents, wherever the files are stored."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):

@@ -1,4 +1,4 @@
-"""Losses of landmarks, shared by every network that predicts them.
+"""Losses on landmarks, shared by every network that predicts them.
 
 Shapes: N images, L landmarks.
 """
@@ -24,7 +24,7 @@ def transform_points(points_NL2: Tensor, matrix_N23: Tensor) -> Tensor:
 def equivariance_loss(
     landmarks_NL2: Tensor, other_landmarks_NL2: Tensor, other_from_one_N23: Tensor, crop: int
 ) -> Tensor:
-    """`landmark_loss` between the landmarks of two views of one real image, which must move with the view.
+    """`landmark_loss` between the landmarks of two views of one real image; the landmarks must move with the view.
 
     `other_from_one_N23` maps the first view's pixels to the second's. Both views are mirrored or neither is.
     """

@@ -1,4 +1,4 @@
-"""What a training run says of itself while it runs."""
+"""The log that a training run writes."""
 
 import json
 import time
@@ -10,7 +10,7 @@ __all__ = ["TrainingLog"]
 
 
 class TrainingLog:
-    """One JSON line every 20 steps: means of the losses since the last line, and steps a second."""
+    """One JSON line every 20 steps: means of the losses since the last line, and steps per second."""
 
     def __init__(self, path: Path, steps: int) -> None:
         """Append to `path`; `steps` is the length of the whole run."""
@@ -18,7 +18,7 @@ class TrainingLog:
         self.path, self.steps, self.sums, self.count, self.since = path, steps, {}, 0, time.monotonic()
 
     def write(self, step: int, rate: float, parts: dict[str, Tensor]) -> None:
-        """Take one step's learning rate and losses by name."""
+        """Add the learning rate and the losses, by name, of one step."""
         for name, value in parts.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
         self.count += 1

@@ -1,7 +1,7 @@
-"""Every figure that mien reports about faces, each with its definition; numpy only, so that benchmarks need no torch.
+"""All figures about faces that mien reports, with their definitions; numpy only, so that benchmarks need no torch.
 
 Weights are [N, C] (samples x channels) unless said otherwise. Plain mean absolute error is left out on purpose:
-expression weights are sparse, so a predictor that always answers zero wins it.
+expression weights are sparse, so always predicting zero gives the smallest error.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ def _moments(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, ...
 def pearson(prediction: Float[np.ndarray, "N C"], truth: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "C"]:
     """Pearson correlation per channel: cov(p, t) / (std(p) std(t)).
 
-    NaN where the truth is constant (nothing to follow), 0 where only the prediction is (it followed nothing).
+    NaN where the truth is constant (there is nothing to follow), 0 where only the prediction is constant.
     """
     covariance, of_p, of_t, _ = _moments(prediction, truth)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -81,7 +81,7 @@ def concordance(prediction: Float[np.ndarray, "N C"], truth: Float[np.ndarray, "
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveError:
-    """Two sides of one coin, per channel: how wrong when on, how much on when off. NaN where never on or off."""
+    """Errors of active and of inactive samples, per channel; NaN where a channel is never active or never zero."""
 
     mae: Float[np.ndarray, "C"]
     """Mean |prediction - truth| over samples whose truth exceeds `ACTIVE`."""
@@ -90,7 +90,7 @@ class ActiveError:
 
 
 def active_error(prediction: Float[np.ndarray, "N C"], truth: Float[np.ndarray, "N C"]) -> ActiveError:
-    """Active mean absolute error together with false activation (report both: each alone can be gamed)."""
+    """Active mean absolute error together with false activation (report both: bias can lower one alone)."""
     p, t = _columns(prediction), _columns(truth)
     on, off = t > ACTIVE, t == 0
     return ActiveError(mae=_mean_where(np.abs(p - t), on), false_activation=_mean_where(p, off))
@@ -107,7 +107,7 @@ def vertex_error(
 ) -> Float[np.ndarray, "N"]:
     """Mean distance per sample [mm]: mean over vertices of |B (prediction - truth)|, B the rig's shape offsets [mm].
 
-    Give the face's vertices only: those that no shape moves would dilute the mean.
+    Give the face's vertices only: vertices that no shape moves would lower the mean.
     """
     basis = np.asarray(shapes, np.float32).reshape(len(shapes), -1)
     difference = (np.asarray(prediction, np.float64) - np.asarray(truth, np.float64)).astype(np.float32)
@@ -122,20 +122,20 @@ def vertex_error(
 
 @dataclass(frozen=True, kw_only=True)
 class Selectivity:
-    """Whether each shape answers for itself when it alone is shown."""
+    """How selectively the prediction responds when a single channel is active."""
 
     accuracy: float
-    """Share of samples whose strongest answer is the shown channel."""
+    """Share of samples in which the active channel has the largest predicted weight."""
     leakage: Float[np.ndarray, "C C"]
-    """Mean answer of channel j (column) while channel i (row) is shown; NaN rows were never shown."""
+    """Mean prediction of channel j (column) while channel i (row) is active; NaN where i never is."""
     mean_leakage: float
-    """Mean of `leakage` off the diagonal, over shown rows."""
+    """Mean of `leakage` off the diagonal, over the rows that are not NaN."""
     mean_answer: float
-    """Mean of `leakage` on the diagonal: 1 is ideal when channels are shown fully on."""
+    """Mean of `leakage` on the diagonal: 1 is ideal when the weight of the active channel is 1."""
 
 
 def selectivity(prediction: Float[np.ndarray, "N C"], shown: Int[np.ndarray, "N"]) -> Selectivity:
-    """Argmax accuracy and leakage matrix at single-shape activation; `shown` [N] is the only active channel."""
+    """Argmax accuracy and leakage matrix on samples with one active channel each, `shown` [N]."""
     p = np.asarray(prediction, np.float64)
     shown = np.asarray(shown)
     channels = p.shape[1]
@@ -163,9 +163,9 @@ def _identity_means(prediction: np.ndarray, identity: np.ndarray) -> np.ndarray:
 def neutral_bias(
     prediction: Float[np.ndarray, "N C"], identity: Int[np.ndarray, "N"]
 ) -> tuple[Float[np.ndarray, "C"], Float[np.ndarray, "C"]]:
-    """(mean, between-identity standard deviation) per channel of the answers on neutral faces.
+    """(mean, between-identity standard deviation) per channel of the predictions on neutral faces.
 
-    Identities weigh equally; the deviation (ddof 1; NaN for a single identity) is of the identities' mean answers.
+    Identities weigh equally; the deviation (ddof 1; NaN for one identity) is that of the identities' mean predictions.
     """
     means = _identity_means(_columns(prediction), np.asarray(identity))
     spread = means.std(axis=0, ddof=1) if len(means) > 1 else np.full(means.shape[1], np.nan)
@@ -175,7 +175,7 @@ def neutral_bias(
 def pose_leakage(
     prediction: Float[np.ndarray, "N C"], identity: Int[np.ndarray, "N"], frontal: Bool[np.ndarray, "N"]
 ) -> Float[np.ndarray, "C"]:
-    """Mean |answer - the same identity's mean frontal answer| per channel over turned neutral faces.
+    """Mean |prediction - the same identity's mean frontal prediction| per channel over turned neutral faces.
 
     `frontal` [N] marks the reference views. Identities without a frontal view raise ValueError.
     """
@@ -190,10 +190,10 @@ def pose_leakage(
 
 
 def jitter(series: Float[np.ndarray, "T *rest"]) -> Float[np.ndarray, "*rest"]:
-    """Standard deviation over time of the second difference x[t+1] - 2 x[t] + x[t-1], per column, on a still input.
+    """Standard deviation over time of the second difference x[t+1] - 2 x[t] + x[t-1], per column, without motion.
 
-    White noise of deviation s gives s sqrt(6). A filter lowers it at the price of `lag`: always report both.
-    Divide points by the eye distance first. Raises ValueError below three frames.
+    White noise of deviation s gives s sqrt(6). A filter lowers jitter and raises `lag`: always report both. Divide
+    points by the eye distance first. Raises ValueError below three frames.
     """
     series = np.asarray(series, np.float64)
     if len(series) < 3:
@@ -206,8 +206,8 @@ def lag(
 ) -> float:
     """Delay of the prediction [ms], positive when late: the shift of largest Pearson correlation, to sub-frame.
 
-    Evenly sampled series; shifts up to `longest` seconds; a parabola through the best shift and its neighbours gives
-    the fraction. NaN when either series is constant.
+    The series are evenly sampled; shifts go up to `longest` seconds; a parabola through the best shift and its two
+    neighbours gives the fraction. NaN when either series is constant.
     """
     p, t = np.asarray(prediction, np.float64), np.asarray(truth, np.float64)
     if p.var() < _CONSTANT or t.var() < _CONSTANT:
@@ -238,7 +238,7 @@ def nme(
     *,
     visible: Bool[np.ndarray, "N L"] | None = None,
 ) -> Float[np.ndarray, "N"]:
-    """Normalised mean error per sample: mean point distance over the inter-ocular distance of the truth.
+    """Normalised mean error per sample: mean point distance divided by the true distance of the outer eye corners.
 
     `eyes` are the layout's outer eye corners (Sagonas et al. 2013, the 300-W definition). With `visible`, only those
     points count; NaN for a sample without any.
@@ -251,9 +251,10 @@ def nme(
 
 
 def events(curve: Float[np.ndarray, "T"], *, on: float = 0.5, off: float = 0.35) -> Int[np.ndarray, "K 2"]:
-    """(first, last) frames of closures: from where `curve` rises to `on` back and forth to where it is below `off`.
+    """(first, last) frames of closures: the interval around a rise to `on` in which `curve` is not below `off`.
 
-    Two thresholds, or a lid that trembles at one would count as many blinks. NaN frames end an event.
+    There are two thresholds because a curve that jitters at a single one would count as many closures. NaN frames end
+    an event.
     """
     curve = np.asarray(curve, np.float64)
     above = np.concatenate([[False], np.nan_to_num(curve, nan=-np.inf) >= off, [False]])
@@ -265,19 +266,19 @@ def events(curve: Float[np.ndarray, "T"], *, on: float = 0.5, off: float = 0.35)
 
 @dataclass(frozen=True, kw_only=True)
 class EventScore:
-    """Detection of events; NaN where there is nothing to divide by."""
+    """Precision and recall of event detection; NaN where the divisor is zero."""
 
     precision: float
-    """Share of found events that are true."""
+    """Share of detected events that match a true one."""
     recall: float
-    """Share of true events that were found."""
+    """Share of true events that match a detected one."""
 
 
 def match_events(found: Int[np.ndarray, "K 2"], truth: Int[np.ndarray, "M 2"], *, tolerance: int = 0) -> EventScore:
-    """Precision and recall of intervals (first, last, inclusive): a pair matches when they overlap, each used once.
+    """Precision and recall of intervals (first, last, inclusive): overlapping ones match, each at most once.
 
-    `tolerance` widens the found ones by so many frames. Matched one to one in order of time, so one endless closure
-    cannot claim every blink.
+    `tolerance` widens the detected intervals by that many frames on both sides. Matching is one to one in order of
+    time, so a single long closure cannot match every blink.
     """
     found = np.asarray(found).reshape(-1, 2)
     truth = np.asarray(truth).reshape(-1, 2)
@@ -297,11 +298,11 @@ def match_events(found: Int[np.ndarray, "K 2"], truth: Int[np.ndarray, "M 2"], *
 
 @dataclass(frozen=True, kw_only=True)
 class Ridge:
-    """Linear regression with a squared penalty, on standardised inputs: the baseline a net has to beat."""
+    """Linear regression with a squared penalty, on standardised inputs: a baseline for networks."""
 
     mean: Float[np.ndarray, "D"]
     scale: Float[np.ndarray, "D"]
-    """Standard deviation of each input; 1 where constant."""
+    """Standard deviation of each input; 1 where the input is constant."""
     coefficients: Float[np.ndarray, "D C"]
     intercept: Float[np.ndarray, "C"]
     penalty: float
@@ -319,10 +320,10 @@ class Ridge:
         held_out: float = 0.2,
         seed: int = 0,
     ) -> "Ridge":
-        """Closed form; lambda by squared error on a held-out share of the samples, then refitted on all of them.
+        """Closed form; lambda has the least squared error on a held-out share of the samples; the fit then uses all.
 
-        With `groups` (identities), whole groups are held out, as in the test the baseline is for. Raises ValueError
-        when fewer than two samples (or groups) are given.
+        With `groups` (identities), whole groups are held out, as in the benchmarks that use the baseline. Raises
+        ValueError when fewer than two samples (or groups) are given.
         """
         x, y = np.asarray(inputs, np.float64), _columns(targets)
         groups = np.arange(len(x)) if groups is None else np.asarray(groups)
@@ -335,7 +336,7 @@ class Ridge:
         return _ridge_path(x, y, (cls.PENALTIES[int(np.argmin(errors))],))[0]
 
     def predict(self, inputs: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N C"]:
-        """Targets for new inputs; not clipped."""
+        """Targets for new inputs; the values are not clipped."""
         return (np.asarray(inputs, np.float64) - self.mean) / self.scale @ self.coefficients + self.intercept
 
 
@@ -364,8 +365,8 @@ def summary(
     truth: Float[np.ndarray, "N C"],
     shapes: Float[np.ndarray, "C V 3"] | None = None,
 ) -> Mapping[str, float]:
-    """Means over channels (NaN channels left out) of Pearson, concordance, active MAE and false activation, and the
-    mean vertex error [mm] when `shapes` are given."""
+    """Means over channels (those that are NaN are left out) of Pearson, concordance, active MAE and false activation,
+    and the mean vertex error [mm] when `shapes` are given."""
     error = active_error(prediction, truth)
     figures = {
         "pearson": _nanmean(pearson(prediction, truth)),

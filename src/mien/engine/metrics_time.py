@@ -1,4 +1,4 @@
-"""Figures of motion: what weights do over time, within takes. Numpy only, as `metrics`.
+"""Figures of motion: how well weights follow the truth over time within takes; numpy only, like `metrics`.
 
 N frames of several takes, one after the other; `take` [N] is the number of the take that each frame is of.
 """
@@ -14,10 +14,10 @@ __all__ = ["pearson_over_time", "velocity_error"]
 def pearson_over_time(
     prediction: Float[np.ndarray, "N C"], truth: Float[np.ndarray, "N C"], take: Int[np.ndarray, "N"]
 ) -> Float[np.ndarray, "C"]:
-    """Pearson correlation per channel of what moves within the takes: each take's mean is taken out of both first.
+    """Pearson correlation per channel of the motion within takes: both series less each take's mean.
 
-    So neither a person's offset nor the spread between takes counts, and motion of a channel that should keep still
-    does. NaN and 0 as in `metrics.pearson`.
+    So a person's constant offset and the spread between takes do not count, but motion of a channel that should keep
+    still does. NaN and 0 as in `metrics.pearson`.
     """
     return pearson(_centred(prediction, take), _centred(truth, take))
 
@@ -39,7 +39,7 @@ def velocity_error(
     """Error of the velocities as a share of the true motion: sum |v' - v| / sum |v| over all channels and neighbouring
     frames of a take (frames in order of time).
 
-    0 is right, 1 is standing still, more is motion that is not there; a channel that never moves counts by its false
+    0 is a perfect prediction, 1 a constant one, and more than 1 false motion; a channel that never moves adds its false
     motion. NaN when nothing moves. Raises ValueError when times do not grow within a take.
     """
     together = np.diff(np.asarray(take)) == 0

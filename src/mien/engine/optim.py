@@ -1,4 +1,4 @@
-"""Optimiser pieces every training loop uses."""
+"""Optimisers, learning rate schedule and weight averaging of the training loops."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -10,9 +10,9 @@ __all__ = ["KernelMuon", "WeightAverage", "adamw", "muon_and_adamw", "set_rate",
 
 
 class KernelMuon(torch.optim.Muon):
-    """torch's Muon (Jordan et al. 2024) on kernels of any rank, each seen as the matrix [out, in * area].
+    """torch's Muon (Jordan et al. 2024) on kernels of any rank, each treated as the matrix [out, in * area].
 
-    The kernels' storage must stay where it is: move the module to its device first.
+    The storage of the kernels must not change afterwards: move the module to its device first.
     """
 
     def __init__(self, kernels: Iterable[Tensor], rate: float, decay: float) -> None:
@@ -23,7 +23,7 @@ class KernelMuon(torch.optim.Muon):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step by the kernels' gradients; kernels without one stay."""
+        """One step by the kernels' gradients; kernels without a gradient do not change."""
         matrices = self.param_groups[0]["params"]
         for matrix, kernel in zip(matrices, self._kernels, strict=True):
             matrix.grad = None if kernel.grad is None else kernel.grad.reshape(matrix.shape)
@@ -69,7 +69,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 class WeightAverage:
-    """Exponential moving average of a module's parameters and buffers, debiased by a warm-up of its decay."""
+    """Exponential moving average of a module's parameters and buffers; its decay rises at the start, against bias."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -85,7 +85,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Move towards the module's present values."""
+        """Move the averages towards the module's current values."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for name, value in _floats(module).items():
             self.state[name].lerp_(value.detach().float(), 1 - decay)

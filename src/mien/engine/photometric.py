@@ -1,4 +1,4 @@
-"""What a camera and its surroundings may do to the picture of a face: light, colour, blur, noise, a thing in front."""
+"""Random changes of a face image as cameras and surroundings cause them: light, colour, blur, noise, occlusion."""
 
 from dataclasses import dataclass
 
@@ -28,10 +28,10 @@ class Patch:
 def photometric(
     rng: np.random.Generator, frames: list[np.ndarray], *, patches: bool = True
 ) -> tuple[list[np.ndarray], Patch | None]:
-    """Changes of the camera that all frames of a window share: gain, gamma, colour, blur, a patch in front of the face;
+    """Random changes of gain, gamma, colour and blur and a patch before the face, the same for all frames of a window;
     only the noise differs from frame to frame.
 
-    `frames` are RGB, uint8 [S, S, 3]. Returns the changed frames and the patch, None without one.
+    `frames` are RGB, uint8 [S, S, 3]. Returns the changed frames and the patch, or None when there is no patch.
     """
     levels = np.arange(256) / 255.0
     gamma = np.exp(rng.normal(0, 0.2))
@@ -61,7 +61,7 @@ def photometric(
 
 
 def _patch(rng: np.random.Generator, image: np.ndarray) -> Patch:
-    """Half of them as wide or as high as half a face, and half in a colour of the picture: a hand is the face's own."""
+    """Half of the patches are as wide or high as half a face; half have a colour of the picture, as a hand has."""
     side = len(image)
     height, width = rng.integers(side // 10, side // 3, 2)
     if rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""Training in several processes that hold the same weights and each see a share of every batch."""
+"""Training in several processes that all hold the same weights; each computes a share of every batch."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def launch(fabric: Fabric, function: Callable[[Fabric], T]) -> T:
-    """`fabric.launch`, but a MienError from one of its processes or data workers comes without their tracebacks."""
+    """`fabric.launch`, but a MienError of a process or data worker is raised here without its traceback."""
     try:
         return fabric.launch(function)
     except (ProcessRaisedException, MienError) as error:
@@ -29,7 +29,7 @@ def launch(fabric: Fabric, function: Callable[[Fabric], T]) -> T:
 
 @torch.no_grad()
 def average_gradients(fabric: Fabric, module: nn.Module) -> None:
-    """Replace each gradient by its mean over the processes; they must all have one for the same parameters."""
+    """Replace each gradient by its mean over the processes; all must have gradients of the same parameters."""
     if fabric.world_size == 1:
         return
     gradients = [p.grad for p in module.parameters() if p.grad is not None]

@@ -1,4 +1,4 @@
-"""Where a result came from: the revision of the code and the machine it ran on."""
+"""The origin of a result: the revision of the code and the machine it ran on."""
 
 import os
 import platform
@@ -12,19 +12,19 @@ from mien.core.errors import MienError
 __all__ = ["UNKNOWN", "check_clean", "describe_machine", "git_revision"]
 
 UNKNOWN = "unknown"
-"""The revision of code that is not in a git checkout."""
+"""The revision when the code is not in a git checkout."""
 _DIRTY = "-dirty"
 _HERE = Path(__file__).resolve()
 _NOT_MEASURED = (":/", ":(top,exclude)benchmarks/results", ":(top,exclude)docs", ":(top,exclude,glob)**/*.md")
-"""All files but documents and earlier results: a change of those changes nothing that is measured, and a benchmark
-that writes its result leaves the tree clean for the next one."""
+"""All files but documents and earlier results: changes of these do not change what is measured, and after a benchmark
+writes its result the checkout still counts as clean for the next one."""
 _LIBRARIES = ("numpy", "scipy", "av", "opencv-python-headless", "onnxruntime", "ncnn", "torch", "moderngl")
 
 
 def git_revision() -> str:
     """The checkout's commit, with "-dirty" when code differs from it; "unknown" when mien is not run from a checkout.
 
-    Code is every tracked file but documents and results of benchmarks.
+    Code is every tracked file except documents and results of benchmarks.
     """
 
     def git(*arguments: str) -> str:
@@ -32,7 +32,7 @@ def git_revision() -> str:
         return subprocess.run(command, cwd=_HERE.parent, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", "--", _HERE.name)  # an installed mien may lie in somebody else's checkout
+        git("ls-files", "--error-unmatch", "--", _HERE.name)  # mien may be installed inside another checkout
         dirty = _DIRTY if git("status", "--porcelain", "--untracked-files=no", "--", *_NOT_MEASURED) else ""
         return git("rev-parse", "--short=12", "HEAD") + dirty
     except (OSError, subprocess.CalledProcessError):
@@ -42,17 +42,18 @@ def git_revision() -> str:
 def check_clean(path: Path, *, dirty: bool) -> None:
     """Raise MienError when a result written to `path` would name a commit that is not what was measured.
 
-    That is when code differs from the checkout's commit; `dirty` allows it, and the result's revision then says so.
+    That is when code differs from the checkout's commit; `dirty` allows it, and the revision in the result ends in
+    "-dirty".
     """
     if not dirty and git_revision().endswith(_DIRTY):
         raise MienError(
-            f"{path} would name a commit that is not what is measured, since code has changed after it; "
+            f"{path} would name a commit whose code differs from the measured code; "
             "commit the changes, or write the file all the same with `dirty`"
         )
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores this process may use, memory [GiB], system, Python and library versions; no names of hosts."""
+    """Processor, cores this process may use, memory [GiB], system, Python and library versions; no host name."""
     versions: dict[str, str] = {}
     for name in ("mien", *_LIBRARIES):
         try:
@@ -81,5 +82,5 @@ def _cpu() -> str:
 def _memory() -> float | None:
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    except (AttributeError, ValueError, OSError):  # no sysconf, or not these names
+    except (AttributeError, ValueError, OSError):  # no sysconf, or sysconf without these names
         return None

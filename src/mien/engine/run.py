@@ -1,7 +1,7 @@
-"""Opening a training run, going on with it and keeping it: functions that a `train.py` calls from its own loop.
+"""Start, resume and save a training run: functions that a system's `train.py` calls from its own loop.
 
 A run lives in the folder `config.out`. Its checkpoint holds the state of every part, the step, the settings, and a
-fingerprint of the data, so that a run goes on as if it had not been killed, or not at all.
+fingerprint of the data, so that a resumed run gives the same result as an uninterrupted one, or is refused.
 """
 
 from collections.abc import Mapping
@@ -33,14 +33,14 @@ _AGAIN = "choose another `out`, or delete the file to start again"
 
 
 class Part(Protocol):
-    """What a checkpoint keeps the state of: a module, an optimiser, an average of weights."""
+    """An object whose state a checkpoint holds: a module, an optimiser, an average of weights."""
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and text in plain containers."""
         ...
 
     def load_state_dict(self, state_dict: Any, /) -> Any:
-        """Take such a state back."""
+        """Restore a state that `state_dict` returned."""
         ...
 
 
@@ -55,21 +55,21 @@ def open_fabric(config: RunConfig, processes: int = 1) -> Fabric:
 
 
 def open_process(config: RunConfig) -> None:
-    """Threads, seeds and memory of a training process; to be called in each of them before anything is drawn."""
-    keep_freed_memory()  # measured on capture, on one of two busy cores: 85 to 225 images a second
+    """Set threads, seeds and memory of a training process; call it in each before any random number is drawn."""
+    keep_freed_memory()  # measured on capture, on one of two busy cores: 85 images a second without, 225 with it
     torch.set_num_threads(config.threads)
     seed_everything(config.seed)
 
 
 def checkpoint_of(config: RunConfig) -> Path:
-    """Where the run keeps its checkpoint."""
+    """Path of the run's checkpoint."""
     return Path(config.out) / "checkpoint.pt"
 
 
 def reached(config: RunConfig) -> int:
     """The step that the run in `config.out` has reached, 0 when there is none.
 
-    Raises MienError when the run was started with other settings (all but `config.MAY_CHANGE`), naming them.
+    Raises MienError when the run was started with other settings (all but `config.MAY_CHANGE`), and names them.
     """
     state = load_checkpoint(checkpoint_of(config))
     if state is None:

@@ -1,1 +1,1 @@
-"""File formats, one a file; `formats` is the table of them all."""
+"""File formats, one per module; `formats` is the table of all of them."""

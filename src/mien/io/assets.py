@@ -1,8 +1,8 @@
-"""Third-party material that mien uses and does not ship: a table, and what gets, finds and checks each of its rows.
+"""Third-party material that mien uses and does not ship: the table of assets, and how to download, find and check them.
 
-Every file is pinned by the commit in its address and by its sha256 in a list of `asset_lists/`. Of an archive the
-contents are checked and not the archive itself: GitHub packs archives on request and does not promise the same bytes
-forever. A further set of files is a list and a row here.
+Every file is pinned by the commit in its address and by its sha256 in a list of `asset_lists/`. The contents of an
+archive are checked and not the archive itself, because GitHub packs archives on request and does not promise the same
+bytes forever. Another asset needs one list there and one row in this table.
 """
 
 import csv
@@ -23,27 +23,27 @@ from mien.io.cache import cache_folder
 __all__ = ["ASSETS", "MIRROR", "Archive", "Asset", "Files", "Pinned", "downloaded", "find", "get", "location", "verify"]
 
 MIRROR = "MIEN_ASSETS_MIRROR"
-"""Environment variable with the address of a server that has the files under the same paths as their own server."""
+"""Environment variable with the address of another server that has the files under the same paths."""
 
 _RAW = "https://raw.githubusercontent.com"
 _LISTS = Path(__file__).with_name("asset_lists")
 _MATERIAL = "MIEN_TEST_ASSETS"
 """Environment variable that names a folder of test material, which holds copies of some assets."""
 _LARGEST = 64 * 2**20
-"""Bytes of a member of an archive that is read; those that are checked have at most 3 MB."""
+"""Largest member of an archive that is read [bytes]; the members that are checked have at most 3 MB."""
 _Entry = TypeVar("_Entry")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A zip archive at one address; it is kept packed, under `file` in the cache."""
+    """A zip archive at one address, kept as an archive in the cache, under the name `file`."""
 
     url: str
     file: str
     folder: str
-    """The folder in the archive whose files are listed; other files do not matter."""
+    """The folder in the archive whose files are listed; other files are ignored."""
     sums: str
-    """List in the format of sha256sum."""
+    """Name of the checksum list, which has the format of sha256sum."""
 
     def pinned(self) -> dict[str, str]:
         """Name in `folder` -> sha256."""
@@ -56,7 +56,7 @@ class Pinned:
     """One file of a list."""
 
     file: str
-    """Path in the asset's folder."""
+    """Path of the file in the asset's folder."""
     repository: str
     commit: str
     path: str
@@ -64,17 +64,17 @@ class Pinned:
 
     @property
     def url(self) -> str:
-        """Its address at GitHub."""
+        """Address of the file at GitHub."""
         return f"{_RAW}/{self.repository}/{self.commit}/{self.path}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Files that are fetched one by one into the cache's folder `folder`."""
+    """Files that are downloaded one by one into the folder `folder` of the cache."""
 
     folder: str
     sums: str
-    """A .csv with the columns file, repository, commit, path, sha256."""
+    """Name of the list, a .csv with the columns file, repository, commit, path, sha256."""
 
     def pinned(self) -> list[Pinned]:
         """The files in the order of the list."""
@@ -87,24 +87,24 @@ class Asset:
     """A row of the table."""
 
     name: str
-    """Word on the command line."""
+    """Name of the asset on the command line."""
     title: str
-    """Its own name and version."""
+    """The name and version that its authors gave it."""
     what: str
-    """What mien uses it for."""
+    """What the asset is and what mien uses it for."""
     licence: str
-    """Licence and whom to credit; one for all its files."""
+    """Licence of all its files, and whom to credit."""
     source: str
-    """Where it is published."""
+    """The place where it is published."""
     megabytes: int
-    """What a download transfers."""
+    """Size of the download [MB]."""
     content: Archive | Files
     variable: str
-    """Environment variable that names a local copy."""
+    """Environment variable with the path of a local copy."""
     copy: str
-    """What such a copy is."""
+    """What the local copy must be, for messages."""
     in_material: str
-    """Where the folder of test material has a copy; the last match of a pattern."""
+    """Pattern of the copy's path in the folder of test material; the last match is used."""
 
 
 _ICT_COMMIT = "da5f95a607f5e6b37755b38d3385d7f2853732e5"
@@ -146,13 +146,13 @@ ASSETS: dict[str, Asset] = {
 
 
 def location(name: str) -> Path:
-    """Where a download of an asset lies in the user's cache: an archive or a folder, which need not be there."""
+    """Path of an asset's download in the user's cache, an archive or a folder, which need not exist."""
     content = _row(name).content
     return cache_folder() / (content.file if isinstance(content, Archive) else content.folder)
 
 
 def downloaded(name: str) -> bool:
-    """Whether every file of an asset lies in the user's cache; their contents are not looked at."""
+    """Whether every file of an asset is in the user's cache; the contents are not checked."""
     content, kept = _row(name).content, location(name)
     if isinstance(content, Archive):
         return kept.is_file()
@@ -160,10 +160,11 @@ def downloaded(name: str) -> bool:
 
 
 def find(name: str) -> Path:
-    """The archive or folder of an asset on this machine: what its environment variable names, else the download.
+    """The archive or folder of an asset on this machine.
 
-    After these comes the copy in the folder of test material that MIEN_TEST_ASSETS names. Contents are not checked.
-    Raises MienError when there is none, and says how to get it; ValueError for a name that the table lacks.
+    It is the copy that the asset's environment variable names, else the download in the cache, else the copy in the
+    folder of test material that MIEN_TEST_ASSETS names. Contents are not checked. Raises MienError, whose message tells
+    how to get the asset, when there is none; ValueError for a name that the table lacks.
     """
     asset = _row(name)
     if named := os.environ.get(asset.variable):
@@ -185,13 +186,13 @@ def find(name: str) -> Path:
 
 
 def get(name: str, *, mirror: str | None = None) -> Path:
-    """The archive or folder of an asset in the user's cache, its contents checked; what is missing is downloaded.
+    """The archive or folder of an asset in the user's cache; missing files are downloaded, and all contents checked.
 
-    Files appear whole or not at all, and those that are there and right are kept: a download that was cut off goes on.
-    `mirror` is the address of a server with the same paths; by default that of the environment variable `MIRROR`.
+    Files appear whole or not at all, and correct files are kept, so that an interrupted download is resumed. `mirror`
+    is the address of a server with the same paths; by default it comes from the environment variable `MIRROR`.
 
     Raises:
-        MienError: no connection, a refusal by the server, or contents that are not the pinned ones (not kept).
+        MienError: there is no connection, the server refuses, or a checksum differs (that file is not kept).
     """
     asset, target = _row(name), location(name)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -217,9 +218,10 @@ def get(name: str, *, mirror: str | None = None) -> Path:
 
 
 def verify(name: str, source: Path, *, shown: str | None = None) -> None:
-    """Check every listed file of an asset in an archive or folder; other files do not matter. Some seconds.
+    """Check every listed file of an asset in an archive or folder, which takes some seconds; other files are ignored.
 
-    `shown` is what messages call the source. Raises MienError when it is no zip, a file is missing, or a file differs.
+    `shown` is the name of the source in messages. Raises MienError when the source is no zip archive, a file is missing
+    or a checksum differs.
     """
     asset, shown = _row(name), shown or str(source)
     if isinstance(asset.content, Files):
@@ -287,5 +289,5 @@ def _download(url: str, target: Path, asset: Asset) -> None:
     except (requests.RequestException, ValueError) as error:
         response = getattr(error, "response", None)
         if response is not None:
-            response.close()  # pooch leaves a refused answer open
+            response.close()  # pooch leaves the connection of a refused request open
         raise MienError(f"cannot download {url} ({type(error).__name__}); {_by_hand(asset)}") from error

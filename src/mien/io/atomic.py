@@ -15,9 +15,9 @@ __all__ = ["check_writable", "write_whole"]
 def write_whole(path: str | Path) -> Generator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, delete it on any exception.
 
-    The temporary name keeps the suffix, because many writers choose their format by it. Nothing is created before
-    the caller writes. The caller must have closed the file when the block ends. A link is followed, so that what it
-    points at is replaced and not the link itself.
+    The temporary name keeps the suffix, because many writers choose their format by it. No file is created before
+    the caller writes. The caller must have closed the file when the block ends. A symbolic link is followed: the file
+    that it points to is replaced, and not the link.
 
     Raises:
         MienError: the folder is missing or cannot be written, `path` is a folder, or the disk refuses the write
@@ -26,12 +26,12 @@ def write_whole(path: str | Path) -> Generator[Path]:
     target = Path(path)
     _check_target(target)
     target = Path(os.path.realpath(target))
-    # Same folder: a rename is atomic only inside one file system.
+    # The temporary file lies in the same folder, because a rename is atomic only inside one file system.
     temporary = target.with_name(f".{target.stem[:100]}-{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
     try:
         yield temporary
         if not temporary.exists():
-            raise MienError(f"nothing was written to {target}; this writer made no file")
+            raise MienError(f"nothing was written to {target}; the writer created no file")
         _flush(temporary)
         temporary.replace(target)
     except OSError as error:
@@ -39,7 +39,7 @@ def write_whole(path: str | Path) -> Generator[Path]:
             raise MienError(f"cannot write {target}: {error.strerror}; choose another place") from error
         raise
     finally:
-        # Also reached by KeyboardInterrupt: an interrupted run leaves nothing behind. Gone already after the rename.
+        # This also runs on KeyboardInterrupt, so an interrupted run leaves no file. After the rename there is none.
         temporary.unlink(missing_ok=True)
 
 
@@ -58,7 +58,7 @@ def _check_target(target: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    # Without this a power cut right after the rename can leave the new name on an empty file (ext4, XFS).
+    # Without a flush, a power cut right after the rename can leave an empty file under the new name (ext4, XFS).
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -68,10 +68,10 @@ class _Abandon(Exception):  # noqa: N818 - not an error
 
 
 def check_writable(path: Path) -> None:
-    """Raise MienError when `path` cannot be written, leaving nothing there: minutes of work must not end in that."""
+    """Raise MienError when `path` cannot be written, before minutes of work are lost; creates no file."""
     try:
         with write_whole(path) as temporary:
-            temporary.touch()  # some folders claim to be writable and are not
+            temporary.touch()  # the permissions of some folders allow writing, but writing still fails
             raise _Abandon
     except _Abandon:
         pass

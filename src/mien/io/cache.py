@@ -1,4 +1,4 @@
-"""Where mien keeps what it downloaded or computed once."""
+"""The folder where mien caches downloads and results of long computations."""
 
 from pathlib import Path
 

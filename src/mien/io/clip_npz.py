@@ -1,4 +1,4 @@
-"""Clip as .npz: everything a clip holds, bit-exact, lost frames included."""
+"""Clips as .npz: every field of a clip, bit-exact, lost frames included."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mien.io import npz
 __all__ = ["VERSION", "read", "write"]
 
 VERSION = 2
-"""2 knows `eye_torsion` and `visibility`; files of version 1 lack them and load."""
+"""Version 2 adds `eye_torsion` and `visibility`; files of version 1, which lack them, still load."""
 _KIND = "mien.clip"
 _TAILS: dict[str, tuple[int, ...]] = {
     "head_rotation": (4,),
@@ -32,7 +32,7 @@ def write(clip: Clip, path: Path) -> None:
 
 
 def read(path: Path) -> Clip:
-    """Read what `write` wrote; raises MienError when the file is missing, damaged or something else."""
+    """Read a file that `write` wrote; raises MienError when it is missing, damaged or of another kind."""
     meta, arrays = npz.load(path, _KIND, VERSION, "clip")
     channels, source = meta.get("channels"), meta.get("source")
     if not isinstance(source, str) or not isinstance(channels, list):

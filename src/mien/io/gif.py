@@ -1,7 +1,7 @@
-"""Animated GIFs with one palette made for all their pictures (FFmpeg's palettegen and paletteuse, by PyAV)."""
+"""Animated GIFs with one palette for all pictures, made by FFmpeg's palettegen and paletteuse through PyAV."""
 
 # pyright: reportUnknownMemberType=false
-# As in `video`: PyAV's annotations leave parts unknown.
+# As in `video`: PyAV's type annotations are incomplete.
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +18,7 @@ from mien.io.atomic import write_whole
 __all__ = ["write_gif"]
 
 _CLOCK = 100
-"""GIF counts hundredths of a second."""
+"""Ticks per second: GIF states delays in hundredths of a second."""
 
 
 def write_gif(
@@ -29,7 +29,7 @@ def write_gif(
     Args:
         path: the .gif to write.
         images: all of one size.
-        delay: how long each is shown [1/100 s]; browsers slow down what is faster than 2.
+        delay: how long each image is shown [1/100 s]; browsers slow down delays under 2.
         colors: entries of the palette, at most 256; fewer make a smaller file.
 
     Raises:
@@ -39,9 +39,9 @@ def write_gif(
 
     path = Path(path)
     if path.suffix.lower() != ".gif":
-        raise MienError(f"{path}: a moving picture of this kind is a .gif; name it so")
+        raise MienError(f"{path}: an animated picture is written as .gif; name it so")
     if not images or len({image.shape for image in images}) > 1:
-        raise MienError(f"cannot write {path}: it takes at least one picture, and all of one size")
+        raise MienError(f"cannot write {path}: a .gif needs at least one picture, and all of one size")
     height, width = images[0].shape[:2]
     with write_whole(path) as temporary, av.open(str(temporary), "w", format="gif", options={"loop": "0"}) as file:
         stream: Any = file.add_stream("gif", rate=Fraction(_CLOCK, delay))
@@ -54,7 +54,7 @@ def write_gif(
 
 
 def _reduced(images: Sequence[np.ndarray], colors: int) -> list[Any]:
-    """The pictures in a palette of their own, dithered where flat colours would band."""
+    """The pictures reduced to one palette made for them, dithered against banding."""
     from av import VideoFrame
     from av.error import FFmpegError
     from av.filter import Graph
@@ -79,7 +79,7 @@ def _reduced(images: Sequence[np.ndarray], colors: int) -> list[Any]:
         source.push(frame)
     source.push(None)
     out: list[Any] = []
-    with suppress(FFmpegError):  # the end of what it gives is an error, too
+    with suppress(FFmpegError):  # PyAV raises at the end of the output, too
         while True:
             out.append(sink.pull())
     return out

@@ -1,4 +1,4 @@
-"""What every animated file asks of a clip: values without gaps, rotations that turn the short way, eyes by gaze."""
+"""Clip values for animated files: without gaps, with continuous quaternions, and with eye rotations from gaze."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,11 +13,14 @@ __all__ = ["EYES", "PASCAL", "continuous", "eye_rotations", "held"]
 EYES = ("eyeLeft", "eyeRight")
 """The eye joints, in the order of a clip's gaze."""
 PASCAL = {name[0].upper() + name[1:]: name for name in ARKIT}
-"""PascalCase ARKit names, which Live Link and many exporters write -> ours."""
+"""PascalCase ARKit name, as Live Link and many exporters write it -> mien's name of the channel."""
 
 
 def held(values: Float[np.ndarray, "T ..."]) -> Float[np.ndarray, "T ..."]:
-    """Rows that are not finite replaced by the last finite one (the first finite one before that; zeros if none)."""
+    """The values with every row that is not finite replaced by the last finite row.
+
+    Rows before the first finite one are replaced by it; without any finite row all become zero.
+    """
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if not finite.any():
         return np.zeros_like(values)
@@ -26,7 +29,7 @@ def held(values: Float[np.ndarray, "T ..."]) -> Float[np.ndarray, "T ..."]:
 
 
 def continuous(quaternions: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 4"]:
-    """Unit float32 quaternions, signs chosen so that neighbours interpolate the short way; zeros become identity."""
+    """Unit float32 quaternions whose signs let neighbours interpolate the shortest way; zeros become the identity."""
     length = np.linalg.norm(quaternions, axis=1, keepdims=True)
     unit = np.where(length > 0, quaternions / np.where(length > 0, length, 1), (0, 0, 0, 1.0))
     flips = np.cumprod(np.where((unit[1:] * unit[:-1]).sum(axis=1) < 0, -1.0, 1.0))
@@ -35,7 +38,7 @@ def continuous(quaternions: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 4"
 
 
 def eye_rotations(rig: Rig, clip: Clip) -> dict[str, Float[np.ndarray, "T 4"]]:
-    """Rotation of each eye joint that carries vertices: by gaze, or by the eyeLook channels, as `Rig.perform` does."""
+    """Rotation of each eye joint with skinned vertices, from gaze or the eyeLook channels, as in `Rig.perform`."""
     if rig.joint_weights is None:
         return {}
     order = [joint.name for joint in rig.joints]

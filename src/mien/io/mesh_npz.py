@@ -1,40 +1,49 @@
-"""MeshSequence as .npz: times, vertices [mm] and the whole topology, bit-exact."""
+"""Mesh sequences as .npz: times, vertices [mm] and the whole topology, bit-exact."""
 
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from mien.core.errors import MienError
 from mien.core.mesh import MeshSequence, Part, Topology
 from mien.io import npz
 
-__all__ = ["VERSION", "read", "write"]
+__all__ = ["VERSION", "read", "stream"]
 
 VERSION = 1
 _KIND = "mien.mesh_sequence"
 
 
-def write(sequence: MeshSequence, path: Path) -> None:
-    """Write `sequence`; raises MienError when the path cannot be written."""
-    topology = sequence.topology
-    arrays = {
-        "times": np.asarray(sequence.times, np.float64),
-        "vertices": sequence.vertices,
-        "triangles": topology.triangles,
-    }
+@contextmanager
+def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
+    """Write frame by frame, float32 or float64; raises MienError when the path cannot be written."""
+    arrays = {"times": times, "triangles": topology.triangles}
     if topology.uv is not None:
         arrays["uv"] = topology.uv
     if topology.uv_triangles is not None:
         arrays["uv_triangles"] = topology.uv_triangles
-    # Group names are free text, so they live in the JSON and not in the names of archive members.
+    # Group names are free text, so they are stored in the JSON and not as names of archive members.
     arrays |= {f"group_{i}": np.asarray(members) for i, members in enumerate(topology.groups.values())}
     parts = [[p.name, p.start, p.stop, list(p.color), p.roughness] for p in topology.parts]
-    npz.save(path, _KIND, VERSION, {"groups": list(topology.groups), "parts": parts}, arrays)
+    meta = {"groups": list(topology.groups), "parts": parts}
+    with npz.writing(path, _KIND, VERSION, meta, arrays) as archive, ExitStack() as open_member:
+        files: list[IO[bytes]] = []
+
+        def put(vertices: np.ndarray) -> None:
+            if not files:
+                shape = (len(times), *vertices.shape)
+                files.append(open_member.enter_context(npz.streamed(archive, "vertices", shape, vertices.dtype)))
+            files[0].write(vertices.tobytes())
+
+        yield put
 
 
 def read(path: Path) -> MeshSequence:
-    """Read what `write` wrote; raises MienError when the file is missing, damaged or something else."""
+    """Read a file that `stream` wrote; raises MienError when it is missing, damaged or of another kind."""
     meta, arrays = npz.load(path, _KIND, VERSION, "mesh sequence")
     try:
         sequence = _sequence(meta, arrays)
@@ -46,7 +55,7 @@ def read(path: Path) -> MeshSequence:
 def _sequence(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> MeshSequence:
     times, vertices, triangles = arrays["times"], arrays["vertices"], arrays["triangles"]
     if times.ndim != 1 or times.dtype.kind != "f" or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise ValueError("times must be finite and grow")
+        raise ValueError("times must be finite and strictly increasing")
     if vertices.ndim != 3 or vertices.shape[0] != len(times) or vertices.shape[2] != 3 or vertices.dtype.kind != "f":
         raise ValueError(f"vertices have shape {vertices.shape}")
     count = vertices.shape[1]

@@ -1,34 +1,56 @@
-"""Reading .npz files that a stranger made: no pickle, no allocation beyond what the file can hold.
+"""Writes .npz files and reads untrusted ones: without pickle, and without allocating more than the file can hold.
 
-Every file mien writes carries the array `mien`: JSON with a "format" name and a "version", so that a file of
-another program, another kind or a later version is refused with a sentence instead of a KeyError.
+Every file that mien writes contains the array `mien`: JSON with a "format" name and a "version", so that a file of
+another program, another kind or a later version is refused with a clear message instead of a KeyError.
 """
 
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "streamed", "writing"]
 
 _RATIO = 1100
-"""Deflate expands at most 1032 times (RFC 1951); an array that claims more than its bytes can hold is corrupt."""
+"""Largest plausible ratio of an array's size to its compressed bytes: deflate reaches at most 1032 (RFC 1951)."""
 _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError)
 
 
 def save(path: Path, kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays and `meta` (JSON values) whole or not at all. Raises MienError when the path cannot be written."""
+    with writing(path, kind, version, meta, arrays):
+        pass
+
+
+@contextmanager
+def writing(
+    path: Path, kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> Generator[zipfile.ZipFile]:
+    """As `save`, and yield the archive, to which `streamed` can append further arrays."""
     tag = json.dumps({"format": kind, "version": version, **meta})
-    with write_whole(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, mien=np.array(tag), **dict(arrays))
+    with write_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in {"mien": np.array(tag), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
+        yield archive
+
+
+@contextmanager
+def streamed(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype) -> Generator[IO[bytes]]:
+    """Yield a file to which the bytes of one array are written piece by piece, in C order."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        yield file
 
 
 def load(path: Path, kind: str, version: int, what: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -48,7 +70,7 @@ def load(path: Path, kind: str, version: int, what: str) -> tuple[dict[str, Any]
     if meta.get("format") != kind:
         raise MienError(f"{path} holds a '{meta.get('format')}', not a {what}")
     if not isinstance(meta.get("version"), int) or not 1 <= meta["version"] <= version:
-        raise MienError(f"{path} has version {meta.get('version')}, this mien reads up to {version}; update mien")
+        raise MienError(f"{path} has version {meta.get('version')}, and this mien reads up to {version}; update mien")
     return meta, arrays
 
 
@@ -66,7 +88,7 @@ def _meta(path: Path, tag: np.ndarray | None, what: str) -> dict[str, Any]:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """One array, its header checked against the bytes that are there before anything is allocated."""
+    """One array, whose header is checked against the size of the file before memory is allocated."""
     with archive.open(info) as file:
         major, _ = np.lib.format.read_magic(file)
         header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0

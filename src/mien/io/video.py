@@ -1,7 +1,7 @@
-"""Video and images in, video out, with the container's own time stamps (PyAV, the FFmpeg libraries)."""
+"""Reads videos and images and writes videos, with the container's time stamps (PyAV, the FFmpeg libraries)."""
 
 # pyright: reportUnknownMemberType=false
-# PyAV's own annotations leave the stream kind of packets and the keyword arguments of add_stream unknown.
+# PyAV's annotations leave the stream type of packets and the keyword arguments of add_stream unknown.
 
 import os
 from collections.abc import Iterator
@@ -30,43 +30,43 @@ class Frame:
     """One picture of a video."""
 
     index: int
-    """Counts the frames given out, from 0."""
+    """Index of the frame among those that were read, from 0."""
     time: float
-    """Presentation time [s] as the container states it; strictly increasing, steps may differ."""
+    """Presentation time [s] from the container; strictly increasing, the intervals may differ."""
     image: UInt8[np.ndarray, "H W 3"]
     """RGB, upright (the container's rotation is applied), C-contiguous."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Video:
-    """A video that can be read from its start any number of times; made by `open_video`."""
+    """A video that can be iterated any number of times, each time from its start; made by `open_video`."""
 
     path: Path
     width: int
-    """Of the upright picture [px]."""
+    """Width of the upright picture [px]."""
     height: int
-    """Of the upright picture [px]."""
+    """Height of the upright picture [px]."""
     fps_nominal: float
-    """The rate the container states, for progress bars only: time comes from the frames. 0 when unknown."""
+    """Frame rate that the container states, for progress bars only: times come from the frames. 0 when unknown."""
     frames_estimate: int
-    """How many frames the container states, for progress bars only; 0 when unknown."""
+    """Number of frames that the container states, for progress bars only; 0 when unknown."""
     duration: float
-    """What the container states [s]; 0 when unknown."""
+    """Duration that the container states [s]; 0 when unknown."""
 
     def __enter__(self) -> "Video":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is held between iterations; the context form marks where the video is used."""
+        """Do nothing: no file is open between iterations; the context form marks where the video is used."""
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames in order.
 
-        A frame whose stamp is not later than the one before is never shown by a player and is left out. Packets that
-        cannot be decoded are skipped, as players do.
+        A frame whose time stamp is not later than that of the frame before is left out, because no player shows it.
+        Packets that cannot be decoded are skipped, as players do.
 
         Raises:
-            MienError: no frame can be decoded, or the pictures end long before the stated end (a file cut short).
+            MienError: no frame can be decoded, or the frames end long before the stated duration (a file cut short).
         """
         with _opened(self.path) as container:
             stream = _video_stream(container, self.path)
@@ -79,7 +79,7 @@ class Video:
                 last = time
                 yield Frame(index=index, time=time, image=_upright(picture))
                 index += 1
-            # Of MP4 files `open_video` has checked the bytes; their last frame may rightly be held for long.
+            # `open_video` has checked that MP4 files are complete; their last frame may be shown for long.
             _check_end(self.path, index, last, None if "mp4" in container.format.name else _stream_end(stream))
 
 
@@ -91,27 +91,27 @@ class Picture:
     image: UInt8[np.ndarray, "H W 3"]
     """RGB, upright."""
     fps_nominal: float = 1.0
-    """Frames a second."""
+    """Frame rate [frames per second]."""
     frames_estimate: int = 1
-    """How many frames there are."""
+    """Number of frames."""
     duration: float = 0.0
     """Last time minus first [s]."""
 
     @property
     def width(self) -> int:
-        """Of the picture [px]."""
+        """Width of the picture [px]."""
         return self.image.shape[1]
 
     @property
     def height(self) -> int:
-        """Of the picture [px]."""
+        """Height of the picture [px]."""
         return self.image.shape[0]
 
     def __enter__(self) -> "Picture":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is held; the context form is that of `Video`."""
+        """Do nothing; the context form matches that of `Video`."""
 
     def __iter__(self) -> Iterator[Frame]:
         """The one frame."""
@@ -129,10 +129,10 @@ def open_frames(path: str | Path) -> Video | Picture:
 
 
 def open_video(path: str | Path) -> Video:
-    """Look at a video and decode its first frame, so that a bad file fails here and not half way.
+    """Check a video and decode its first frame, so that a bad file fails at once and not half way.
 
     Raises:
-        MienError: the file is missing, not a video, cut short, has sound only or no frame.
+        MienError: the file is missing, not a video, cut short, or has only sound or no frame.
     """
     path = Path(path)
     _check_whole(path)
@@ -163,8 +163,9 @@ def _check_whole(path: Path) -> None:
 
 
 def _cut_short(path: Path) -> bool:
-    """Whether an MP4 or QuickTime file ends inside one of its boxes (ISO/IEC 14496-12, 4.2). Decoders read such a file
-    without a word up to the cut.
+    """Whether an MP4 or QuickTime file ends inside one of its boxes (ISO/IEC 14496-12, 4.2).
+
+    Decoders read such a file up to the cut without reporting an error.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -177,7 +178,7 @@ def _cut_short(path: Path) -> bool:
                 return False  # not of this family
             if length == 1:  # a 64-bit length follows
                 length = int.from_bytes(head[8:16], "big")
-            if length == 0 or not kind.isalnum():  # the last box runs to the end; or foreign bytes after the last box
+            if length == 0 or not kind.isalnum():  # the last box runs to the end; or bytes of no box follow it
                 return False
             if length < 8:
                 return False
@@ -198,17 +199,17 @@ def _opened(path: Path) -> "InputContainer":
 def _video_stream(container: "InputContainer", path: Path) -> "VideoStream":
     from av.stream import Disposition
 
-    # A song's cover is a video stream of one frame.
+    # The cover picture of a song is a video stream of one frame.
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         what = "only sound" if container.streams.audio else "no pictures"
         raise MienError(f"{path} holds {what}; give a file with video")
     stream = streams[0]
-    # PyAV annotates it as always there; it is None for a codec that its FFmpeg has no decoder for.
+    # PyAV annotates codec_context as never None, but it is None when its FFmpeg has no decoder for the codec.
     if stream.codec_context is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise MienError(f"{path} uses a video codec that cannot be decoded here; convert it to H.264 MP4")
     stream.thread_type = "AUTO"
-    # Each decoding thread holds whole frames: 50 MB each at 8K.
+    # Each decoding thread holds whole frames, of 50 MB each at 8K.
     stream.codec_context.thread_count = min(4, os.cpu_count() or 1)
     return stream
 
@@ -222,7 +223,7 @@ def _pictures(container: "InputContainer", stream: "VideoStream") -> "Iterator[V
             packet = next(packets)
         except StopIteration:
             return
-        except FFmpegError:  # the container itself breaks off; `_check_end` judges what was read
+        except FFmpegError:  # the container is damaged from here on; `_check_end` decides whether enough was read
             return
         try:
             # The last packet is empty and flushes the decoder.
@@ -234,14 +235,14 @@ def _pictures(container: "InputContainer", stream: "VideoStream") -> "Iterator[V
 def _time(picture: "VideoFrame", last: float, fps: float) -> float:
     if picture.pts is not None and picture.time_base is not None:
         return float(picture.pts * picture.time_base)
-    # Raw streams (.h264) carry no stamps at all: their nominal rate is the only time there is.
+    # Raw streams (.h264) have no time stamps: time can only come from their nominal rate.
     return 0.0 if last == -np.inf else last + 1.0 / (fps or 25.0)
 
 
 def _upright(picture: "VideoFrame") -> np.ndarray:
     image = picture.to_ndarray(format="rgb24")
-    turns = round(picture.rotation / 90) % 4  # degrees anticlockwise that bring it upright
-    return np.ascontiguousarray(np.rot90(image, turns))  # rows of some widths come padded, too
+    turns = round(picture.rotation / 90) % 4  # the rotation is in degrees anticlockwise and makes the picture upright
+    return np.ascontiguousarray(np.rot90(image, turns))  # PyAV pads the rows of some widths, too
 
 
 def _seconds(stream: "VideoStream", container: "InputContainer") -> float:
@@ -251,7 +252,10 @@ def _seconds(stream: "VideoStream", container: "InputContainer") -> float:
 
 
 def _stream_end(stream: "VideoStream") -> float | None:
-    """When the pictures should end [s], or None when the container does not say (its sound may be longer)."""
+    """Time when the video stream should end [s], or None when the container states only its total duration.
+
+    The total duration is no substitute, because the sound may be longer than the video.
+    """
     if stream.duration is not None and stream.time_base is not None:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     parts = stream.metadata.get("DURATION", "").split(":")  # Matroska: "00:00:05.120000000"
@@ -264,7 +268,7 @@ def _stream_end(stream: "VideoStream") -> float | None:
 def _check_end(path: Path, count: int, last: float, end: float | None) -> None:
     if count == 0:
         raise MienError(f"{path} has no frame that can be decoded; check that it plays in a video player")
-    # A tenth and a second: edit lists, dropped tails and rounded headers stay far below both.
+    # Edit lists, dropped last frames and rounded headers stay far below a tenth of the duration and below a second.
     if end is not None and end - last > max(1.0, 0.1 * end):
         raise MienError(f"{path} is cut short: pictures end at {last:.1f} s of {end:.1f} s; copy or download it again")
 
@@ -273,7 +277,7 @@ _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x0
 
 
 def is_image(path: str | Path) -> bool:
-    """Whether a file begins as a JPEG, PNG, BMP, TIFF or WebP does; False when it cannot be read."""
+    """Whether a file begins like a JPEG, PNG, BMP, TIFF or WebP file; False when it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(12)
@@ -283,7 +287,7 @@ def is_image(path: str | Path) -> bool:
 
 
 def read_image(path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
-    """Read a still image as RGB, turned upright by its EXIF tag; transparency is dropped.
+    """Read a still image as RGB, rotated upright by its EXIF tag; transparency is dropped.
 
     Raises:
         MienError: the file is missing, not an image, or damaged.
@@ -305,14 +309,14 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
 
 
 class VideoWriter:
-    """Writes H.264 (yuv420p, BT.709) with true time stamps; the file appears whole when the context ends, or never.
+    """Writes H.264 (yuv420p, BT.709) with given time stamps; the file appears whole when the context ends, or never.
 
-    The container is chosen by the extension: .mp4, .mov (stamps of 1/90000 s) or .mkv (1/1000 s). Odd sizes gain one
-    row or column, because 4:2:0 chroma needs even ones.
+    The container follows from the extension: .mp4, .mov (time stamps in 1/90000 s) or .mkv (in 1/1000 s). Odd sizes are
+    extended by one row or column, because 4:2:0 chroma needs even sizes.
     """
 
     _CLOCK = 90_000
-    """Ticks per second: the usual MPEG clock; 24, 25, 30, 60 and 30000/1001 fps are whole ticks."""
+    """Ticks per second, the usual MPEG clock: frames at 24, 25, 30, 60 and 30000/1001 fps last whole ticks."""
 
     def __init__(self, path: str | Path, width: int, height: int, fps: float) -> None:
         """Prepare to write.
@@ -321,10 +325,10 @@ class VideoWriter:
             path: the file to write.
             width: of the images [px].
             height: of the images [px].
-            fps: nominal rate for players that ask for one, and the duration of the last frame.
+            fps: nominal frame rate for players that need one; it also gives the duration of the last frame.
 
         Raises:
-            MienError: another extension, or a size or rate that is not positive.
+            MienError: the extension is another one, or a size or rate is not positive.
         """
         self._path = Path(path)
         if self._path.suffix.lower() not in (".mp4", ".mov", ".mkv"):
@@ -340,7 +344,7 @@ class VideoWriter:
 
         with ExitStack() as stack:
             temporary = stack.enter_context(write_whole(self._path))
-            # MP4 keeps the first frame's time in the movie's own clock, which is 1/1000 s unless told otherwise.
+            # MP4 stores the first frame's time in ticks of the movie's clock, which are 1/1000 s by default.
             clock = {} if self._path.suffix.lower() == ".mkv" else {"movie_timescale": str(self._CLOCK)}
             self._container = stack.enter_context(av.open(str(temporary), "w", options=clock))
             rate = Fraction(self._fps).limit_denominator(1001)
@@ -355,10 +359,10 @@ class VideoWriter:
         return self
 
     def write(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> None:
-        """Append an RGB image shown from `time` [s] on; times must grow and start at 0 or later.
+        """Append an RGB image that is shown from `time` [s] on; times must increase and start at 0 or later.
 
         Raises:
-            MienError: another size, or a time that does not grow.
+            MienError: the image has another size, or the time does not increase.
         """
         from av import VideoFrame
         from av.video.reformatter import ColorRange, Colorspace
@@ -367,7 +371,7 @@ class VideoWriter:
             raise MienError(f"an image of shape {image.shape} does not fit a video of {self._width}x{self._height} px")
         stamp = round(time * self._CLOCK)
         if stamp <= self._last:
-            raise MienError(f"a frame at {time} s cannot follow one at {self._last / self._CLOCK} s; times must grow")
+            raise MienError(f"a frame at {time} s cannot follow one at {self._last / self._CLOCK} s; sort the frames")
         self._last = stamp
         if self._width % 2 or self._height % 2:
             image = np.pad(image, ((0, self._height % 2), (0, self._width % 2), (0, 0)), mode="edge")
@@ -385,5 +389,5 @@ class VideoWriter:
             return
         with self._stack:
             if self._last < 0:
-                raise MienError(f"no frame was given to write to {self._path}")
+                raise MienError(f"cannot write {self._path}: no frame was given; write at least one")
             self._container.mux(self._stream.encode(None))

@@ -1,1 +1,1 @@
-"""Live performances: sources of frames, sinks of poses, and the loop between them."""
+"""Live performances: sources of frames, sinks for poses, and the loop that connects them through a capture."""

@@ -1,4 +1,4 @@
-"""A sink that keeps a live performance, to be saved as a clip."""
+"""A sink that records a live performance as a clip."""
 
 from mien.core import Clip, Pose
 
@@ -6,10 +6,10 @@ __all__ = ["Recording"]
 
 
 class Recording:
-    """Keeps every pose that it is sent, frames without a face included."""
+    """Records every pose that is sent to it, frames without a face included."""
 
     def __init__(self, source: str = "live") -> None:
-        """`source` is what the clip will name as its origin."""
+        """`source` becomes the `source` of the recorded clip."""
         self.source = source
         self._poses: list[Pose] = []
 
@@ -17,12 +17,12 @@ class Recording:
         return len(self._poses)
 
     def send(self, pose: Pose) -> None:
-        """Keep a pose. Poses have the same channels, and their times grow."""
+        """Record a pose. All poses must have the same channels and increasing times; `clip` checks that."""
         self._poses.append(pose)
 
     def close(self) -> None:
-        """Nothing to let go of: what was recorded stays."""
+        """Do nothing: the recorded poses are kept."""
 
     def clip(self) -> Clip:
-        """What was recorded so far. Raises ValueError when channels differ or times do not grow."""
+        """The performance recorded so far. Raises ValueError when channels differ or times do not increase."""
         return Clip.from_poses(self._poses, source=self.source)

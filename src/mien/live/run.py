@@ -1,4 +1,4 @@
-"""`run`: a live performance from a source, through a capture, into sinks."""
+"""`run`: captures the frames of a source and sends the poses to sinks."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,21 +16,21 @@ __all__ = ["FrameCapture", "run"]
 
 
 class FrameCapture(Protocol):
-    """What turns a frame into a pose, knowing the frames before it."""
+    """A capture that turns each frame into a pose and may use the frames before it."""
 
     def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float, /) -> Pose:
-        """The pose at `time` [s], which grows from call to call; `Pose.lost` without a face."""
+        """The pose at `time` [s], which increases from call to call; `Pose.lost` when there is no face."""
         ...
 
 
 def run(
     source: Source, capture: FrameCapture, sinks: Sequence[Sink], *, seconds: float | None = None
 ) -> Float[np.ndarray, "T"]:
-    """Send the pose of every frame to every sink; return how long each frame took to capture [ms].
+    """Send the pose of every frame to every sink; return the time that the capture of each frame took [ms].
 
-    Ends when the source has no more frames, when a frame's time is past `seconds`, or by Ctrl-C, which is how a
-    performance is ended by hand and raises nothing. Source and sinks are closed whatever happens; what the source,
-    the capture or a sink raises is raised here.
+    The performance ends when the source has no more frames, when a frame's time exceeds `seconds`, or by Ctrl-C, which
+    raises no exception. Source and sinks are closed in every case; exceptions of the source, the capture or a sink are
+    passed on.
     """
     milliseconds: list[float] = []
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""`Sink`: where the poses of a live performance go."""
+"""`Sink`: a receiver of the poses of a live performance."""
 
 from typing import Protocol
 
@@ -8,12 +8,12 @@ __all__ = ["Sink"]
 
 
 class Sink(Protocol):
-    """Takes every pose of a performance: a recording, a window, a program that listens on the network."""
+    """A receiver of every pose of a performance: a recording, a window, a program on the network."""
 
     def send(self, pose: Pose) -> None:
-        """Take the next pose; frames without a face come too (`Pose.seen` is False)."""
+        """Receive the next pose; poses of frames without a face are sent, too (`Pose.seen` is False)."""
         ...
 
     def close(self) -> None:
-        """The performance is over; called once, also after an error."""
+        """End the performance; called once, also after an error."""
         ...

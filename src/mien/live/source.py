@@ -1,4 +1,4 @@
-"""`Source`: where the frames of a live performance come from."""
+"""`Source`: a provider of the frames of a live performance."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ __all__ = ["Source", "open_source"]
 
 
 class Source(Protocol):
-    """Frames as they come, in order of their times; a context manager that lets go of its device at the end."""
+    """Frames in the order of their times, as they arrive; a context manager that releases its device at the end."""
 
     def __enter__(self) -> "Source":
         """The source itself."""
         ...
 
     def __exit__(self, *_: object) -> None:
-        """Let go of the device or file."""
+        """Release the device or file."""
         ...
 
     def __iter__(self) -> Iterator[Frame]:
@@ -28,8 +28,8 @@ class Source(Protocol):
 def open_source(name: str) -> Source:
     """A source by name: a webcam's number ("0"), the address of a stream, or a video file.
 
-    A video file is not paced: its frames come as fast as they are taken, with the times that the file states. Raises
-    MienError when the webcam, stream or file cannot be opened.
+    A video file is not played in real time: its frames come as fast as they are processed, with the times that the file
+    states. Raises MienError when the webcam, stream or file cannot be opened.
     """
     if name.isascii() and name.isdecimal():
         from mien.live.webcam import Webcam

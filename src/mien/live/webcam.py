@@ -1,4 +1,4 @@
-"""A webcam as a source of frames, stamped when each one arrives."""
+"""A webcam as a source of frames, each with the time of its arrival."""
 
 from collections.abc import Iterator
 from time import perf_counter
@@ -13,18 +13,21 @@ __all__ = ["Webcam"]
 
 
 class Webcam:
-    """Frames of a camera as they come: `with Webcam(0) as frames`. Times count from the first frame [s].
+    """The frames of a camera: `with Webcam(0) as frames`. Times count from the first frame [s].
 
-    A webcam's driver tells no time that can be had through OpenCV, so that frames are stamped on arrival, by a clock
-    that never goes back; a rate that varies with the light stays visible in them.
+    OpenCV gives no access to the time stamps of a webcam's driver, so each frame gets the time of its arrival, from a
+    monotonic clock; these times show when the frame rate varies with the light.
     """
 
     def __init__(self, device: int | str = 0) -> None:
-        """Open a camera: its number, or a stream's address. Raises MienError when there is none or it is in use."""
+        """Open a camera by its number or a stream by its address.
+
+        Raises MienError when there is none or it is in use.
+        """
         import cv2
 
         logging: Any = cv2.utils.logging  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
-        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # the error below says it once
+        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # the MienError below reports the failure
         try:
             self._camera: Any = cv2.VideoCapture(device)
         finally:
@@ -36,9 +39,9 @@ class Webcam:
             )
         self.device = device
         self.width = int(self._camera.get(cv2.CAP_PROP_FRAME_WIDTH))
-        """Of the picture [px]."""
+        """Width of the picture [px]."""
         self.height = int(self._camera.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        """Of the picture [px]."""
+        """Height of the picture [px]."""
 
     def __enter__(self) -> "Webcam":
         return self
@@ -47,7 +50,7 @@ class Webcam:
         self._camera.release()
 
     def __iter__(self) -> Iterator[Frame]:
-        """RGB frames until the camera gives no more."""
+        """RGB frames until the camera provides no more."""
         start, last, index = perf_counter(), -1.0, 0
         while True:
             good, image = self._camera.read()

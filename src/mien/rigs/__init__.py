@@ -1,1 +1,1 @@
-"""Faces to perform on: the built-in head "mo", ICT-FaceKit "ict", and the rigs of files; fitting and retargeting."""
+"""Rigs: the built-in head "mo", ICT-FaceKit "ict", rigs from files; fitting, retargeting and shape transfer."""

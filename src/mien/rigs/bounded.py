@@ -5,12 +5,13 @@ Minimised over all frames t and shapes k, with 0 <= w <= limit and w_mouthClose 
     1/2 |B w_t - m_t|^2                                      follow the motion m (B: the shapes' displacements)
     + ridge      1/2 sum_k g_k w_tk^2                        two equal shapes share a motion
     + sparsity   sum_k g_k w_tk                               few shapes (L1, as w >= 0)
-    + symmetry   1/2 sum_pairs s_t g (w_tl - w_tr)^2          both sides alike, as far as the source is (s_t)
-    + smoothness 1/2 sum_k g_k c_t (w_tk - w_t-1,k)^2         no jumps between frames that follow each other (c_t)
+    + symmetry   1/2 sum_pairs s_t g (w_tl - w_tr)^2          both sides equal, as far as the source's are (s_t)
+    + smoothness 1/2 sum_k g_k c_t (w_tk - w_t-1,k)^2         no jumps between successive frames (c_t)
 
-where g_k = |B_k|^2, so that every term is a share of a shape's own strength: a shape alone loses `sparsity` of its
-weight. Only the K x K products B^T B and B^T m enter. Solved by accelerated projected gradients (Beck & Teboulle 2009)
-in the variables w sqrt(g), restarted where momentum points uphill (O'Donoghue & Candes 2015).
+where g_k = |B_k|^2, so that every term is relative to the shape's own magnitude: a motion that one shape alone explains
+gets a weight lower by `sparsity`. Only the K x K products B^T B and B^T m are needed. Solved by accelerated projected
+gradients (Beck & Teboulle 2009) in the variables w sqrt(g), with a restart when the momentum points uphill (O'Donoghue
+& Candes 2015).
 """
 
 from collections.abc import Sequence
@@ -26,21 +27,21 @@ __all__ = ["SolveSettings", "solve"]
 
 @dataclass(frozen=True, kw_only=True)
 class SolveSettings:
-    """How strongly the terms besides the motion count."""
+    """Weights of the regularisation terms, the bound, and the stopping tolerance."""
 
     ridge: float = 1e-4
-    """Share of a shape's own strength added to it: two equal shapes share a motion instead of leaving it undecided."""
+    """Weight of the squared weights, relative to g_k: two equal shapes then share a motion, with a unique solution."""
     sparsity: float = 0.03
-    """Weight that a shape alone loses."""
+    """Weight of the L1 term, relative to g_k: the amount by which a single shape's weight is reduced."""
     symmetry: float = 0.05
-    """Against a difference of partners, of a shape's own strength."""
+    """Weight of the squared difference between left and right shapes, relative to g_k."""
     smoothness: float = 0.1
-    """Against a step between frames, of a shape's own strength."""
+    """Weight of the squared change between successive frames, relative to g_k."""
     limit: float = 1.0
-    """Largest weight."""
+    """Largest weight of a shape."""
     iterations: int = 600
     tolerance: float = 1e-5
-    """Largest change of a weight in one step at which it is done."""
+    """The solver stops when no weight changes by more than this in one step."""
 
 
 def solve(
@@ -52,10 +53,10 @@ def solve(
     symmetric: Float[np.ndarray, "T"] | None = None,
     times: Float[np.ndarray, "T"] | None = None,
 ) -> Float[np.ndarray, "T K"]:
-    """Weights per frame from gram = B^T B and products = B^T m [mm^2]; shapes that move nothing keep the weight 0.
+    """Weights per frame from gram = B^T B and products = B^T m [mm^2]; shapes without motion keep the weight 0.
 
-    `names` of the shapes say which are left and right of each other and which close and open the mouth; without, only
-    the box bounds them. `symmetric` weighs the symmetry per frame. Without `times` frames are independent.
+    `names` of the shapes determine left and right pairs and the bound on mouthClose; without them only the box applies.
+    `symmetric` is the weight s_t of the symmetry in each frame. Without `times` frames are independent.
     """
     settings = settings or SolveSettings()
     strength = np.diag(gram)
@@ -65,7 +66,7 @@ def solve(
     linear = np.where(alive, products / scale - settings.sparsity * scale, 0.0)
     sides = np.zeros_like(hessian)
     for left, right in side_pairs(names):
-        # g of a pair is the geometric mean, which in these variables leaves ratios of the scales.
+        # g of a pair is the geometric mean, so that only ratios of the scales remain in these variables.
         ratio = scale[right] / scale[left]
         sides[left, left] += ratio
         sides[right, right] += 1 / ratio
@@ -98,7 +99,7 @@ def solve(
 
 
 def _steps(frames: int, times: Float[np.ndarray, "T"] | None) -> Float[np.ndarray, "S 1"]:
-    """How much each step between frames is held: 1 at the usual interval, less over gaps."""
+    """Weight c_t of the smoothness between frames: 1 at the usual interval, less over gaps."""
     if times is None or frames < 2:
         return np.zeros((max(frames - 1, 0), 1))
     interval = np.diff(times)
@@ -112,7 +113,7 @@ def _jaw(names: Sequence[str]) -> tuple[int, int] | None:
 
 
 def _allowed(value: np.ndarray, scale: np.ndarray, limit: float, jaw: tuple[int, int] | None) -> np.ndarray:
-    """Projection on the box and mouthClose <= jawOpen, exact in the metric of the scaled variables."""
+    """Projection onto the box and mouthClose <= jawOpen, exact in the metric of the scaled variables."""
     if jaw is not None:
         opened, closed = (value[:, k] / scale[k] for k in jaw)
         a, b = scale[jaw[0]] ** 2, scale[jaw[1]] ** 2

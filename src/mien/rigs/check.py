@@ -1,9 +1,9 @@
-"""Does a rig's face do what its shape names say? What maps, what is missing, what is unused, what looks wrong.
+"""Checks whether a rig's shapes move as their names promise, and which names map, are missing or are unused.
 
-Every ARKit shape is judged by where it moves the face, to which side, which way and how far, in a frame that any face
-has: the middle between the eyes, and their distance as unit. The bounds are wide. They were set so that three faces
-that have nothing in common (a scan average, a game character, a stylised head) pass, and a swapped, mirrored or
-misnamed shape does not.
+Every ARKit shape is checked for where it moves the face, on which side, in which direction and how far, in a coordinate
+frame that every face has: its origin is the middle between the eyes, and its unit their distance. The bounds are wide.
+They were set so that three very different faces (a scan average, a game character, a stylised head; "the three faces"
+below) pass, and a swapped, mirrored or misnamed shape does not.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,13 @@ from mien.rigs.names import NameReport, normalise
 __all__ = ["CheckReport", "FaceFrame", "check", "face_frame"]
 
 _OWN_SIDE = 0.65
-"""Least share of a one-sided shape's motion on its side; 0.80 is the least of the three faces (mouthLowerDown)."""
+"""Smallest share of a one-sided shape's motion on its own side; the three faces have at least 0.80 (mouthLowerDown)."""
 _AGAINST = -0.3
-"""Cosine of mean motion and expected direction below which a shape moves the wrong way; theirs are all positive."""
+"""Cosine between mean motion and expected direction below which a shape moves the wrong way; the three faces have
+positive cosines only."""
 _STILL, _FAR = 0.005, 1.0
-"""Largest displacement in eye distances (about 62 mm) below which nothing is seen, and beyond which a face is torn;
-theirs lie between 0.03 and 0.67."""
+"""Bounds of a shape's largest displacement [eye distances, about 62 mm]: below the first a motion is invisible, above
+the second it tears the face; the three faces have 0.03 to 0.67."""
 _COPY = 0.02
 """Relative difference of two shapes below which one is a copy of the other."""
 
@@ -35,7 +36,8 @@ _REGIONS: tuple[tuple[tuple[str, ...], float, float, str], ...] = (
     (("noseSneer",), -1.15, -0.10, "at the nose"),
     (("mouth", "jaw", "cheekPuff", "tongue"), -2.50, -0.40, "at the mouth and jaw"),
 )
-"""Prefixes, lowest and highest height of the motion's centre over the eye line [eye distances], in words."""
+"""(prefixes of channels, lowest and highest height of the motion's centre above the eyes [eye distances], the place in
+words)."""
 
 _UP, _DOWN, _OUT, _IN, _LEFT, _RIGHT, _FORTH = (
     (0, 1, 0), (0, -1, 0), (1, 0, 0), (-1, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 0, 1),
@@ -73,38 +75,39 @@ _WAYS = MappingProxyType(
         "tongueOut": (_FORTH, "forwards"),
     }
 )
-"""Channel (without its side) -> the way most of it moves, and that in words. Channels without one are not judged.
-Outwards and inwards are for a shape's own side."""
+"""Channel (without its side) -> the direction of its mean motion, and that direction in words. Other channels are not
+checked for direction. Outwards and inwards are relative to the shape's own side."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceFrame:
-    """Where a face is: the frame in which shapes of different faces compare."""
+    """The coordinate frame of a face, in which shapes of different faces can be compared."""
 
     centre: Float[np.ndarray, "3"]
     """Middle between the eyes [mm]."""
     unit: float
     """Distance of the eyes [mm]."""
     known_by: str
-    """"joints", "landmarks" or "blinks"."""
+    """What the eyes were located by: "joints", "landmarks" or "blinks"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckReport:
-    """What `mien rig check` prints."""
+    """The result of a rig's check, which `mien rig check` prints."""
 
     names: dict[str, str]
-    """Raw name -> ARKit name, for those that map."""
+    """Name in the file -> ARKit name, for the names that map."""
     missing: tuple[str, ...]
-    """ARKit shapes that nothing answers."""
+    """ARKit shapes that no name maps to."""
     unused: tuple[str, ...]
-    """Shapes outside of ARKit; a clip of ARKit channels never moves them."""
+    """Shapes that are no ARKit shapes; a clip of ARKit channels never moves them."""
     ambiguous: dict[str, tuple[str, ...]]
-    """ARKit name -> raw names that claim it equally well, none of which is used."""
+    """ARKit name -> names in the file that match it equally well, none of which is used."""
     wrong: dict[str, tuple[str, ...]]
-    """ARKit name -> what looks wrong with it, each as a phrase."""
+    """ARKit name -> phrases that describe what looks wrong with the shape."""
     frame: FaceFrame | None
-    """None where the eyes are not known: then only stillness, copies and bad numbers are looked for."""
+    """The face frame; None when the eyes cannot be located, and only motionless shapes, copies and invalid numbers are
+    looked for."""
 
     @property
     def sound(self) -> bool:
@@ -113,7 +116,7 @@ class CheckReport:
 
 
 def check(rig: Rig, names: NameReport | None = None) -> CheckReport:
-    """Judge every ARKit shape of `rig`; `names` tells how its file's own names were understood."""
+    """Check every ARKit shape of `rig`; `names` reports how the names in its file were mapped."""
     report = names if names is not None else normalise(rig.shape_names)
     frame = face_frame(rig)
     wrong: dict[str, tuple[str, ...]] = {}
@@ -134,7 +137,10 @@ def check(rig: Rig, names: NameReport | None = None) -> CheckReport:
 
 
 def face_frame(rig: Rig) -> FaceFrame | None:
-    """The rig's face frame: from its eye joints, else its 68 landmarks, else where its blinks move; None without."""
+    """The rig's face frame, from its eye joints, else its 68 landmarks, else the places that its blinks move.
+
+    None when the rig has none of these.
+    """
     at = {joint.name: np.asarray(joint.position, float) for joint in rig.joints}
     if "eyeLeft" in at and "eyeRight" in at:
         return _frame(at["eyeLeft"], at["eyeRight"], "joints")
@@ -147,7 +153,7 @@ def face_frame(rig: Rig) -> FaceFrame | None:
     blinks = [f"eyeBlink{side}" for side in ("Left", "Right")]
     if all(name in rig.shape_names and _size(rig.shape(name)).any() for name in blinks):
         left, right = (_centre(rig.neutral.vertices, rig.shape(name)) for name in blinks)
-        # Both on one side is what a misnamed blink looks like: no frame then, rather than a wrong one.
+        # Two blinks on one side mean that one is misnamed: no frame is better than a wrong one.
         return _frame(left, right, "blinks") if left[0] > 0 > right[0] else None
     return None
 
@@ -193,7 +199,7 @@ def _oddities(rig: Rig, name: str, frame: FaceFrame | None) -> list[str]:
 
 
 def _copies(rig: Rig, own: list[str]) -> dict[str, str]:
-    """Shape -> the earlier shape it repeats."""
+    """Shape -> the earlier shape that it is a copy of."""
     flat = np.stack([rig.shape(name).reshape(-1) for name in own]) if own else np.zeros((0, 3), np.float32)
     norm = np.einsum("sx,sx->s", flat, flat)
     gap = norm[:, None] + norm[None] - 2 * (flat @ flat.T)
@@ -206,7 +212,7 @@ def _copies(rig: Rig, own: list[str]) -> dict[str, str]:
 
 
 def _parted(name: str) -> tuple[str, int]:
-    """(channel without its side, +1 left, -1 right, 0 central); jawLeft and mouthLeft are directions of the whole."""
+    """(channel without its side, +1 left, -1 right, 0 central); jawLeft and mouthLeft are central."""
     if name in _WAYS:
         return name, 0
     for word, sign in (("Left", 1), ("Right", -1)):
@@ -220,7 +226,7 @@ def _size(shape: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V"]:
 
 
 def _centre(vertices: Float[np.ndarray, "V 3"], shape: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "3"]:
-    """Where a shape moves, weighted by squared displacement."""
+    """Mean position of a shape's vertices, weighted by squared displacement."""
     weight = (shape.astype(float) ** 2).sum(axis=1)
     return (vertices * weight[:, None]).sum(axis=0) / weight.sum()
 

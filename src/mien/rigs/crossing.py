@@ -1,4 +1,4 @@
-"""Where surfaces pass through each other: triangle against triangle, and how deep."""
+"""Intersections of two surfaces: pairs of crossing triangles, and their depth."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -6,17 +6,17 @@ from jaxtyping import Bool, Float, Int
 __all__ = ["crossings"]
 
 _TOUCH = 1e-9
-"""Barycentric slack [-]: edges that only touch do not cross."""
+"""Barycentric tolerance [-]: edges that only touch a triangle do not cross it."""
 
 
 def crossings(
     vertices: Float[np.ndarray, "V 3"], first: Int[np.ndarray, "A 3"], second: Int[np.ndarray, "B 3"]
 ) -> tuple[Int[np.ndarray, "N 2"], Float[np.ndarray, "N"]]:
-    """Pairs (row of `first`, row of `second`) of triangles that cross, and how deep [mm].
+    """Pairs (row of `first`, row of `second`) of triangles that cross, and the depths of the crossings [mm].
 
-    Two triangles cross when an edge of one passes through the other (Moeller & Trumbore 1997). The depth is how far
-    either reaches behind the other's plane, the smaller of both. Triangles with a common vertex and coplanar ones are
-    left out.
+    Two triangles cross when an edge of one passes through the other (Moeller & Trumbore 1997). The depth is the smaller
+    of the distances by which each triangle reaches behind the other's plane. Triangles with a common vertex and
+    coplanar triangles are left out.
     """
     v = np.asarray(vertices, float)
     a, b = v[first], v[second]
@@ -35,7 +35,7 @@ def crossings(
 
 
 def _behind(points: np.ndarray, triangle: np.ndarray) -> Float[np.ndarray, "N"]:
-    """How far the farthest of each row's points lies behind its triangle's plane."""
+    """Largest distance of each row's points behind the plane of the row's triangle."""
     normal = np.cross(triangle[:, 1] - triangle[:, 0], triangle[:, 2] - triangle[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     level = np.einsum("npd,nd->np", points - triangle[:, :1], normal)
@@ -43,7 +43,7 @@ def _behind(points: np.ndarray, triangle: np.ndarray) -> Float[np.ndarray, "N"]:
 
 
 def _pierces(start: np.ndarray, end: np.ndarray, triangle: np.ndarray) -> Bool[np.ndarray, "N"]:
-    """Whether the segment passes through the inside of the triangle, row by row."""
+    """Whether the segment passes through the interior of the triangle, row by row."""
     along = end - start
     e, f = triangle[:, 1] - triangle[:, 0], triangle[:, 2] - triangle[:, 0]
     across = np.cross(along, f)

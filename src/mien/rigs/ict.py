@@ -1,7 +1,7 @@
-"""ICT-FaceKit (USC ICT 2020, MIT) as a `Rig`: the head every synthetic performer wears.
+"""ICT-FaceKit (USC ICT 2020, MIT) as a `Rig`: the head of every synthetic performer.
 
 The archive holds one Wavefront OBJ per shape and identity mode, all of one topology, in centimetres. They are parsed
-once, as displacements in millimetres, into one npz in the user's cache.
+once, and stored as displacements in millimetres in one .npz file in the user's cache.
 """
 
 import os
@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
 from mien.core.channels import ARKIT
+from mien.io import formats
 from mien.io.assets import find
 from mien.io.atomic import write_whole
 from mien.io.cache import cache_folder
@@ -29,11 +30,13 @@ CACHE_VERSION = 2  # a cache of another version is parsed again
 
 _NECK = (0.0, -130.0, -45.0)
 _HEAD = (0.0, -15.0, 0.0)
-"""Rest pivots [mm]: the base of the neck (C7) and the atlanto-occipital joint, just under and inside the ear canals."""
+"""Positions of the joints at rest [mm]: the neck at the base of the neck (C7), and the head at the atlanto-occipital
+joint, just below the ear canals and between them."""
 
 EYE_AXES = {"left": (0.0993, 0.0228, 0.9948), "right": (-0.0993, 0.0228, 0.9948)}
-"""Unit optical axis of each resting eyeball: from the sclera's best sphere to its corneal pole. It is turned out by
-5.7 degrees, as real eyes are (the visual axis leaves the optical one by about 5 degrees)."""
+"""Optical axis of each eyeball at rest, a unit vector: from the centre of the sphere fitted to the sclera to the
+corneal pole. It points outwards by 5.7 degrees, as in real eyes, whose visual and optical axes differ by about 5
+degrees."""
 
 _WHERE = "run `mien assets get ict`, or set MIEN_ICT to the archive (or its extracted folder)"
 
@@ -44,10 +47,11 @@ def find_ict() -> Path:
 
 
 def load_ict(source: Path | None = None) -> Rig:
-    """The rig "ict": 51 ARKit shapes (no tongueOut) and four of its own, 100 identity modes, 26,719 vertices [mm].
+    """The rig "ict": 51 ARKit shapes (no tongueOut), four other shapes, 100 identity modes, 26,719 vertices [mm].
 
-    `source` is the upstream zip or its extracted folder; by default it is looked for (`find_ict`). The first load
-    parses 154 OBJ files (seconds) and writes a cache. Raises MienError when the archive is missing or not ICT-FaceKit.
+    `source` is the upstream zip or its extracted folder; by default the one that `find_ict` returns. The first load
+    parses 154 OBJ files, which takes seconds, and writes a cache. Raises MienError when the archive is missing or is
+    not ICT-FaceKit.
     """
     explicit = source is not None
     cache = cache_folder() / f"ict-rig-{CACHE_VERSION}.npz"
@@ -65,7 +69,7 @@ def load_ict(source: Path | None = None) -> Rig:
 
 
 def _stamp(source: Path) -> str:
-    """What tells one archive from another without reading it: name and size."""
+    """A text that distinguishes archives without reading them: name and size."""
     if not source.exists():
         raise MienError(f"'{source}' does not exist; {_WHERE}")
     return f"{CACHE_VERSION}:{source.name}:{source.stat().st_size if source.is_file() else 0}"
@@ -91,12 +95,12 @@ def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
 def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
     """Names of the OBJ files in a folder or zip (without extension), and a function that reads one."""
     if source.is_dir():
-        paths = {p.stem: p for p in source.rglob("*.obj")}
+        paths = {p.stem: p for p in source.rglob(f"*{formats.OBJ}")}
         yield list(paths), lambda name: paths[name].read_bytes()
         return
     try:
         with zipfile.ZipFile(source) as archive:
-            entries = {Path(n).stem: n for n in archive.namelist() if n.endswith(".obj")}
+            entries = {Path(n).stem: n for n in archive.namelist() if n.endswith(formats.OBJ)}
             yield list(entries), lambda name: archive.read(entries[name])
     except zipfile.BadZipFile:
         raise MienError(f"'{source}' is not a zip archive; download it again with `mien assets get ict`") from None
@@ -120,7 +124,7 @@ def _positions(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
 
 
 def _parse(source: Path) -> dict[str, np.ndarray]:
-    """Everything of the archive as arrays."""
+    """The contents of the archive as arrays."""
     with _opened(source) as (names, read):
         if "generic_neutral_mesh" not in names:
             raise MienError(f"'{source}' holds no generic_neutral_mesh.obj: not ICT-FaceKit; {_WHERE}")
@@ -131,7 +135,7 @@ def _parse(source: Path) -> dict[str, np.ndarray]:
         for name in sorted(set(names) - set(modes) - {"generic_neutral_mesh"}):
             ours = _our_name(name)
             moved = (_positions(read(name), name) - neutral).astype(np.float32)
-            # browInnerUp and cheekPuff come in halves, each the displacement of its own side: together they are one.
+            # browInnerUp and cheekPuff come in two halves, each with the displacements of its side: their sum is used.
             shapes[ours] = shapes[ours] + moved if ours in shapes else moved
         identity = [(_positions(read(n), n) - neutral).astype(np.float32) for n in modes]
     order = [c for c in ARKIT if c in shapes] + sorted(set(shapes) - set(ARKIT))
@@ -152,7 +156,8 @@ def _our_name(name: str) -> str:
 
 
 def _faces(base: bytes) -> dict[str, np.ndarray]:
-    """Triangles, their corners in uv, and per part the number of triangles, from the quads and n-gons of the file."""
+    """Triangles, their texture coordinate indices, and the number of triangles up to the end of each part, from the
+    file's polygons."""
     lines = [line.split()[1:] for line in base.decode("ascii").splitlines() if line.startswith("f ")]
     triangles: list[list[int]] = []
     corners: list[list[int]] = []
@@ -175,10 +180,10 @@ def _faces(base: bytes) -> dict[str, np.ndarray]:
 
 
 def _anchors(neutral: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> dict[str, LandmarkAnchors]:
-    """All layouts. An iris centre is its sclera's corneal pole: where the visible iris is painted, not behind it."""
+    """Anchors of all layouts. An iris centre is the corneal pole of the sclera, where the visible iris is painted."""
     first = np.array(IBUG68_VERTICES)[:, None]
     anchors = {"ibug68": LandmarkAnchors(layout=IBUG68, indices=first, weights=np.ones((68, 1)))}
-    count = 4  # vertices next to the pole, which is none itself
+    count = 4  # vertices next to the pole, because the pole itself is no vertex
     indices = np.repeat(first, count, axis=1)
     weights = np.zeros((68, count))
     weights[:, 0] = 1
@@ -208,13 +213,13 @@ def _sphere(points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "3"]:
 
 
 def _skin(vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 4"]:
-    """Weights of (neck, head, eyeLeft, eyeRight): the head lets go of the neck between the jaw line and the collar."""
+    """Weights of (neck, head, eyeLeft, eyeRight); head blends into neck between the jaw line and the collar."""
     y, z = vertices[:, 1], vertices[:, 2]
     # The skull ends higher behind (nape, y = -45 mm) than in front (under the chin, y = -95 mm).
     top = np.interp(z, [-40.0, 60.0], [-45.0, -95.0])
     t = np.clip((y - (top - 75.0)) / 75.0, 0.0, 1.0)
     head = t * t * (3 - 2 * t)
-    head[GROUPS["mouth_socket"][0] :] = 1.0  # everything inside the head goes with it
+    head[GROUPS["mouth_socket"][0] :] = 1.0  # all parts inside the head follow the head joint
     weights = np.stack([1 - head, head, np.zeros_like(head), np.zeros_like(head)], axis=1)
     for column, side in ((2, "left"), (3, "right")):
         start, stop = GROUPS[f"eyeball_{side}"]

@@ -1,4 +1,4 @@
-"""Where mien's landmarks sit on ICT-FaceKit: vertices, points on paths between them, points of regions."""
+"""mien's landmarks on ICT-FaceKit: at vertices, on paths between vertices, and at points of regions."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,11 +11,11 @@ from mien.core.landmarks import MIEN70, MIEN198, LandmarkAnchors
 __all__ = ["IRIS_RADIUS", "dense_anchors", "edge_paths"]
 
 IRIS_RADIUS = 5.85
-"""Radius of the limbus along the eyeball [mm]: half the mean white-to-white distance of adults (Ruefer, Schroeder and
+"""Radius of the limbus [mm]: half the mean white-to-white distance of adults (Ruefer, Schroeder and
 Erb, "White-to-white corneal diameter", Cornea 24, 2005: 11.7 mm)."""
 
 _REACH = 60.0
-"""No path between neighbouring landmarks is longer [mm]; farther vertices are not searched."""
+"""Largest length of a path between neighbouring landmarks [mm]; farther vertices are not searched."""
 
 _RIGHT: dict[str, tuple[tuple[float, float], ...]] = {
     "brow_lower_right": ((-57.6, 48.6), (-49.2, 53.6), (-37.5, 55.0), (-24.1, 53.7), (-12.0, 52.2)),
@@ -31,8 +31,8 @@ _MIDDLE: dict[str, tuple[tuple[float, float], ...]] = {
     "chin": ((-13.0, -60.0), (0.0, -62.0), (13.0, -60.0), (0.0, -51.0)),
     "philtrum": ((-4.0, -19.5), (0.0, -18.5), (4.0, -19.5)),
 }
-"""(x, y) [mm] on the neutral as seen from the front, read off its drawing: creases, rims and the middles of regions.
-The left side mirrors the right one."""
+"""(x, y) [mm] on the neutral as seen from the front, measured in a rendered image of it: creases, rims and middles of
+regions. The left side mirrors the right side."""
 
 
 def dense_anchors(
@@ -41,10 +41,11 @@ def dense_anchors(
     skin: Int[np.ndarray, "F 3"],
     eyes: dict[str, tuple[Int[np.ndarray, "E 3"], np.ndarray, np.ndarray]],
 ) -> LandmarkAnchors:
-    """mien198 from mien70's anchors (four vertices each) on the neutral.
+    """The anchors of mien198 on the neutral, from those of mien70 (four vertices each).
 
-    `skin` are the triangles of the face; `eyes` has, for "right" and "left", the triangles of the sclera, the
-    eyeball's centre and its optical axis. Lids, lips and jaw follow the mesh's edges between mien70's points.
+    `skin` has the triangles of the face; `eyes` has, for "right" and "left", the triangles of the sclera, the
+    eyeball's centre and its optical axis. Points of lids, lips and jaw lie on paths of mesh edges between mien70's
+    points.
     """
     layout = MIEN198
     indices, weights = np.zeros((layout.count, 4), int), np.zeros((layout.count, 4))
@@ -78,7 +79,7 @@ def dense_anchors(
 def edge_paths(
     vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"], ends: Int[np.ndarray, "N 2"]
 ) -> list[Int[np.ndarray, "_"]]:
-    """For each pair of vertices the ones along the shortest way between them on the triangles' edges, both included."""
+    """For each pair of vertices the shortest path between them along the triangles' edges, both ends included."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import dijkstra
 
@@ -97,7 +98,7 @@ def edge_paths(
 
 
 def _runs() -> Iterator[tuple[int, ...]]:
-    """Stretches of the layout's curves from one of mien70's points over new ones to the next of mien70's."""
+    """Runs of the layout's curves: each from a point of mien70 over new points to the next point of mien70."""
     for name in ("eye_right", "lips_outer", "lips_inner", "jaw"):
         curve = MIEN198.groups[name]
         if name in MIEN198.closed:
@@ -107,7 +108,7 @@ def _runs() -> Iterator[tuple[int, ...]]:
 
 
 def _along(vertices: np.ndarray, path: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices and weights of the point at a share of a path's length."""
+    """Vertices and weights of the point at a fraction `share` of a path's length."""
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(vertices[path], axis=0), axis=1))])
     k = int(np.clip(np.searchsorted(length, share * length[-1], side="right") - 1, 0, len(path) - 2))
     part = (share * length[-1] - length[k]) / (length[k + 1] - length[k])
@@ -117,8 +118,8 @@ def _along(vertices: np.ndarray, path: np.ndarray, share: float) -> tuple[np.nda
 def _pierced(
     vertices: np.ndarray, triangles: np.ndarray, origin: np.ndarray, direction: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Corners and barycentric weights of the last triangle that a ray leaves through."""
-    across = np.linalg.svd(direction[None])[2][1:]  # the plane that the ray is a point of
+    """Corners and barycentric weights of the last triangle that a ray passes through."""
+    across = np.linalg.svd(direction[None])[2][1:]  # the plane perpendicular to the ray, in which it is a point
     flat = (vertices - origin) @ across.T
     a, b, c = (flat[triangles[:, k]] for k in range(3))
     shares = np.stack([_area(b, c), _area(c, a), _area(a, b)], axis=1)
@@ -139,12 +140,12 @@ def _rim(axis: np.ndarray, side: str) -> Float[np.ndarray, "4 3"]:
     outer = np.cross([0.0, 1.0, 0.0], axis) * (1 if side == "left" else -1)
     outer /= np.linalg.norm(outer)
     upper = np.cross(axis, outer) * (1 if side == "left" else -1)
-    angle = IRIS_RADIUS / 16.0  # the eyeball's radius; the shader that paints irises measures alike
+    angle = IRIS_RADIUS / 16.0  # 16 mm is the eyeball's radius, as in the shader that paints irises
     return np.cos(angle) * axis + np.sin(angle) * np.stack([outer, upper, -outer, -upper])
 
 
 def _twins(vertices: np.ndarray, skin: np.ndarray) -> Int[np.ndarray, "W"]:
-    """For each vertex of the skin the one at its mirror image (the face's topology is symmetric)."""
+    """For each vertex of the skin the vertex at its mirror image (the face's topology is symmetric)."""
     from scipy.spatial import KDTree
 
     face = vertices[: int(skin.max()) + 1]

@@ -1,9 +1,9 @@
-"""ICT-FaceKit's topology in numbers: how many vertices, which of them are which part, where the 68 points are."""
+"""ICT-FaceKit's topology in numbers: its vertex count, the vertex ranges of its parts, and its 68 landmark vertices."""
 
 __all__ = ["FACE", "GROUPS", "IBUG68_VERTICES", "PARTS", "SKIN", "VERTICES"]
 
 VERTICES = 26719
-"""Of the whole head."""
+"""Number of vertices of the whole head."""
 
 GROUPS: dict[str, tuple[int, int]] = {
     "face": (0, 9409),
@@ -42,7 +42,7 @@ PARTS: tuple[tuple[str, int, tuple[float, float, float], float], ...] = (
     ("eye_occlusion", 25304, (0.30, 0.20, 0.18), 0.6),
     ("lashes", 26384, (0.08, 0.06, 0.05), 0.8),
 )
-"""Part, one past its last polygon in the file (same table), base colour, roughness."""
+"""(part, one past its last polygon in the file (same table), base colour, roughness)."""
 
 IBUG68_VERTICES = (
     1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914,
@@ -53,7 +53,7 @@ IBUG68_VERTICES = (
 """Vertices of the Multi-PIE 68 points (upstream README, "Facial Landmarks"; also `vertex_indices.json`)."""
 
 FACE = GROUPS["face"][1]
-"""Vertices of the face region, which come first: what express learns and what errors are measured on."""
+"""Number of vertices of the face region, which come first: express is trained on them and errors are measured there."""
 
 SKIN = GROUPS["head_neck"][1]
-"""Vertices of the skin, which come first: the face, then the rest of head and neck."""
+"""Number of vertices of the skin, which come first: the face, then the rest of head and neck."""

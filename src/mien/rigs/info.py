@@ -1,4 +1,4 @@
-"""What a rig has, for people: shapes, joints, landmarks, size."""
+"""A summary of a rig's contents: shapes, joints, landmarks, size."""
 
 from dataclasses import dataclass
 
@@ -12,38 +12,38 @@ __all__ = ["RigInfo", "rig_info"]
 
 @dataclass(frozen=True, kw_only=True)
 class RigInfo:
-    """What a rig can do, for people."""
+    """A summary of a rig's contents."""
 
     name: str
     vertices: int
     triangles: int
     arkit: tuple[str, ...]
-    """ARKit shapes it has, in ARKIT order."""
+    """ARKit shapes that the rig has, in the order of ARKIT."""
     missing: tuple[str, ...]
-    """ARKit shapes it lacks."""
+    """ARKit shapes that the rig lacks."""
     still: tuple[str, ...]
-    """ARKit shapes it names but that move no vertex."""
+    """ARKit shapes of the rig that move no vertex."""
     other: tuple[str, ...]
     """Shapes with other names."""
     correctives: tuple[str, ...]
-    """What drives each corrective: "jawOpen x mouthSmileLeft", "mouthClose over jawOpen"."""
+    """The rule of each corrective: "jawOpen x mouthSmileLeft", "mouthClose over jawOpen"."""
     joints: tuple[str, ...]
     skinned: bool
-    """Whether vertices follow the joints."""
+    """Whether the rig has skinning weights."""
     size: tuple[float, float, float]
     """Width, height, depth of the whole rig [mm]."""
     head_size: tuple[float, float, float] | None
-    """The same of its vertex group "head" [mm], when it has one."""
+    """Width, height, depth of the vertex group "head" [mm]; None when there is no such group."""
     landmarks: dict[str, int]
     """Layout name -> number of points."""
     identity_modes: int
     parts: tuple[str, ...]
-    """Material names."""
+    """Names of the parts, which have one material each."""
     licence: str
 
 
 def rig_info(rig: Rig) -> RigInfo:
-    """Describe `rig` (what `mien rig info` prints)."""
+    """Summarise `rig`, as `mien rig info` prints it."""
     names = set(rig.shape_names)
     moving = {name for name, shape in zip(rig.shape_names, rig.shapes, strict=True) if shape.any()}
     head = rig.neutral.topology.groups.get("head")

@@ -1,24 +1,25 @@
-"""Faces to perform on: the built-in head "mo", ICT-FaceKit "ict", any glTF, VRM or USD, and folders of OBJ files."""
+"""Loads rigs: the built-in head "mo", ICT-FaceKit "ict", and rigs from files of every readable format."""
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from mien.core.errors import MienError
+from mien.core.mesh import Mesh
 from mien.core.rig import Rig
+from mien.io import formats
 from mien.rigs.names import NameReport, normalise
 
 __all__ = ["load_neutral", "load_rig", "name_report"]
 
-_USD = (".usd", ".usda", ".usdc", ".usdz")
-_FILES = (".glb", ".vrm", ".gltf", *_USD)
-
 
 def load_rig(name_or_path: str | Path, *, mapping: str | Path | None = None, any_names: bool = False) -> Rig:
-    """A rig by name ("mo", "ict"), from a .glb, .vrm, .gltf or USD file, or from a folder of OBJ files.
+    """A rig by name ("mo", "ict"), or from a file or folder of any format that holds a rig.
 
-    `mapping` is a file that says how the rig's shapes make channels (`mien.rigs.mapping`). Without it a file none of
-    whose shapes carries an ARKit name is refused, unless `any_names`. Raises MienError when there is no such rig.
+    `mapping` is a file that defines how the rig's shapes combine into channels (`mien.rigs.mapping`). Without it a rig
+    without ARKit names is refused, unless `any_names` is true. Raises MienError when there is no such rig.
     """
     if mapping is None:
         return _plain(name_or_path, None, any_names)
@@ -30,74 +31,48 @@ def load_rig(name_or_path: str | Path, *, mapping: str | Path | None = None, any
 
 
 def load_neutral(name_or_path: str | Path, unit: str | None = None) -> Rig:
-    """A face to give shapes to: any file that `load_rig` reads, also without shapes, or a single .obj.
+    """A neutral to transfer shapes to: any rig that `load_rig` reads, also one without shapes, or a file of one mesh.
 
-    `unit` is that of .obj files ("mm", "cm", "m"); by default it follows from their size. Raises MienError when the
-    mesh is not readable, or when a unit is given for a file that states its own.
+    `unit` ("mm", "cm", "m") is for files that state no unit. Raises MienError when the mesh is not readable, or when a
+    unit is given for a file that states its own.
     """
-    path = Path(name_or_path)
-    if path.suffix.lower() == ".obj" or path.is_dir():
-        from mien.rigs.readers.obj import find_neutral, load_obj
-
-        mesh = load_obj(find_neutral(path) if path.is_dir() else path, unit)
-        none = np.zeros((0, len(mesh.vertices), 3), np.float32)
-        return Rig(name=path.resolve().stem, neutral=mesh, shape_names=(), shapes=none)
-    if unit is not None:
-        raise MienError(f"{path}: a unit is for .obj files; this one states its own")
-    if path.suffix.lower() in _USD:
-        from mien.rigs.readers.usd.reader import load_usd
-
-        return load_usd(path, still=True)
-    if path.suffix.lower() in _FILES:
-        from mien.rigs.readers.gltf.reader import load_glb
-
-        return load_glb(path, still=True)
-    if str(name_or_path) in ("mo", "ict"):
+    if _built_in(name_or_path):
+        if unit is not None:
+            raise MienError(f"{name_or_path} states its own unit; leave out `unit`")
         return load_rig(name_or_path)
-    raise MienError(f"{path}: a neutral is an .obj, {', '.join(_FILES)} file, or a folder of .obj files")
+    path = Path(name_or_path)
+    if not path.is_dir() and path.suffix and path.suffix.lower() in formats.suffixes(Rig, readable=True):
+        return formats.read(path, Rig, unit=unit, still=True)
+    mesh = formats.read(path, Mesh, unit=unit)  # of a folder only the neutral, which gets the shapes of another rig
+    none = np.zeros((0, len(mesh.vertices), 3), np.float32)
+    return Rig(name=path.resolve().stem, neutral=mesh, shape_names=(), shapes=none)
 
 
 def name_report(name_or_path: str | Path) -> NameReport:
-    """How the shape names of a rig's file were understood; raises MienError when it is not readable."""
-    path = Path(name_or_path)
-    if str(name_or_path) in ("mo", "ict"):
+    """How the shape names in a rig's file map to channels; raises MienError when the file is not readable."""
+    if _built_in(name_or_path):
         return normalise(_plain(name_or_path, None, True).shape_names)
-    if path.is_dir():
-        from mien.rigs.readers import obj
+    path = Path(name_or_path)
+    return formats.reader(path, Rig).function("name_report")(path)
 
-        return obj.name_report(path)
-    if path.suffix.lower() in _USD:
-        from mien.rigs.readers.usd import reader as usd
 
-        return usd.name_report(path)
-    from mien.rigs.readers.gltf import reader as glb
-
-    return glb.name_report(path)
+def _built_in(name_or_path: str | Path) -> Callable[[], Rig] | None:
+    """The function that loads a rig by its name; None for a path."""
+    known = {"mo": ("mien.rigs.mo.load", "load_mo"), "ict": ("mien.rigs.ict", "load_ict")}
+    found = known.get(str(name_or_path))
+    return None if found is None else getattr(import_module(found[0]), found[1])
 
 
 def _plain(name_or_path: str | Path, unit: str | None, any_names: bool) -> Rig:
-    text = str(name_or_path)
-    if text == "mo":
-        from mien.rigs.mo.load import load_mo
-
-        return load_mo()
-    if text == "ict":
-        from mien.rigs.ict import load_ict
-
-        return load_ict()
+    load = _built_in(name_or_path)
+    if load is not None:
+        return load()
     path = Path(name_or_path)
-    if path.is_dir():
-        from mien.rigs.readers.obj import load_obj_folder
-
-        return load_obj_folder(path, unit)
-    if path.suffix.lower() not in _FILES:
+    if not path.is_dir() and not (path.suffix and path.suffix.lower() in formats.suffixes(Rig, readable=True)):
+        known = ", ".join(suffix for suffix in formats.suffixes(Rig, readable=True) if suffix)
         raise MienError(
-            f"there is no rig '{text}'; use mo, ict or a {', '.join(_FILES)} file, or a folder of .obj files"
+            f"there is no rig '{name_or_path}'; use mo, ict or a {known} file, or a folder of {formats.OBJ} files"
         )
-    if path.suffix.lower() in _USD:
-        from mien.rigs.readers.usd.reader import load_usd
-
-        return load_usd(path, any_names=any_names)
-    from mien.rigs.readers.gltf.reader import load_glb
-
-    return load_glb(path, any_names=any_names)
+    if unit is not None and not formats.reader(path, Rig).takes_unit:
+        unit = None  # the unit in a mapping applies only to rigs that state none
+    return formats.read(path, Rig, unit=unit, any_names=any_names)

@@ -1,16 +1,16 @@
-"""A mapping file: how a rig whose shapes carry other names (FACS units, visemes, a studio's own) makes mien's channels.
+"""Mapping files: how the shapes of a rig without ARKit names (FACS units, visemes, a studio's own) make channels.
 
-JSON, or YAML where PyYAML is installed:
+A mapping file is JSON, or YAML when PyYAML is installed:
 
-    vocabulary: facs            # optional: AU12, AU12_LipCornerPullerLeft, ... make channels by the FACS table
+    vocabulary: facs            # optional: AU12, AU12_LipCornerPullerLeft, ... become channels by the FACS table
     unit: cm                    # optional, for OBJ folders
-    shapes:                     # channel: what makes it; these win over names and vocabulary
+    shapes:                     # channel: its shapes; these entries override names and vocabulary
       jawOpen: Mouth_Open
       mouthSmileLeft: {Smile: 1.0, side: left}      # the left half of a shape that moves both sides
       browInnerUp: {Brow_L_Up: 0.8, Brow_R_Up: 0.8}
 
-A shape is named as its file names it or as `mien rig check` shows it. A name the rig lacks is an error, never skipped.
-Halves fade over the middle (`FADE`).
+A shape is named as in the rig's file or as `mien rig check` shows it. A name that the rig lacks is an error. Half
+shapes are blended across the middle of the face (`FADE`).
 """
 
 import json
@@ -30,37 +30,38 @@ from mien.rigs.names import words
 __all__ = ["FADE", "Mapping", "Recipe", "apply_mapping", "read_mapping"]
 
 FADE = 8.0
-"""Half width [mm] of the strip about the middle in which a half shape fades: a third of a mouth's half width."""
+"""Half width [mm] of the strip about the middle of the face in which a half shape fades: a third of a mouth's half
+width."""
 _KEYS = ("shapes", "vocabulary", "unit")
 _WHOLE = ("AU30L", "AU30R")
-"""Units whose channel is a direction of the whole jaw, not a half of the face."""
+"""Action units with a side whose channel is a direction of the whole jaw and not one half of the face."""
 _LARGEST_FILE = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What makes one channel."""
+    """How the shapes of a rig combine into one channel."""
 
     terms: tuple[tuple[str, float], ...]
-    """(shape, weight), summed."""
+    """(shape, weight) of each term of the sum."""
     side: str | None = None
-    """"left" or "right": only that half of the face."""
+    """"left" or "right" to use only that half of the shapes; None for whole shapes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping:
-    """A mapping file's content."""
+    """The contents of a mapping file."""
 
     recipes: dict[str, Recipe] = field(default_factory=dict[str, Recipe])
     vocabulary: str | None = None
-    """"facs", or None."""
+    """"facs" when action units become channels by the FACS table, or None."""
     unit: str | None = None
     """"mm", "cm" or "m": the unit of an OBJ folder."""
     source: str = "the mapping"
 
 
 def read_mapping(path: str | Path) -> Mapping:
-    """Read a mapping file; raises MienError that names the entry which is wrong."""
+    """Read a mapping file; raises a MienError that names the invalid entry."""
     path = Path(path)
     data = _parsed(path)
     if not isinstance(data, dict) or not data:
@@ -80,10 +81,10 @@ def read_mapping(path: str | Path) -> Mapping:
 
 
 def apply_mapping(rig: Rig, mapping: Mapping, raw_names: MappingABC[str, str] | None = None) -> Rig:
-    """`rig` with the channels that `mapping` makes, before its own shapes that no channel replaces.
+    """`rig` with the channels of `mapping`, followed by the shapes of the rig that no channel replaces.
 
-    `raw_names` is raw name -> the rig's name for it, so that recipes may name shapes as the file does.
-    Raises MienError when a recipe names a shape that the rig lacks.
+    `raw_names` maps names in the file to names in the rig, so that a mapping may use either. Raises MienError when a
+    mapping names a shape that the rig lacks.
     """
     recipes = {**_facs(rig, mapping), **mapping.recipes}
     if not recipes:
@@ -145,7 +146,8 @@ def _recipe(path: Path, channel: str, entry: Any) -> Recipe:
 
 
 def _facs(rig: Rig, mapping: Mapping) -> dict[str, Recipe]:
-    """Channels that the rig's action units make and that it has not itself: the unit of that side, else its half."""
+    """Recipes from the rig's action units for channels that it lacks: the unit of the channel's side, else one half of
+    the unit."""
     if mapping.vocabulary != "facs":
         return {}
     units: dict[tuple[str, str | None], list[str]] = {}
@@ -185,7 +187,7 @@ def _made(rig: Rig, channel: str, recipe: Recipe, raw: MappingABC[str, str], sou
 
 
 def _half(rig: Rig, side: str) -> Float[np.ndarray, "V"]:
-    """1 on one side, 0 on the other, a smooth step across the middle; both halves sum to 1."""
+    """Factor per vertex: 1 on one side, 0 on the other, a smooth step across the middle; both sides sum to 1."""
     from mien.rigs.check import face_frame
 
     frame = face_frame(rig)

@@ -1,21 +1,20 @@
-"""Shape names of other people's rigs -> mien's names. Never a guess: what is not certain is reported, not mapped.
+"""Maps the shape names of other programs' rigs to mien's names. Names that are not certain are reported, not mapped.
 
-The rules, in order, for one name:
+The rules for one name, in order:
 
 1. Exact: one of the 52 ARKit names in lowerCamel (`jawOpen`) or PascalCase (`JawOpen`).
 2. Vocabulary tag: letters, a number and an underscore in front (`AK_25_JawOpen`, `AU_26_JawDrop`, `AA_VI_01_PP`).
-   `AK` and `ARKit` name ARKit shapes. `AU` names FACS units and becomes `AU26_JawDrop`, `VI` names visemes and becomes
-   `viseme_PP`; these and every other tag keep a name of their own (`SR21_JawOpen`): another vocabulary's "jaw open"
-   is another shape.
+   `AK` and `ARKit` mark ARKit shapes. `AU` marks FACS units, which become `AU26_JawDrop`, `VI` marks visemes, which
+   become `viseme_PP`; these and names with any other tag (`SR21_JawOpen`) are no ARKit shapes, because the "jaw open"
+   of another vocabulary is another shape.
 3. Decoration without a number: a namespace (`Face.`, `head|`, `mixamorig:`), a leading number (`25_jawOpen`), or a
    leading word of `DECORATIONS` (`ARKit_jawOpen`, `bs_JawOpen`).
-4. Words: case and separators do not matter (`jaw_open`, `JAW OPEN`), one side word may stand anywhere and be written
-   `Left`, `L`, `Right` or `R` (`L_eyeBlink`, `EyeBlink.R`, `leftEyeBlink`). The words must then be exactly those of
-   one ARKit name.
-5. Halves: `browInnerUp` and `cheekPuff` with a side are halves of the shape; both together make it.
+4. Words: case and separators are ignored (`jaw_open`, `JAW OPEN`); one side word may stand anywhere, as `Left`, `L`,
+   `Right` or `R` (`L_eyeBlink`, `EyeBlink.R`, `leftEyeBlink`). The words must then be exactly those of one ARKit name.
+5. Halves: `browInnerUp` and `cheekPuff` with a side are halves of the shape; the sum of both is the shape.
 
-Two different names of one mesh that come out as the same ARKit shape: the lower rule number wins; with equal rules
-neither is used and both are reported as ambiguous.
+When two different names of one mesh match the same ARKit shape, the one with the lower rule number is used; with equal
+rule numbers neither is used and both are reported as ambiguous.
 """
 
 import re
@@ -28,12 +27,13 @@ from mien.core.visemes import VISEMES
 __all__ = ["DECORATIONS", "NameReport", "merged", "normalise", "words"]
 
 DECORATIONS = frozenset({"ak", "arkit", "bs", "blendshape", "shape", "morph", "target", "face", "exp", "expression"})
-"""Leading words that say nothing about the shape."""
+"""Leading words that carry no meaning."""
 
 _TAG = re.compile(r"(?P<tag>[A-Za-z]+(?:_[A-Za-z]+)?)_?(?P<number>\d{1,3})_(?P<rest>.+)")
 _ARKIT_TAGS = frozenset({"ak", "arkit"})
 _VISEMES = {name.lower(): name for name in VISEMES} | {"i": "ih", "o": "oh", "u": "ou"}
-"""Oculus names; its documentation writes the last three both ways (ih/I, oh/O, ou/U)."""
+"""Viseme names in lower case -> Oculus names; the Oculus documentation spells three of them in two ways (ih/I, oh/O,
+ou/U)."""
 _SIDES = {"left": "Left", "l": "Left", "right": "Right", "r": "Right"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HALVED = frozenset({"browInnerUp", "cheekPuff"})
@@ -41,31 +41,31 @@ _HALVED = frozenset({"browInnerUp", "cheekPuff"})
 
 @dataclass(frozen=True, kw_only=True)
 class NameReport:
-    """What became of a rig's shape names."""
+    """How a rig's shape names were mapped. A raw name is the name in the rig's file."""
 
     names: dict[str, str]
-    """Raw name -> mien's name; ambiguous ones keep their raw name."""
+    """Raw name -> mien's name; ambiguous names stay as they are."""
     arkit: tuple[str, ...]
-    """ARKit shapes the rig answers, in ARKIT order."""
+    """ARKit shapes that a name maps to, in the order of ARKIT."""
     missing: tuple[str, ...]
-    """ARKit shapes it lacks."""
+    """ARKit shapes that no name maps to."""
     ambiguous: dict[str, tuple[str, ...]]
-    """ARKit name -> the raw names that claim it equally well; none of them is used."""
+    """ARKit name -> the raw names that match it equally well; none of them is used."""
     other: tuple[str, ...]
-    """Names of shapes outside of ARKit, as they are kept."""
+    """mien's names of the shapes that are no ARKit shapes."""
 
 
 def words(name: str) -> tuple[str, str | None]:
     """(lower-case words joined, side) of a name: `Eye_Blink.L` -> ("eyeblink", "Left"); the side is None if central.
 
-    Two side words give no side, because which of them is meant cannot be known.
+    A name with two side words has no side, because it is not clear which of them is meant.
     """
     found = [word.lower() for word in _WORD.findall(name)]
     sides = [word for word in found if word in _SIDES]
     if len(sides) == 1:
         return "".join(word for word in found if word not in _SIDES), _SIDES[sides[0]]
     joined = "".join(found)
-    if not sides:  # all lower case: "eyeblinkleft"
+    if not sides:  # the side may be the end of a lower-case word: "eyeblinkleft"
         for word, side in (("left", "Left"), ("right", "Right")):
             if joined.endswith(word) and len(joined) > len(word):
                 return joined.removesuffix(word), side
@@ -77,7 +77,7 @@ _EXACT = {name: name for name in ARKIT} | {name[0].upper() + name[1:]: name for 
 
 
 def normalise(raw: Sequence[str]) -> NameReport:
-    """Map the names of one mesh; equal raw names count once."""
+    """Map the raw names of one mesh; equal raw names count once."""
     unique = list(dict.fromkeys(raw))
     claims: dict[str, list[tuple[int, str]]] = {}
     names: dict[str, str] = {}
@@ -108,7 +108,7 @@ def normalise(raw: Sequence[str]) -> NameReport:
 
 
 def merged(reports: Sequence[NameReport]) -> NameReport:
-    """The report of several meshes: what any mesh has is found; only what none has can be ambiguous."""
+    """One report for several meshes: a shape is found when any mesh has it, and ambiguous only when none has it."""
     names = {raw: name for report in reports for raw, name in report.names.items()}
     found = {name for report in reports for name in report.arkit}
     return NameReport(
@@ -121,7 +121,7 @@ def merged(reports: Sequence[NameReport]) -> NameReport:
 
 
 def _classify(name: str) -> tuple[int, str | None, str]:
-    """(rule, ARKit name or None, the name to keep when it is none)."""
+    """(rule number, ARKit name or None, the name to use when it is no ARKit name)."""
     if name in _EXACT:
         return 1, _EXACT[name], name
     tagged = _TAG.fullmatch(name)
@@ -160,7 +160,7 @@ def _pascal(name: str) -> str:
 
 
 def _join_halves(names: dict[str, str], ambiguous: dict[str, tuple[str, ...]]) -> None:
-    """Both halves of a central shape become that shape, unless the rig has the shape itself."""
+    """Map both halves of a central shape to that shape, unless the rig has the whole shape."""
     taken = set(names.values()) | set(ambiguous)
     for whole in _HALVED - taken:
         base, _ = words(whole)
@@ -171,7 +171,7 @@ def _join_halves(names: dict[str, str], ambiguous: dict[str, tuple[str, ...]]) -
 
 
 def _keep_apart(unique: list[str], names: dict[str, str]) -> None:
-    """Two raw names outside of ARKit that come out alike keep their raw names."""
+    """Keep the raw names of shapes that are no ARKit shapes and would get the same name."""
     owners: dict[str, list[str]] = {}
     for name in unique:
         owners.setdefault(names[name], []).append(name)

@@ -1,4 +1,4 @@
-"""Running trained networks: bundles and sessions. Light: numpy, and ONNX Runtime or NCNN once a session is opened."""
+"""Runs trained networks: bundles and sessions. It needs numpy, and ONNX Runtime or NCNN when a session is opened."""
 
 from mien.runtime.bundle import Bundle, packaged_bundles
 from mien.runtime.manifest import FORMAT, Manifest, StateSpec, TensorSpec, TrainingData

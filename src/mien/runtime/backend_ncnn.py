@@ -1,4 +1,4 @@
-"""NCNN on the CPU, fp32."""
+"""Sessions on NCNN, on the CPU in fp32."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import numpy as np
 
 from mien.core.errors import MienError
 from mien.runtime.bundle import Bundle
-from mien.runtime.session import take_feeds
+from mien.runtime.feeds import take_feeds
 
 __all__ = ["NcnnSession", "batch_axes"]
 
@@ -32,7 +32,7 @@ class NcnnSession:
         option = self._net.opt
         option.num_threads = threads
         option.use_vulkan_compute = False
-        # fp32 throughout, so that parity with ONNX is a matter of rounding and not of a format.
+        # All computation is in fp32, so that results differ from ONNX's only by rounding.
         for name in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
             setattr(option, name, False)
         if self._net.load_param(str(files[0])) != 0 or self._net.load_model(str(files[1])) != 0:
@@ -52,8 +52,8 @@ class NcnnSession:
         extractor = self._net.create_extractor()
         for i, spec in enumerate(self.manifest.feeds):
             array = feeds[spec.name].reshape(spec.mat_shape)
-            # Mat(array) borrows numpy's memory: it would dangle if the array died first, and an in-place layer would
-            # write into the caller's data. clone() gives NCNN its own.
+            # Mat(array) refers to numpy's memory: it would dangle when the array is freed first, and an in-place layer
+            # would write into the caller's data. clone() copies the data.
             if extractor.input(f"in{i}", self._ncnn.Mat(array).clone()) != 0:
                 raise RuntimeError(f"NCNN refused the input '{spec.name}' of shape {spec.mat_shape}")
         outputs: dict[str, np.ndarray] = {}
@@ -61,15 +61,15 @@ class NcnnSession:
             code, mat = extractor.extract(f"out{i}")
             if code != 0:
                 raise RuntimeError(f"NCNN cannot compute '{spec.name}' (code {code})")
-            # Copied: the Mat's memory belongs to the extractor.
+            # The result is copied, because the Mat's memory belongs to the extractor.
             outputs[spec.name] = np.array(mat, dtype=np.float32).reshape(spec.shape)
         return outputs
 
 
 def batch_axes(script: str) -> dict[str, int | None]:
-    """Which axis NCNN leaves out of each input, from the text of the `*_ncnn.py` that pnnx writes; None keeps all.
+    """Input -> the axis that NCNN drops, or None when it keeps all axes, from the text of pnnx's `*_ncnn.py`.
 
-    An exporter sets `ncnn_shape` by it: pnnx drops the batch axis of a tensor only when some layer shows which it is.
+    An exporter sets `ncnn_shape` accordingly: pnnx drops the batch axis of a tensor only when a layer identifies it.
     """
     axes: dict[str, int | None] = {}
     for name, mat in re.findall(r'ex\.input\("(\w+)", (.*)\)$', script, re.MULTILINE):

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""Sessions on ONNX Runtime, on the CPU."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -8,12 +8,12 @@ import numpy as np
 
 from mien.core.errors import MienError
 from mien.runtime.bundle import Bundle
-from mien.runtime.session import take_feeds
+from mien.runtime.feeds import take_feeds
 
 __all__ = ["OnnxSession"]
 
 _FATAL_ONLY = 4
-"""ONNX Runtime's severity for its own log: what matters arrives as an exception and is reported as one line."""
+"""Least severity that ONNX Runtime logs: other errors arrive as exceptions and are reported in one line."""
 
 
 class OnnxSession:
@@ -26,14 +26,16 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL_ONLY
-        # A spinning pool burns a core between two frames of a 30 Hz video and gains nothing on nets of this size.
+        # A spinning thread pool keeps a core busy between two frames of a 30 Hz video, without gain for small networks.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
             self._session = runtime.InferenceSession(str(bundle.onnx), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions share no base class of their own
+        except Exception as error:  # onnxruntime's exceptions have no common base class
             reason = (str(error).splitlines() or ["unknown error"])[0]
-            raise MienError(f"{bundle.onnx}: ONNX Runtime cannot open the model: {reason}") from None
+            raise MienError(
+                f"{bundle.onnx}: ONNX Runtime cannot open the model: {reason}; get the bundle again"
+            ) from None
         self.manifest = bundle.manifest
         self._names = [spec.name for spec in self.manifest.fetches]
         _check(bundle, "input", {s.name for s in self.manifest.feeds}, {i.name for i in self._session.get_inputs()})
@@ -45,7 +47,7 @@ class OnnxSession:
 
 
 def _check(bundle: Bundle, side: str, declared: set[str], actual: set[str]) -> None:
-    # An output nobody declared is allowed (training-only heads); an input nobody feeds is not.
+    # The model may have undeclared outputs (heads for training only), but no undeclared inputs.
     missing = sorted(declared - actual if side == "output" else declared ^ actual)
     if missing:
         raise MienError(f"{bundle.path}: manifest and model.onnx disagree about the {side} '{missing[0]}'")

@@ -1,7 +1,7 @@
-"""`Bundle`: a folder with a network, what it needs to be run, and where it came from.
+"""`Bundle`: a folder with a network, the data that are needed to run it, and its provenance.
 
 model.onnx                            the network (canonical)
-model.ncnn.param, model.ncnn.bin      the same for NCNN (optional)
+model.ncnn.param, model.ncnn.bin      the same network for NCNN (optional)
 arrays.npz                            constants that its system needs (optional; never pickled)
 manifest.json                         see `Manifest`
 README.md                             the model card
@@ -36,15 +36,15 @@ class Bundle:
     """A network on disk whose files were checked against its manifest."""
 
     path: Path
-    """Its folder."""
+    """The bundle's folder."""
     manifest: Manifest
 
     @classmethod
     def load(cls, source: str | Path) -> "Bundle":
         """Open a bundle and verify the checksum of every file in it.
 
-        `source` is a folder, or as a string the name of a bundle that ships with mien ("capture"). Raises MienError
-        when there is none, when a file is missing or damaged, or when a newer mien wrote it.
+        `source` is a folder, or a string with the name of a bundle that ships with mien ("capture"). Raises MienError
+        when there is no such bundle, a file is missing or damaged, or a newer mien wrote it.
         """
         packaged = packaged_bundles()
         path = packaged[source] if isinstance(source, str) and source in packaged else Path(source)
@@ -71,11 +71,11 @@ class Bundle:
         arrays: Mapping[str, np.ndarray] | None = None,
         card: str | None = None,
     ) -> "Bundle":
-        """Write a bundle, the whole folder or nothing, replacing one that is there.
+        """Write a bundle, the whole folder or nothing; an existing bundle at `path` is replaced.
 
         `model` is the ONNX file (a path or its bytes), `ncnn` the (param, bin) pair. The checksums in `manifest.files`
-        are filled in here; `card` defaults to one made from the manifest. Raises MienError when the folder's parent is
-        missing or cannot be written, or when an existing folder there is not a bundle.
+        are filled in here; `card` defaults to a model card made from the manifest. Raises MienError when the parent
+        folder is missing or cannot be written, or when `path` is an existing folder that is not a bundle.
         """
         path = Path(path)
         manifest.check()
@@ -96,7 +96,7 @@ class Bundle:
             manifest = replace(manifest, files=files)
             (temporary / _MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
             (temporary / _CARD).write_text(card if card is not None else model_card(manifest), encoding="utf-8")
-            temporary.chmod(0o755)  # mkdtemp makes it private
+            temporary.chmod(0o755)  # mkdtemp creates a private folder
             _swap(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -104,12 +104,12 @@ class Bundle:
 
     @property
     def onnx(self) -> Path:
-        """The ONNX model."""
+        """Path of the ONNX model."""
         return self.path / _MODEL
 
     @property
     def ncnn(self) -> tuple[Path, Path] | None:
-        """NCNN's param and bin, or None when the bundle has none."""
+        """Paths of NCNN's param and bin files, or None when the bundle has no NCNN model."""
         if _PARAM in self.manifest.files and _BIN in self.manifest.files:
             return self.path / _PARAM, self.path / _BIN
         return None
@@ -120,7 +120,7 @@ class Bundle:
         if _ARRAYS not in self.manifest.files:
             return {}
         try:
-            # Opened here: numpy leaves its own file open when the archive is damaged.
+            # The file is opened here, because numpy leaves it open when the archive is damaged.
             with (self.path / _ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
@@ -129,7 +129,7 @@ class Bundle:
 
 def packaged_bundles() -> dict[str, Path]:
     """The bundles that ship with mien: name of the system -> folder."""
-    # By files, not by import: runtime stands below the systems whose weights it opens.
+    # Bundles are found by their files, because this package must not import the systems, which are in a higher layer.
     systems = Path(str(resources.files("mien"))) / "systems"
     return {manifest.parts[-3]: manifest.parent for manifest in sorted(systems.glob(f"*/weights/{_MANIFEST}"))}
 
@@ -165,7 +165,7 @@ def _save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def _swap(new: Path, path: Path) -> None:
-    """Put `new` at `path`; what was there is kept aside until the new one stands."""
+    """Move `new` to `path`; the folder that was there is kept aside until the new one is in place."""
     if not path.exists():
         new.rename(path)
         return

@@ -1,4 +1,4 @@
-"""The model card of a bundle, made from its manifest."""
+"""The model card of a bundle, generated from its manifest."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ __all__ = ["model_card"]
 
 
 def model_card(manifest: Manifest) -> str:
-    """README.md of a bundle: what goes in and out, the training data and its licences, the figures."""
+    """The text of a bundle's README.md: inputs and outputs, training data with their licences, figures."""
     data = [f"| {d.name} | {d.licence} | {d.samples or 'unknown'} | {d.source} |" for d in manifest.training_data] or [
         "| none recorded | | | |"
     ]

@@ -1,4 +1,4 @@
-"""`Manifest`: everything about a network that its graph does not say."""
+"""`Manifest`: the facts about a network that its graph does not contain."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from mien.core.landmarks import LandmarkLayout
 __all__ = ["FORMAT", "Manifest", "StateSpec", "TensorSpec", "TrainingData"]
 
 FORMAT = 1
-"""The version of this file's layout; a reader refuses any other."""
+"""The version of the layout of manifest.json; files of any other version are refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +22,13 @@ class TensorSpec:
     """One input or output of a network."""
 
     name: str
-    """Its name in model.onnx."""
+    """Name in model.onnx."""
     shape: tuple[int, ...]
-    """Its shape there, batch axis (1) included."""
+    """Shape in model.onnx, batch axis (1) included."""
     dtype: str = "float32"
-    """numpy's name of the element type. NCNN takes float32 only."""
+    """Element type, by its name in numpy. NCNN supports float32 only."""
     meaning: str = ""
-    """What it holds and in which unit ("landmarks, px in the 128 px crop")."""
+    """Contents and unit ("landmarks, px in the 128 px crop")."""
     ncnn_shape: tuple[int, ...] | None = None
     """Shape of NCNN's Mat; None when it is `shape` without the leading batch axis."""
 
@@ -42,42 +42,45 @@ class TensorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class StateSpec:
-    """Memory that a streaming network hands from one step to the next; it starts as zeros."""
+    """A state that a streaming network carries from one step to the next; it starts as zeros."""
 
     input: str
-    """Name of the graph input that takes the state."""
+    """Name of the graph input for the state."""
     output: str
-    """Name of the graph output that returns the next one."""
+    """Name of the graph output with the next state."""
     shape: tuple[int, ...]
     """Shape, batch axis included; float32."""
     ncnn_shape: tuple[int, ...] | None = None
-    """As `TensorSpec.ncnn_shape`: a state that reaches no convolution keeps its batch axis in NCNN."""
+    """As `TensorSpec.ncnn_shape`; a state that reaches no convolution keeps its batch axis in NCNN."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData:
-    """A data set the weights were fitted to."""
+    """A data set that the weights were trained on."""
 
     name: str
     licence: str
     samples: int = 0
-    """How many samples were drawn from it, repeats counted."""
+    """Number of samples drawn from the data set, repetitions included."""
     source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Contents of manifest.json. NCNN's blobs are `in0..` for inputs then states, `out0..` for outputs then states."""
+    """Contents of manifest.json.
+
+    NCNN's blobs are `in0..` for the inputs, then the states, and `out0..` for the outputs, then the states.
+    """
 
     name: str
-    """Which system's network this is ("capture")."""
+    """Name of the system that the network belongs to ("capture")."""
     version: str
     """Version of the weights."""
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     states: tuple[StateSpec, ...] = ()
     preprocess: dict[str, Any] = field(default_factory=dict[str, Any])
-    """How an image becomes the input (crop size, margin, scale, offset); the system's spec.py names the keys."""
+    """How an image becomes the input (crop size, margin, scale, offset); the system's spec.py documents the keys."""
     channels: tuple[str, ...] = ()
     """Expression channels in the order of the weights output."""
     landmarks: str = ""
@@ -91,7 +94,7 @@ class Manifest:
     revision: str = ""
     """Git revision of the code that trained them."""
     metrics: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Held-out figures by name; docs/systems says how each is defined."""
+    """Held-out figures by name; docs/systems defines each of them."""
     files: dict[str, str] = field(default_factory=dict[str, str])
     """File name -> sha256 of its bytes; `Bundle.write` fills it in."""
 
@@ -105,7 +108,7 @@ class Manifest:
 
     @cached_property
     def feeds(self) -> tuple[TensorSpec, ...]:
-        """Everything the graph takes: inputs, then states. The order is NCNN's `in0..`."""
+        """All inputs of the graph: inputs, then states, in the order of NCNN's `in0..`."""
         return (
             *self.inputs,
             *(TensorSpec(name=s.input, shape=s.shape, ncnn_shape=s.ncnn_shape) for s in self.states),
@@ -113,7 +116,7 @@ class Manifest:
 
     @cached_property
     def fetches(self) -> tuple[TensorSpec, ...]:
-        """Everything the graph returns: outputs, then states. The order is NCNN's `out0..`."""
+        """All outputs of the graph: outputs, then states, in the order of NCNN's `out0..`."""
         return (*self.outputs, *(TensorSpec(name=s.output, shape=s.shape) for s in self.states))
 
     def to_json(self) -> str:
@@ -122,7 +125,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """Parse manifest.json; raises MienError saying what is wrong (the caller adds where)."""
+        """Parse manifest.json; raises a MienError that states the fault (the caller adds the path)."""
         try:
             data: Any = json.loads(text)
         except ValueError:
@@ -151,7 +154,7 @@ class Manifest:
 
 
 def _build(kind: type[Any], data: object, where: str) -> Any:
-    """A dataclass from parsed JSON, every field's type checked."""
+    """A dataclass from parsed JSON, with the type of every field checked."""
     if not isinstance(data, dict):
         raise MienError(f"{where} is not an object")
     mapping = cast(Mapping[str, object], data)
@@ -179,7 +182,7 @@ def _convert(hint: Any, value: object, where: str) -> Any:
         return {k: _convert(arguments[1], v, where) for k, v in cast(dict[str, object], value).items()}
     if type(None) in arguments:
         return None if value is None else _convert(arguments[0], value, where)
-    # bool is an int to Python, but not to a manifest.
+    # In Python a bool is an int, but not in a manifest.
     if origin is None and isinstance(value, hint) and not isinstance(value, bool):
         return value
     raise MienError(f"{where} is not of the type {getattr(hint, '__name__', hint)}")

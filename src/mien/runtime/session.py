@@ -1,4 +1,4 @@
-"""`Session`: a network that is ready to run, whatever runs it."""
+"""`Session`: a network that is ready to run, on any backend."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -9,29 +9,29 @@ from mien.core.errors import MienError
 from mien.runtime.bundle import Bundle
 from mien.runtime.manifest import Manifest
 
-__all__ = ["BACKENDS", "Session", "open_session", "take_feeds"]
+__all__ = ["BACKENDS", "Session", "open_session"]
 
 BACKENDS = ("onnx", "ncnn")
-"""What can run a bundle: ONNX Runtime (default), NCNN (needs the extra `mien[ncnn]` and a bundle that has it)."""
+"""Libraries that can run a bundle: ONNX Runtime (default), NCNN (needs the extra `mien[ncnn]` and an NCNN model)."""
 
 
 @runtime_checkable
 class Session(Protocol):
-    """Runs one bundle. Not for use by two threads at once."""
+    """Runs the network of one bundle. A session must not be used by two threads at once."""
 
     manifest: Manifest
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """All outputs and next states by name, from all inputs and states by name.
 
-        Shapes are those of the manifest, batch axis included. The arrays returned are the caller's own and the arrays
-        given are left as they were. Raises ValueError when an input is missing or its shape is not the manifest's.
+        Shapes are those of the manifest, batch axis included. The returned arrays are copies, and the given arrays are
+        not modified. Raises ValueError when an input is missing or its shape differs from the manifest's.
         """
         ...
 
 
 def open_session(bundle: Bundle, backend: str = "onnx", threads: int = 1) -> Session:
-    """Load a bundle's network; raises MienError when the backend is unknown, absent, or refuses the model."""
+    """Load a bundle's network; raises MienError when the backend is unknown, not installed, or rejects the model."""
     if backend not in BACKENDS:
         raise MienError(f"unknown backend '{backend}'; use one of: {', '.join(BACKENDS)}")
     if threads < 1:
@@ -43,18 +43,3 @@ def open_session(bundle: Bundle, backend: str = "onnx", threads: int = 1) -> Ses
     from mien.runtime.backend_onnx import OnnxSession
 
     return OnnxSession(bundle, threads=threads)
-
-
-def take_feeds(manifest: Manifest, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The graph's inputs in the manifest's order, contiguous and of its types; ValueError on a wrong name or shape."""
-    feeds: dict[str, np.ndarray] = {}
-    for spec in manifest.feeds:
-        if spec.name not in inputs:
-            raise ValueError(f"'{manifest.name}' needs the input '{spec.name}'")
-        value = np.ascontiguousarray(inputs[spec.name], np.dtype(spec.dtype))
-        if value.shape != spec.shape:
-            raise ValueError(f"'{manifest.name}' takes '{spec.name}' as {spec.shape}, not {value.shape}")
-        feeds[spec.name] = value
-    if len(inputs) != len(feeds):
-        raise ValueError(f"'{manifest.name}' has no input {sorted(set(inputs) - set(feeds))}")
-    return feeds

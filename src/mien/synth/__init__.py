@@ -1,1 +1,1 @@
-"""Synthetic performers filmed by synthetic webcams: training data whose truth is known."""
+"""Synthetic performers rendered as by webcams: training data with known truth."""

@@ -1,4 +1,4 @@
-"""The truth of a rendered frame: landmarks, what can be seen, pose, gaze, and how much is covered."""
+"""The truth of a rendered frame: landmarks, their visibility, head pose, gaze, and the hidden share of each region."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ from mien.synth.renderer import Picture, Pose
 __all__ = ["Truth", "annotate", "true_five"]
 
 _TOLERANCE = 4.0
-"""A point this far behind the nearest surface still counts as seen [mm]: landmarks sit on edges, where a sample's
-width of a slanted surface is deep."""
+"""A point this far behind the nearest surface still counts as visible [mm]: landmarks lie on edges, where depth varies
+much within one sample of a slanted surface."""
 
 _NOSE_TIP = IBUG68.groups["nose_bridge"][-1]
 
@@ -28,23 +28,23 @@ class Truth:
     """One frame's annotation."""
 
     landmarks: Float[np.ndarray, "198 2"]
-    """mien198, px of the image; mien70 comes first."""
+    """Points of mien198 in pixels of the image; mien70 comes first."""
     visible: Bool[np.ndarray, "198"]
     weights: Float[np.ndarray, "52"]
     quaternion: Float[np.ndarray, "4"]
-    """camera_from_head, xyzw."""
+    """Head rotation, camera_from_head, xyzw."""
     translation: Float[np.ndarray, "3"]
-    """mm."""
+    """Head joint in the camera frame [mm]."""
     gaze: Float[np.ndarray, "2 2"]
     hidden: Float[np.ndarray, "3"]
-    """Share of the points of eyes, brows and mouth that something covers."""
+    """Share of the points of eyes, brows and mouth that are covered."""
 
 
 def annotate(
     performer: Performer, pose: Pose, performance: Performance, frame: int, camera: Camera, picture: Picture,
     weights: Float[np.ndarray, "52"], lenses: float = 0.0,
 ) -> Truth:  # fmt: skip
-    """What is true of a picture of `pose`; `lenses` is the opacity of glasses before the eyes."""
+    """The truth of a picture of `pose`; `lenses` is the opacity of glasses before the eyes."""
     in_head = performer.landmarks(pose.vertices.astype(np.float64))
     points = in_head @ pose.rotation.T + pose.translation
     pixels = camera.project(points)
@@ -52,7 +52,7 @@ def annotate(
     for k, side in enumerate(("left", "right")):
         iris = [*MIEN198.groups[f"iris_{side}"], *MIEN198.groups[f"iris_rim_{side}"]]
         visible[iris] &= _between_lids(in_head[iris] - pose.eyes[k], pose.lid_curves[k])
-        # Lenses are blended and leave no depth, but nobody sees through dark ones.
+        # Lenses are blended and leave no depth, but dark ones hide the eyes.
         visible[[*iris, *MIEN198.groups[f"eye_{side}"]]] &= lenses < _DARK
     hidden = []
     for region, ids in performer.body.probes.items():
@@ -71,7 +71,7 @@ def annotate(
 
 
 def _between_lids(points: Float[np.ndarray, "N 3"], curves: Float[np.ndarray, "2 3"]) -> Bool[np.ndarray, "N"]:
-    """Whether points of an eyeball are in its opening: lids hide an iris well before the depth buffer says so."""
+    """Whether points of an eyeball are between the lids, which hide an iris well before the depth buffer shows it."""
     azimuth = np.arctan2(points[:, 0], points[:, 2])
     elevation = np.arctan2(points[:, 1], np.hypot(points[:, 0], points[:, 2]))
     upper, lower = curves @ np.stack([np.ones_like(azimuth), azimuth, azimuth**2])
@@ -85,7 +85,7 @@ def true_five(landmarks: Float[np.ndarray, "L 2"]) -> Float[np.ndarray, "5 2"]:
 
 
 def _seen(pixels: np.ndarray, depth: np.ndarray, picture: Picture) -> Bool[np.ndarray, "N"]:
-    """Depth test against the 3x3 samples round each point: seen if it is not behind the farthest of them."""
+    """Depth test against the 3x3 samples round each point: visible if it is not behind the farthest of them."""
     height, width = picture.depth.shape
     at = np.floor((pixels + 0.5) * picture.scale).astype(int)
     inside = ((at >= 1) & (at < np.array([width, height]) - 1)).all(axis=1)

@@ -1,6 +1,6 @@
-"""What is behind the performer: procedural rooms, walls, bokeh, gardens. A pool per process, cut and tinted per use.
+"""Procedural backgrounds: rooms, walls, bokeh, gardens. Each process has a pool of images, cropped and tinted per use.
 
-Pixels are encoded like the renderer's: the square root of half the linear value, so that both meet in one sensor.
+Pixels are encoded like the renderer's, as the square root of half the linear value, as the sensor takes both.
 """
 
 from functools import lru_cache
@@ -28,7 +28,7 @@ def sample_background(rng: np.random.Generator, size: int) -> tuple[UInt8[np.nda
         np.ascontiguousarray(cut), (size, size), interpolation=cv2.INTER_AREA if span > size else cv2.INTER_LINEAR
     )
     blur = rng.uniform(0, 9) if rng.random() < 0.7 else 0
-    if blur > 3:  # at a quarter of the size: nobody sees the difference after this much blur
+    if blur > 3:  # at a quarter of the size, which is not visible after this much blur
         small = cv2.resize(cut, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
         cut = cv2.resize(cv2.GaussianBlur(small, (0, 0), blur / 4), (size, size), interpolation=cv2.INTER_LINEAR)
     elif blur > 0.5:
@@ -51,9 +51,9 @@ def _encode(image: np.ndarray) -> np.ndarray:
 
 
 def _paint(rng: np.random.Generator, bright: float = 0.5) -> np.ndarray:
-    """A muted interior colour, linear: low saturation is what walls, wood and cloth have."""
+    """A muted interior colour, linear: walls, wood and cloth have low saturation."""
     value = np.exp(rng.normal(np.log(bright), 0.5))
-    # From warm to cool far more than from green to purple, as woods, plasters and daylight differ.
+    # Colours vary far more from warm to cool than from green to purple, as woods, plasters and daylight do.
     warm, green = rng.normal(0, 1, 2) * (1.0, 0.22)
     hue = np.array([warm - 0.5 * green, green, -warm - 0.5 * green])
     hue = (hue + rng.normal(0, 0.12, 3)) * rng.choice([0.06, 0.15, 0.35], p=[0.55, 0.33, 0.12])

@@ -1,4 +1,5 @@
-"""What every performer shares: the drawn part of the ICT rig, its lids, lips and regions. Built once per process."""
+"""The data that all performers share: the drawn part of the ICT rig, its lids, lips and regions; built once per
+process."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +17,10 @@ from mien.synth.tongue import tongue_out
 __all__ = ["Body", "Lids", "Lips", "body"]
 
 _DRAWN = ("face", "head_neck", "mouth_socket", "gums_tongue", "teeth", "sclera_left", "sclera_right", "lashes")
-"""Irises lie behind the opaque sclera (they are painted on it); lacrimal, blend and occlusion meshes need a blended
-shader of their own engine; eye sockets are never seen."""
+"""Parts of the rig that are drawn. Left out are irises, which lie behind the opaque sclera (they are painted on it);
+lacrimal, blend and occlusion meshes, which need a blended shader of their own engine; and eye sockets, which are
+hidden.
+"""
 _UPPER_LIDS = {"right": (36, 37, 38, 39), "left": (45, 44, 43, 42)}
 _LOWER_LIDS = {"right": (36, 41, 40, 39), "left": (45, 46, 47, 42)}
 _UPPER_LIP, _LOWER_LIP = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
@@ -47,7 +50,7 @@ class Lips:
     lower: Int[np.ndarray, "L"]
     skin: Int[np.ndarray, "K"]
     follow: Float[np.ndarray, "K"]
-    """How the skin follows a lip that contact moves: + upper, - lower, fading with distance."""
+    """How far the skin follows a lip that is moved by contact: + upper, - lower, fading with distance."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +65,7 @@ class Body:
     """Displacement per ARKit channel, flattened; tongueOut, which the rig lacks, is `tongue.tongue_out`."""
     modes: Float[np.ndarray, "100 V3"]
     corners: Int[np.ndarray, "C"]
-    """Body vertex of each corner."""
+    """Body vertex of each corner (vertex, uv)."""
     uv: Float[np.ndarray, "C 2"]
     parts: dict[str, Int[np.ndarray, "F 3"]]
     """Triangles of each drawn part, into corners."""
@@ -78,7 +81,7 @@ class Body:
     """mien198's anchors; mien70 comes first."""
     landmark_weights: Float[np.ndarray, "198 K"]
     probes: dict[str, Int[np.ndarray, "_"]]
-    """Vertices whose visibility stands for the eyes, brows and mouth."""
+    """Vertices whose visibility is taken as that of eyes, brows and mouth."""
 
     def part_vertices(self, name: str) -> Int[np.ndarray, "_"]:
         """Body vertices of one of the rig's groups."""
@@ -179,7 +182,7 @@ def _lips(rig: Rig, new: np.ndarray, neutral: np.ndarray) -> Lips:
     face = face[face >= 0]
     to_upper, _ = KDTree(neutral[upper]).query(neutral[face])
     to_lower, _ = KDTree(neutral[lower]).query(neutral[face])
-    # 14 mm: from the mouth line to the nose above and the chin's fold below.
+    # 14 mm reach from the mouth line to the nose above and to the chin's fold below.
     reach = np.clip(1 - np.minimum(to_upper, to_lower) / 14.0, 0, 1)
     reach = reach * reach * (3 - 2 * reach)
     side = np.clip((to_lower - to_upper) / 0.8, -1, 1)

@@ -19,9 +19,9 @@ __all__ = ["brow_anchors", "brow_height", "brow_line", "paint_brow"]
 
 
 def paint_brow(rng: np.random.Generator, brows: Brows, color: Float[np.ndarray, "N N 3"], side: int) -> None:
-    """Paint one brow into the face chart, in place; side 0 is the subject's right.
+    """Paint one brow into the face chart `color`, in place; side 0 is the subject's right.
 
-    Hairs along the brow's line: upright at the inner end, lying towards the outer end.
+    Hairs follow the brow's line: they are upright at the inner end and slant outwards towards the outer end.
     """
     out = 1 if side else -1  # towards the outer end in the chart
     curve = open_curve(brow_line(brows, side), 12)
@@ -36,7 +36,7 @@ def paint_brow(rng: np.random.Generator, brows: Brows, color: Float[np.ndarray, 
     angle = np.interp(along, [0, 0.25, 1], [1.25, 0.65, 0.05]) - 0.5 * across * along + rng.normal(0, 0.18, count)
     length = rng.uniform(4.5, 9.5, count)
     hair = np.stack([out * np.cos(angle), np.sin(angle)], axis=1) * length[:, None]
-    base, tip = base - 0.5 * hair, base + 0.5 * hair  # as much hair above the line as below: landmarks follow it
+    base, tip = base - 0.5 * hair, base + 0.5 * hair  # equal lengths above and below the line of the landmarks
     window = window_of(np.concatenate([base, tip, curve]), 10)
     corner = (window[1].start, window[0].start)
     part = color[window]
@@ -49,7 +49,7 @@ def paint_brow(rng: np.random.Generator, brows: Brows, color: Float[np.ndarray, 
     half = np.array([[0, 0.5]]) * brow_height(brows, np.linspace(0, 1, len(curve)))[:, None]
     ring = np.vstack([curve + half, (curve - half)[::-1]]) - corner
     cv2.fillPoly(band, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    # A texel is half as high again as it is wide; the border is a few hairs wide.
+    # A texel is 1.5 times as high as wide; the border is a few hairs wide.
     blur = 0.6 + 0.24 * brows.thickness
     soft = cv2.GaussianBlur(band.astype(np.float32) / 255, (0, 0), 2.0 * blur, sigmaY=blur)
     patchy = 1 + 0.25 * fractal(rng, 0.8, 20)[window]
@@ -60,7 +60,7 @@ def paint_brow(rng: np.random.Generator, brows: Brows, color: Float[np.ndarray, 
 
 
 def brow_line(brows: Brows, side: int) -> Float[np.ndarray, "5 2"]:
-    """The middle of the hair in the chart [px], from the inner to the outer end; side 0 is the subject's right."""
+    """The middle line of the hair in the chart [px], from the inner to the outer end; side 0 is the subject's right."""
     points = face_chart().points
     out = 1 if side else -1
     line = points[22:27] if side else points[17:22][::-1]
@@ -73,15 +73,15 @@ def brow_line(brows: Brows, side: int) -> Float[np.ndarray, "5 2"]:
 
 
 def brow_height(brows: Brows, along: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """Height of the hairy band [px] at a place from the inner (0) to the outer end (1)."""
+    """Height of the hairy band [px] at places from the inner end (0) to the outer end (1)."""
     return brows.thickness * np.interp(along, [0, 0.18, 0.4, 1], [0.4, 0.95, 1, 0.8 * (1 - brows.taper)])
 
 
 def brow_anchors(brows: Brows) -> tuple[Int[np.ndarray, "20 3"], Float[np.ndarray, "20 3"]]:
     """Body vertices and weights of mien198's brow points (`performer.BROW_POINTS`) on the painted hair.
 
-    The rig's own anchors are those of its mean brow, but hair is what can be seen: the upper row runs midway between
-    the middle of the hair and its upper border, the lower row midway to the lower one.
+    The rig's own anchors lie on its mean brow, but only hair is visible. The upper row runs midway between the middle
+    of the hair and its upper border, and the lower row midway between the middle and its lower border.
     """
     rows: list[np.ndarray] = []
     for side in (0, 1):
@@ -98,7 +98,7 @@ def brow_anchors(brows: Brows) -> tuple[Int[np.ndarray, "20 3"], Float[np.ndarra
     second = (w[..., 0] * v[..., 1] - w[..., 1] * v[..., 0]) / area
     third = (u[..., 0] * w[..., 1] - u[..., 1] * w[..., 0]) / area
     weights = np.stack([1 - second - third, second, third], axis=-1)
-    best = weights.min(axis=-1).argmax(axis=1)  # the triangle that the point is in
+    best = weights.min(axis=-1).argmax(axis=1)  # the triangle that holds the point
     at = np.arange(len(points))
     inside = np.maximum(weights[at, best], 0)
     return vertices[near[at, best]], inside / inside.sum(axis=1, keepdims=True)
@@ -106,7 +106,7 @@ def brow_anchors(brows: Brows) -> tuple[Int[np.ndarray, "20 3"], Float[np.ndarra
 
 @lru_cache(maxsize=1)
 def _brow_triangles() -> "tuple[KDTree, np.ndarray, np.ndarray]":
-    """A search tree over the middles of the chart's triangles round the brows, their body vertices and corners."""
+    """A search tree over the centres of the chart's triangles round the brows, their body vertices and corners."""
     from scipy.spatial import KDTree
 
     b, points = body(), face_chart().points[17:27]

@@ -1,4 +1,4 @@
-"""Where the camera is: lens, distance, the head's angles, and the window of the frame that is rendered."""
+"""Cameras: lens, distance, and the window of the frame that is rendered."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,16 @@ from mien.core import Camera
 __all__ = ["View", "sample_view"]
 
 WINDOW_SPAN = 4.3
-"""Side of the rendered window in eye distances: the crop with its margin spans 3.7, and the face box jitters."""
+"""Side of the rendered window in eye distances: the crop with its margin spans 3.7, and the jitter of the face box is
+added."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """The window of a virtual frame around the face."""
+    """The rendered window of a larger virtual frame, around the face."""
 
     camera: Camera
-    """Of the window; its principal point is the frame's and may lie outside."""
+    """Camera of the window; its principal point is that of the whole frame and may lie outside the window."""
     translation: Float[np.ndarray, "3"]
     """Head origin in the camera frame [mm] at rest."""
 
@@ -39,12 +40,12 @@ def sample_view(rng: np.random.Generator, eye_distance: float, eye_height: float
         distance = float(rng.uniform(1000, 3000))
     pixels = float(np.exp(rng.uniform(np.log(34), np.log(64))))
     off = np.clip(rng.normal(0, 6.0 if kind < 0.8 else 2.0, 2), -14, 14)
-    # The eyes lie about 90 mm before the head's origin: that is the depth that sets their size.
+    # The eyes lie about 90 mm before the head's origin, and the depth of the eyes determines their size.
     depth = max(distance, 220.0) + 90.0
     translation = depth * np.array([np.tan(np.radians(off[0])), np.tan(np.radians(off[1])), -1.0])
     focal = pixels * (depth - 90.0) / eye_distance
     size = int(min(np.ceil(WINDOW_SPAN * pixels / 8) * 8, 280))
-    # The face's middle (a little below the eyes) goes to the window's middle, give or take.
+    # The middle of the face (a little below the eyes) is near the window's middle.
     middle = np.array([0.0, eye_height - 0.35 * eye_distance, 80.0]) + translation
     wanted = np.array([(size - 1) / 2, (size - 1) / 2]) + rng.normal(0, 0.02, 2) * size
     centre = wanted - focal * np.array([middle[0], -middle[1]]) / -middle[2]

@@ -1,4 +1,4 @@
-"""A whole clip performed by a synthetic person before a webcam, as a video."""
+"""Render a clip, performed by a synthetic person before a webcam, as a video."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["render_take"]
 
 _DISTANCE = 560.0
-"""Camera to the eyes [mm]: how far people sit from a laptop."""
+"""Distance from the camera to the eyes [mm], as people sit at a laptop."""
 _FIELD = np.radians(50.0)
 """Horizontal field of view of the webcam."""
 _BATCH = 24
 _SCALE = 1.25
-"""Samples per pixel side."""
+"""Supersampling: samples per pixel side."""
 
 
 def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int, fps: float) -> Clip:
-    """Render performer `seed` performing `clip` as a webcam-like video, and return what was performed.
+    """Render performer `seed` performing `clip` as a webcam-like video, and return the performance.
 
-    The clip is read at 1/fps steps from its first time (weights linearly). Head rotation is the clip's; its head
-    translation is used as movement about its mean. The returned clip has the video's times, from 0.
+    The clip is resampled at steps of 1/fps from its first time (weights linearly). Head rotation is the clip's; its
+    head translation is used as movement about its mean. The returned clip has the video's times, from 0.
 
     Raises MienError when the clip is empty, the picture too large, the path cannot be written, or EGL is missing.
     """
@@ -61,7 +61,7 @@ def render_take(clip: Clip, out_mp4: Path, *, seed: int, width: int, height: int
 
 
 def _resampled(clip: Clip, fps: float) -> Clip:
-    """The clip at even times from 0, with every channel, head pose and gaze filled in."""
+    """The clip at even times from 0, with all channels, head pose and gaze filled in."""
     whole = replace(clip.filled(), confidence=None).with_channels(ARKIT)  # every frame has a pose now
     count = max(int(np.floor(whole.duration * fps + 1e-6)) + 1, 1)
     times = np.arange(count) / fps
@@ -93,7 +93,7 @@ def _action(taken: Clip) -> "Action":
 
 
 def _webcam(rng: np.random.Generator, width: int, height: int) -> "Scene":
-    """An ordinary room, an ordinary webcam; the head's place comes with the action."""
+    """An ordinary room and webcam; the action sets the head's place."""
     from mien.synth.backgrounds import sample_background
     from mien.synth.cameras import View
     from mien.synth.lights import sample_lights

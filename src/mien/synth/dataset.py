@@ -1,4 +1,5 @@
-"""Writing synthetic training sets as shards: deterministic, resumable, whole or not at all, by several processes.
+"""Write synthetic training sets as shards: deterministic, resumable, each shard whole or not at all, in several
+processes.
 
 `DIR/shard-00000/` holds one .npy per field (tables: `FIELDS`, `SAMPLE_FIELDS`) and shard.json. Shard k depends only on
 the seed, k, and the settings that shard.json records.
@@ -41,14 +42,14 @@ __all__ = [
 FORMAT = 4
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
 _STILLS_PER_CAST = 8
-"""Stills taken of one performer before the next is dressed (dressing costs as much as a few frames)."""
+"""Stills of one performer before the next is prepared (preparing a performer takes as long as a few frames)."""
 _TAKES_PER_CAST = 2
 _NEUTRALS_PER_CAST = 2
-"""Shots of a performer's resting face, shared by the samples of one dressing."""
+"""Pictures of a performer at rest, shared by the samples of one look."""
 _UNEVEN = 0.25
 """Share of windows whose frames are not evenly spaced."""
 _HOLD_IOU = 0.85
-"""As at run time: the tracker's box is held until it and the refined one overlap less."""
+"""Overlap (IoU) of the tracker's box and the refined box below which the box is replaced, as at run time."""
 
 FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "crops": (np.uint8, (STORED, STORED, 3)),
@@ -69,8 +70,8 @@ SAMPLE_FIELDS: dict[str, tuple[type, tuple[int, ...]]] = {
     "neutral_landmarks": (np.float32, (MIEN198.count, 2)),
     "neutral_weights": (np.float32, (52,)),
 }
-"""Field -> dtype and shape per sample; arrays are [N, *shape]. `neutral` is the same performer, dressed alike, with a
-resting face in a shot of its own: what calibrating shows the net before it sees the sample."""
+"""Field -> dtype and shape per sample; arrays are [N, *shape]. `neutral` is the same performer with the same look at
+rest, in a picture of its own, as a network with a stored rest is given it before the sample."""
 
 _RESTING = (
     "browInnerUp", "browDownLeft", "browDownRight", "cheekSquintLeft", "cheekSquintRight", "eyeSquintLeft",
@@ -78,12 +79,12 @@ _RESTING = (
     "mouthPressLeft", "mouthPressRight", "mouthRollLower", "mouthShrugLower", "mouthPucker", "mouthStretchLeft",
     "mouthStretchRight",
 )  # fmt: skip
-"""Channels in which a face that its owner calls relaxed may differ from neutral."""
+"""Channels in which a performer's relaxed face may differ from neutral."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardSettings:
-    """All that decides a shard's content, besides its index."""
+    """All settings that determine a shard's contents, with its index."""
 
     seed: int
     per_shard: int
@@ -100,10 +101,10 @@ def write_dataset(
     out: Path, *, shards: int, per_shard: int, frames: int, seed: int, workers: int, identities: tuple[int, int],
     fps: tuple[float, float] = (12.0, 60.0), progress: Callable[[int, int], None] | None = None,
 ) -> None:  # fmt: skip
-    """Write `shards` shards into `out`, skipping those that are there. `progress(done, total)` is called per shard.
+    """Write `shards` shards into `out`, skipping existing ones. `progress(done, total)` is called per shard.
 
-    Raises MienError for settings that make no sense, a folder that cannot be written, shards of other settings, or a
-    machine without EGL.
+    Raises MienError for impossible settings, a folder that cannot be written, shards of other settings, or a machine
+    without EGL.
     """
     out = Path(out)
     settings = ShardSettings(
@@ -125,7 +126,7 @@ def write_dataset(
             if progress:
                 progress(done, shards)
         return
-    # spawn: a GL context does not survive a fork.
+    # spawn, because a GL context does not survive a fork
     with ProcessPoolExecutor(min(workers, len(missing)), mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(write_shard, out, k, settings) for k in missing]
         try:
@@ -140,7 +141,7 @@ def write_dataset(
 
 
 def write_shard(out: Path, index: int, settings: ShardSettings) -> None:
-    """Make one shard in a temporary folder beside its place, then rename it."""
+    """Write one shard into a temporary folder beside its place, then rename the folder."""
     target = out / f"shard-{index:05d}"
     temporary = out / f".{target.name}-{os.getpid()}"
     arrays = make_shard(index, settings)
@@ -193,14 +194,14 @@ def _empty(count: int, frames: int) -> dict[str, np.ndarray]:
 
 
 def _note(arrays: dict[str, np.ndarray], n: int, identity: int, neutral: dict[str, np.ndarray]) -> None:
-    """Write what sample `n` has once."""
+    """Write the fields that sample `n` has once."""
     arrays["identity"][n] = identity
     for name, value in neutral.items():
         arrays[name][n] = value
 
 
 def _neutral(rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast") -> dict[str, np.ndarray]:
-    """One shot of the resting face: `neutral`, `neutral_landmarks` and `neutral_weights`."""
+    """One picture of the face at rest: `neutral`, `neutral_landmarks` and `neutral_weights`."""
     action = sample_rest(rng)
     rows = {name: np.zeros((1, *shape), dtype) for name, (dtype, shape) in FIELDS.items()}
     _fill(rng, gl, onet, who, action, who.performer.perform(action.weights), rows, occluders=False)
@@ -212,8 +213,8 @@ def _neutral(rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast"
 
 
 def sample_rest(rng: np.random.Generator) -> "Action":
-    """A face held still for calibration: mostly neutral, else a few channels up to 0.1, a lid's droop, a small gaze;
-    the head within 20 degrees of frontal.
+    """A still face as at calibration: mostly neutral, else a few channels up to 0.1, a drooping lid, a small gaze; the
+    head within 20 degrees of frontal.
     """
     from mien.synth.scene import Action
 
@@ -236,7 +237,7 @@ def _fill(
     rng: np.random.Generator, gl: "Renderer", onet: "ONet", who: "Cast", action: "Action", performance: "Performance",
     rows: dict[str, np.ndarray], *, occluders: bool = True,
 ) -> None:  # fmt: skip
-    """Film one sample and write its frames."""
+    """Render one sample and write its frames."""
     from mien.synth.scene import film, set_scene
 
     scene = set_scene(rng, who, occluders=occluders)
@@ -258,17 +259,17 @@ def _fill(
 
 
 _REGION_POINTS = list(region_points(IBUG68).values())
-"""Counted as `annotate` counts them: by iBUG's 68 points alone, the first of mien198's."""
+"""Points that `_out_of_sight` counts, as in `annotate`: iBUG's 68 points alone, the first of mien198's."""
 
 
 def _out_of_sight(hidden: Float[np.ndarray, "3"], points: Float[np.ndarray, "L 2"]) -> Float[np.ndarray, "3"]:
-    """`hidden`, counting what lies outside the crop without its margin as hidden too."""
+    """`hidden`, where points outside the crop (without its margin) count as hidden too."""
     inside: np.ndarray = np.all((points >= MARGIN - 0.5) & (points < MARGIN + CROP - 0.5), axis=1)
     return 1 - (1 - hidden) * np.array([inside[points].mean() for points in _REGION_POINTS])
 
 
 def sample_action(rng: np.random.Generator, frames: int, fps: tuple[float, float]) -> "Action":
-    """What the performer does: a still, or a window of motion at a camera's times."""
+    """The performance: a still, or a window of motion at a camera's times."""
     from mien.synth.motion import motion_at, sample_still
     from mien.synth.scene import Action
 
@@ -280,8 +281,8 @@ def sample_action(rng: np.random.Generator, frames: int, fps: tuple[float, float
 
 
 def frame_times(rng: np.random.Generator, frames: int, fps: tuple[float, float]) -> Float[np.ndarray, "T"]:
-    """When the frames of a window are taken, from 0 [s]: a rate drawn log-uniformly from `fps`; one window in four is
-    uneven, as cameras and browsers are: a frame or two lost, or steps that differ by up to 30 %.
+    """Times of the frames of a window, from 0 [s]: a rate drawn log-uniformly from `fps`; one window in four is uneven,
+    as with real cameras and browsers: one or two frames are lost, or steps differ by up to 30 %.
     """
     steps = np.full(frames - 1, np.exp(-rng.uniform(*np.log(fps))))
     uneven = rng.random()
@@ -295,7 +296,7 @@ def frame_times(rng: np.random.Generator, frames: int, fps: tuple[float, float])
 def follow(
     rng: np.random.Generator, onet: "ONet", shot: "Shot", box: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """O-Net's five points as at run time, and the box to hold for the next frame; None where it sees no face."""
+    """O-Net's five points as at run time, and the box to hold for the next frame; None where O-Net finds no face."""
     from mien.synth.annotate import true_five
     from mien.track.boxes import box_iou, square_boxes
 
@@ -307,7 +308,7 @@ def follow(
         found = onet.refine(shot.image, _jittered(rng, start, 0.06))
         if found is None:
             return None, None
-        # The box held at run time was refined on an earlier frame, in which the head was a little elsewhere.
+        # At run time the box was refined on an earlier frame, in which the head was at a slightly different place.
         box = _jittered(rng, square_boxes(found.box), 0.03)
     found = onet.refine(shot.image, box)
     if found is None:
@@ -319,7 +320,7 @@ def follow(
 
 
 def _jittered(rng: np.random.Generator, box: np.ndarray, spread: float) -> np.ndarray:
-    """A square box shifted and scaled by up to about two `spread` of its side."""
+    """A square box, shifted and scaled by up to about twice `spread` times its side."""
     side = box[2] - box[0]
     centre = (box[:2] + box[2:]) / 2 + np.clip(rng.normal(0, spread, 2), -2 * spread, 2 * spread) * side
     half = side / 2 * np.exp(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
@@ -327,7 +328,7 @@ def _jittered(rng: np.random.Generator, box: np.ndarray, spread: float) -> np.nd
 
 
 def _guessed_five(rng: np.random.Generator, shot: "Shot") -> np.ndarray:
-    """True points with a detector's error (3 % of the eye distance), for faces that O-Net rejects."""
+    """True points with the error of a detector (3 % of the eye distance), for faces that O-Net rejects."""
     from mien.synth.annotate import true_five
 
     five = true_five(shot.truth.landmarks)
@@ -350,7 +351,7 @@ def _describe(index: int, settings: ShardSettings) -> dict[str, object]:
 
 
 def _is_there(out: Path, index: int, settings: ShardSettings) -> bool:
-    """Whether the shard was written before; raises MienError when it was made with other settings."""
+    """Whether the shard exists; raises MienError when it was written with other settings."""
     note = out / f"shard-{index:05d}" / "shard.json"
     if not note.is_file():
         return False

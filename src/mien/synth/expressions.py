@@ -1,14 +1,15 @@
-"""180 people who each show six expressions in a way of their own: registered 4D sequences with their timing.
+"""Registered 4D sequences with timing of 180 people, who each show six expressions in a way of their own.
 
-What is stored are weights and styles (a few megabytes for everybody); `ExpressiveFace` makes the vertices, and is not
-linear in the weights: local size and slant of each face carry the displacements, skin gives out as it stretches and
-slides along the curve of its own face, the jaw swings on an arc, and cheeks, glabella, forehead and chin bulge when two
-muscles press on them, the more the fuller they are. So a generator must know the neutral face to be right, as on scans.
+Weights and styles are stored (a few megabytes for all people); `ExpressiveFace` computes the vertices, which are not
+linear in the weights. The local size and slant of each face transform the displacements; skin stretches less the
+further it is pulled and slides along the curve of its own face; the jaw moves on an arc; and cheeks, glabella, forehead
+and chin bulge when two muscles press on them, fuller ones more. A generator therefore needs the neutral face, as it
+does for scans.
 
-How strongly and how fast somebody shows an expression says part of how: the units that are always there grow in
-proportion, others join late (an open-mouthed smile is a broad one), and the last muscle follows the first by a share of
-the onset. The rest is habit, the same in every take, and nothing of it can be read off the neutral face. Where two
-expressions overlap, each muscle does what the stronger of them asks of it. All depends on (seed, number) alone.
+Strength and speed of an expression partly determine its form: units that are always present grow in proportion, others
+join late (an open-mouthed smile is a broad one), and the last muscle follows the first by a share of the onset. The
+rest is a person's habit, the same in every take, which cannot be predicted from the neutral face. Where two expressions
+overlap, each muscle follows the stronger of them. Everything depends on (seed, number) alone.
 """
 
 from collections.abc import Callable
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 SUBJECTS, TRAIN_SUBJECTS = 180, 153
-"""Subjects of 4DFAB as Potamias et al. 2020 use it; the first 153 train, the last 27 test (section 4)."""
+"""Numbers of subjects, as Potamias et al. 2020 use of 4DFAB; the first 153 train, the last 27 test (section 4)."""
 FPS = 30.0
 FRAMES = 60
 VERSION = 4
@@ -55,20 +56,20 @@ _LATE = 0.2
 """Largest delay of one muscle behind the first as a share of the onset (co-articulation; Schmidt, Cohn & Tian 2003
 report up to 0.1 s at onsets of half a second)."""
 _CORE = 0.3
-"""A unit whose range in the prototype starts here or higher is always shown; one that starts lower joins late."""
+"""A unit whose range in the prototype starts at this or higher is always shown; one that starts lower joins late."""
 _PHASES = ((0.1, 0.3), (0.25, 0.55), (0.15, 0.5), (0.25, 0.5))
-"""Shortest and longest [s]: rest before the onset, onset, apex, offset."""
+"""Shortest and longest duration [s] of: rest before the onset, onset, apex, offset."""
 _LAST = 1.85
-"""Latest end of an expression [s]: with the last muscle's delay it is over within a take."""
+"""Latest end of an expression [s], so that it also ends within a take with the last muscle's delay."""
 _HABIT = (0.2, 0.8)
-"""Part of a prototype's range in which people differ: the whole range is that of all intensities and people."""
+"""Part of a prototype's range in which people differ at full strength; the whole range is for all intensities."""
 _TIGHTEST = 1.0 / 40.0
-"""Sharpest bend that skin slides along [1/mm]: lips, lids and the nose's tip bend more, and do not slide."""
+"""Largest curvature along which skin slides [1/mm]; the sharper bends of lips, lids and nose tip are limited to it."""
 _EVENED = 10
-"""Times that the maps from face to face are averaged with their neighbours'. Each vertex by itself, an open mouth was
-1.7 times as rough around the lips as the rig's own (mean Laplacian, six people), and its corners crumpled; so, 1.15."""
+"""Times that the maps from face to face are averaged with their neighbours'. Without, an open mouth was 1.7 times as
+rough around the lips as the rig's own (mean Laplacian, six people), and its corners crumpled; with them, 1.15 times."""
 _JAW_ANGLE = np.radians(25.0)
-"""Turn of the jaw at jawOpen 1: ICT's chin goes 42 mm down and back at 95 mm from the condyle."""
+"""Rotation of the jaw at jawOpen 1: ICT's chin goes 42 mm down and back at 95 mm from the condyle."""
 _CONDYLE = np.array([0.0, -10.0, 10.0])
 """Middle of the jaw joints on ICT's mean face [mm], in front of the ear canals."""
 
@@ -78,33 +79,34 @@ class Style:
     """How one person shows one expression."""
 
     level: Float[np.ndarray, "52"]
-    """Weights at a full apex: which units take part, how strongly, left against right."""
+    """Weights at a full apex: which units take part, how strongly, and how unevenly left and right."""
     recruit: Float[np.ndarray, "52"]
-    """At strength s a channel has its level times s to this power: 1 in proportion, more for one that joins late."""
+    """At strength s a channel has its level times s to this power: 1 is proportional, and channels that join late have
+    more."""
     delay: Float[np.ndarray, "52"]
-    """Of each channel behind the first, as a share of the onset."""
+    """Delay of each channel behind the first, as a share of the onset."""
     ease: float
-    """Exponent of the ramps: 1 rises evenly, more starts slowly."""
+    """Exponent of the ramps: 1 rises linearly, more starts slowly."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Takes:
-    """What one subject performed."""
+    """The takes of one subject."""
 
     subject: int
     coefficients: Float[np.ndarray, "M"]
-    """Of the identity modes."""
+    """Coefficients of the identity modes."""
     times: Float[np.ndarray, "T"]
-    """Of every take [s]."""
+    """Times of the frames, the same in every take [s]."""
     weights: Float[np.ndarray, "N T 52"]
     expression: Int[np.ndarray, "N"]
     """Index into EMOTIONS."""
     timing: Float[np.ndarray, "N 4"]
     """Start of the onset, start and end of the apex, end of the offset [s]."""
     apex_mm: Float[np.ndarray, "N"]
-    """Mean displacement of the face in the middle of the apex [mm]; of a blend, had this part been shown alone."""
+    """Mean displacement of the face in the middle of the apex [mm]; for a blend, that of its first expression alone."""
     second: Int[np.ndarray, "N"]
-    """The expression that joins the first; -1 for none. Its timing and apex follow, zeros for none."""
+    """The second expression of a blend; -1 for none. Its timing and apex follow, zeros for none."""
     second_timing: Float[np.ndarray, "N 4"]
     second_apex_mm: Float[np.ndarray, "N"]
 
@@ -112,7 +114,7 @@ class Takes:
 def pulse_at(
     times: Float[np.ndarray, "*batch"], timing: Float[np.ndarray, "4"], ease: float = 1.0
 ) -> Float[np.ndarray, "*batch"]:
-    """0 before, up to 1, at 1, down to 0; straight ramps for `ease` 1, else s-shaped."""
+    """A pulse from 0 to 1 and back to 0; its ramps are linear for `ease` 1, else s-shaped."""
     start, full, end, over = timing
     up = np.clip((times - start) / (full - start), 0.0, 1.0)
     down = np.clip((over - times) / (over - end), 0.0, 1.0)
@@ -121,13 +123,13 @@ def pulse_at(
 
 
 def subject_style(seed: int, number: int, expression: str) -> Style:
-    """The habits of a person, the same in every take."""
+    """The style of a person, the same in every take."""
     rng = np.random.default_rng([0xE5, seed, number, EMOTIONS.index(expression)])
     level, recruit, delay = np.zeros(len(ARKIT)), np.ones(len(ARKIT)), np.zeros(len(ARKIT))
     units = EXPRESSIONS[expression]
     for place, (stem, (low, high)) in enumerate(units.items()):
         strength = low + (high - low) * rng.uniform(*_HABIT)
-        # Units in the prototype's order, about half of the delay a person's own.
+        # Units in the prototype's order; about half of the delay differs from person to person.
         late = _LATE * (0.5 * place / (len(units) - 1) + rng.uniform(0.0, 0.5))
         lean = np.clip(rng.normal(0.0, 0.12), -0.3, 0.3)  # smiles differ by about a tenth between sides
         for channel in expand(stem):
@@ -139,8 +141,8 @@ def subject_style(seed: int, number: int, expression: str) -> Style:
 
 
 def sample_takes(seed: int, number: int, per_expression: int, blends: int = 0) -> Takes:
-    """Every expression `per_expression` times, each from neutral to neutral within FRAMES, then `blends` of two that
-    overlap: the second starts somewhere between the first's onset and the end of its apex."""
+    """`per_expression` takes of every expression, each from neutral to neutral within FRAMES, then `blends` takes of
+    two overlapping ones: the second starts between the first's onset and the end of its apex."""
     rng = np.random.default_rng([0xE6, seed, number])
     times = np.arange(FRAMES) / FPS
     styles = [subject_style(seed, number, name) for name in EMOTIONS]
@@ -181,11 +183,11 @@ def sample_takes(seed: int, number: int, per_expression: int, blends: int = 0) -
 def perform(
     rng: np.random.Generator, style: Style, times: Float[np.ndarray, "T"], timing: Float[np.ndarray, "4"]
 ) -> Float[np.ndarray, "T 52"]:
-    """One take in a style: its strength is drawn, and the little that differs from take to take."""
+    """One take in a style; its strength and the small differences between takes are drawn."""
     strength = rng.uniform(0.4, 1.0) ** style.recruit
     onset = timing[1] - timing[0]
     ramp = np.stack([pulse_at(times - late * onset, timing, style.ease) for late in style.delay], axis=1)
-    # Nobody holds an expression still: slow tremor of a few percent, only while it is shown.
+    # An apex is never perfectly still: a slow tremor of a few percent.
     phase, rate = rng.uniform(0, 2 * np.pi, len(ARKIT)), rng.uniform(0.5, 2.0, len(ARKIT))
     tremor = 1.0 + 0.03 * np.sin(2 * np.pi * rate * times[:, None] + phase)
     return np.clip(strength * style.level * rng.normal(1.0, 0.06, len(ARKIT)) * ramp * tremor, 0.0, 1.0)
@@ -193,7 +195,7 @@ def perform(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Anatomy:
-    """What all faces share, of the mean face's region."""
+    """Data of the mean face's region that all faces share."""
 
     neutral: np.ndarray
     triangles: np.ndarray
@@ -203,7 +205,7 @@ class _Anatomy:
     jaw: np.ndarray
     """Shapes of the jaw channels [52, V * 3]."""
     bulges: tuple[tuple[str, str, float, np.ndarray], ...]
-    """Two channels, height [mm] when both are full, and where [V]."""
+    """Two channels, the bulge's height [mm] when both are 1, and its place [V]."""
     edges: np.ndarray
 
 
@@ -241,7 +243,7 @@ def _anatomy() -> _Anatomy:
 
 
 class ExpressiveFace:
-    """One identity's face region."""
+    """The face region of one identity."""
 
     def __init__(self, coefficients: Float[np.ndarray, "M"]) -> None:
         shared = _anatomy()
@@ -252,12 +254,12 @@ class ExpressiveFace:
         along = self.neutral[shared.edges[:, 1]] - self.neutral[shared.edges[:, 0]]
         before = shared.neutral[shared.edges[:, 1]] - shared.neutral[shared.edges[:, 0]]
         self.maps: Float[np.ndarray, "V 3 3"] = _local_maps(before, along, shared.edges, len(self.neutral), np.eye(3))
-        """Displacements of the mean face -> those of this one."""
+        """Maps from displacements of the mean face to those of this face."""
         turn = self._normals[shared.edges[:, 1]] - self._normals[shared.edges[:, 0]]
         bend = _local_maps(along, turn, shared.edges, len(self.neutral), np.zeros((3, 3)))
         size = np.linalg.norm(bend, axis=(1, 2), keepdims=True)
         self._bend = bend * np.minimum(1.0, _TIGHTEST / np.maximum(size, 1e-9)).astype(np.float32)
-        # Fullness of a region: how far it stands out from the mean face, in its spread over people (about 3 mm).
+        # Fullness of a region: mean distance outwards from the mean face, in deviations over people (about 3 mm).
         out = (offset * vertex_normals(shared.neutral, shared.triangles)).sum(1) / 3.0
         self._bulges: Float[np.ndarray, "P V"] = np.stack(
             [
@@ -266,15 +268,15 @@ class ExpressiveFace:
             ]
         )
         self.give = float(22.0 * np.exp(0.35 * np.tanh(out.mean())))
-        """Displacement at which the skin has given out to 1/sqrt(2) of the pull [mm]: fuller faces stretch further."""
+        """Displacement [mm] that resistance reduces to 1/sqrt(2) of the linear one; fuller faces stretch further."""
 
     @property
     def triangles(self) -> Int[np.ndarray, "F 3"]:
-        """Of the face region."""
+        """Triangles of the face region."""
         return self._shared.triangles
 
     def displacements(self, weights: Float[np.ndarray, "T 52"]) -> Float[np.ndarray, "T V 3"]:
-        """From the neutral [mm]; float32."""
+        """Displacements from the neutral [mm], float32."""
         weights, shared = np.asarray(weights, np.float32), self._shared
         used = np.flatnonzero(weights.any(axis=0))
         w = weights[:, used]
@@ -290,7 +292,7 @@ class ExpressiveFace:
         return moved
 
     def _jaw(self, weights: np.ndarray) -> np.ndarray:
-        """Rigid bone under the skin: jaw shapes, and the arc that a straight shape lacks."""
+        """Displacements by the rigid jaw: its shapes, plus the arc that linear shapes lack."""
         bones = [c for c, name in enumerate(ARKIT) if name.startswith("jaw")]
         if not weights[:, bones].any():
             return np.zeros((len(weights), FACE, 3), np.float32)
@@ -300,7 +302,7 @@ class ExpressiveFace:
 
     @cached_property
     def _sagitta(self) -> Float[np.ndarray, "V 3"]:
-        """How far the arc of a half-open jaw lies from the straight way [mm]."""
+        """Displacement of a half-open jaw's arc from the straight path [mm]."""
         chord = self._shared.jaw[ARKIT.index("jawOpen")].reshape(-1, 3)
         away = self.neutral + chord / 2 - _CONDYLE.astype(np.float32)
         length = np.linalg.norm(chord, axis=1, keepdims=True)
@@ -311,17 +313,17 @@ class ExpressiveFace:
 
 
 def _apply(maps: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Maps [V, 3, 3] on vectors [T, V * 3] or [T, V, 3]."""
+    """Apply maps [V, 3, 3] to vectors [T, V * 3] or [T, V, 3]."""
     x = np.ascontiguousarray(vectors.reshape(len(vectors), -1, 3).transpose(2, 0, 1))
     m = np.ascontiguousarray(maps.transpose(1, 2, 0))
-    # Vertex after vertex of a coordinate: ten times faster than einsum over triples.
+    # One coordinate at a time for all vertices is ten times as fast as einsum over triples.
     return np.stack([row[0] * x[0] + row[1] * x[1] + row[2] * x[2] for row in m]).transpose(1, 2, 0)
 
 
 def _local_maps(a: np.ndarray, b: np.ndarray, edges: np.ndarray, count: int, rest: np.ndarray) -> np.ndarray:
-    """Per vertex, the linear map [3, 3] that best takes `a` [E, 3] to `b` [E, 3] on the edges around (two rounds wide).
+    """Per vertex, the linear map [3, 3] that best takes `a` [E, 3] to `b` [E, 3] on the edges around (two rings).
 
-    Least squares, held to `rest` where a flat ring says nothing about its normal.
+    Least squares, regularised towards `rest`, since a flat ring does not constrain the direction of its normal.
     """
     from scipy.sparse import csr_matrix
 
@@ -352,7 +354,7 @@ def write_expressions(
     seed: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """One file per subject; those that are there are left. Raises MienError when the folder cannot be written,
+    """Write one file per subject; existing files are kept. Raises MienError when the folder cannot be written,
     `subjects` or `per_expression` is not positive, or `blends` is negative."""
     if subjects < 1 or per_expression < 1 or blends < 0:
         raise MienError("subjects and takes per expression must each be at least 1, blends at least 0")
@@ -377,7 +379,7 @@ def write_expressions(
 
 
 def read_subject(path: Path) -> Takes:
-    """Read what `write_expressions` wrote; raises MienError when the file is missing, damaged or something else."""
+    """Read what `write_expressions` wrote; raises MienError when the file is missing, damaged or not such a file."""
     meta, arrays = npz.load(path, _KIND, VERSION, "subject's expressions")
     try:
         return Takes(subject=int(meta["subject"]), **arrays)

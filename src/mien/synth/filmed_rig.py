@@ -1,7 +1,7 @@
-"""Filming any `Rig` with colours or a texture, not the training rig alone, with the cameras of the training set.
+"""Render any `Rig` that has colours or a texture with the cameras of the training set.
 
-For tests on faces that no network has been trained on. Cameras, lights, backgrounds and sensor are those of training:
-what differs is the face. Light falls per pixel here, since such rigs have few vertices.
+It serves tests on unseen rigs. Cameras, lights, backgrounds and sensor are those of training, and only the face
+differs. Light is computed per pixel here, since such rigs have few vertices.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,9 +29,9 @@ from mien.synth.sensor import auto_exposure, develop, sample_sensor
 __all__ = ["Dress", "FilmedRig", "RigShot", "film_rig", "glossiness", "own_dress", "set_rig_scene"]
 
 _SAMPLES = 2.0
-"""Samples per pixel side."""
+"""Supersampling: samples per pixel side."""
 _SHADOW_SIDE, _SHADOW_REACH = 512, 170.0
-"""Shadow map [px], and half the side of what it covers about the eyes [mm]."""
+"""Side of the shadow map [px], and half the side of the volume that it covers about the eyes [mm]."""
 _CLEAR = 0.98
 """Corners below this opacity are blended."""
 
@@ -82,36 +82,36 @@ _DEPTH += "void main() { gl_Position = shadow_from_camera * vec4(position, 1.0);
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dress:
-    """What a rig's surface looks like, per corner of the triangles drawn. Runs of triangles share a texture."""
+    """The look of a rig's surface per corner of the drawn triangles. Runs of triangles share a texture."""
 
     triangles: Int[np.ndarray, "F 3"]
-    """Of the rig's vertices; those not listed are not drawn."""
+    """Triangles of the rig that are drawn."""
     albedo: Float[np.ndarray, "F 3 4"]
-    """Linear colour and opacity; the texture multiplies the colour."""
+    """Linear colour and opacity; the colour is multiplied by the texture."""
     gloss: Float[np.ndarray, "F 3 2"]
-    """Strength and exponent of the highlight."""
+    """Strength and exponent of the specular highlight."""
     uv: Float[np.ndarray, "F 3 2"]
-    """v upwards."""
+    """Texture coordinates, v upwards."""
     textures: tuple[tuple[UInt8[np.ndarray, "N M 4"] | None, int, int], ...]
-    """(image, first triangle, one past the last); colour as the square root of linear, then opacity of which half is
-    the least that is drawn; row 0 at v = 0; None is white."""
+    """(image, first triangle, one past the last). Colours are the square root of linear; the fourth plane is opacity,
+    where texels below one half are not drawn. Row 0 is at v = 0; None is white."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RigShot:
-    """One frame as filmed, and its truth."""
+    """One rendered frame and its truth."""
 
     image: UInt8[np.ndarray, "S S 3"]
     weights: Float[np.ndarray, "52"]
     landmarks: dict[str, Float[np.ndarray, "L 2"]]
-    """Every layout the rig has [px]."""
+    """Landmarks of every layout that the rig has [px]."""
     angles: Float[np.ndarray, "3"]
     """Head yaw, pitch, roll [rad]."""
 
 
 def own_dress(rig: Rig, pictures: Mapping[str, UInt8[np.ndarray, "N M 4"]] | None = None) -> Dress | None:
-    """A rig in its vertex colours, its materials' colours and, by the names of its parts, their pictures (sRGB and
-    opacity, row 0 on top). None when all that is of one colour: no face would be seen.
+    """A rig in its vertex colours, its materials' colours and, by the names of its parts, the `pictures` on them (sRGB
+    and opacity, row 0 on top). None when everything has one colour, which would not show a face.
     """
     topology, pictures = rig.neutral.topology, pictures or {}
     triangles = np.asarray(topology.triangles)
@@ -139,35 +139,37 @@ def own_dress(rig: Rig, pictures: Mapping[str, UInt8[np.ndarray, "N M 4"]] | Non
 
 
 def _encoded(picture: np.ndarray) -> UInt8[np.ndarray, "N M 4"]:
-    """A picture as the shader reads it: row 0 at v = 0, colour as the square root of linear."""
+    """A picture in the form that the shader reads: row 0 at v = 0, colour as the square root of linear."""
     out = np.ascontiguousarray(picture[::-1])
     out[..., :3] = cv2.LUT(out[..., :3], (255 * (np.arange(256) / 255) ** 1.1 + 0.5).astype(np.uint8))
     return out
 
 
 def glossiness(rough: Float[np.ndarray, "F"]) -> Float[np.ndarray, "F 2"]:
-    """(strength, exponent) of a highlight: 2 / r^4 - 2 for a roughness (Walter et al. 2007), as far as pixels show."""
+    """(strength, exponent) of a highlight: 2 / r^4 - 2 for a roughness r (Walter et al. 2007), within limits."""
     power = np.clip(2 / np.maximum(rough, 0.05) ** 4 - 2, 8, 600)
     return np.stack([np.clip(1.1 - rough, 0, 1), power], axis=1).astype(np.float32)
 
 
 class FilmedRig:
-    """A rig made ready to be filmed: its surface on the GPU, its head, eyes and seams found."""
+    """A rig prepared for rendering: its surface, head, eyes and seams."""
 
     def __init__(self, rig: Rig, dress: Dress) -> None:
         frame = face_frame(rig)
         if frame is None:
-            raise MienError(f"rig '{rig.name}' has no eye joints, landmarks or blinks: nobody knows where it looks")
+            raise MienError(
+                f"rig '{rig.name}' lacks eye joints, landmarks or blinks, so its eyes cannot be found; use another rig"
+            )
         self.rig, self.dress = rig, dress
         joint = {j.name: np.asarray(j.position, float) for j in rig.joints}.get("head")
-        # Without a head joint: where heads turn, about 90 mm behind and below the eyes of a human one.
+        # Without a head joint: the usual centre of rotation, about 90 mm behind and below a human's eyes.
         self.origin = frame.centre - (0.0, 1.45 * frame.unit, 1.3 * frame.unit) if joint is None else joint
         self.eye_distance, self.eyes = frame.unit, frame.centre - self.origin
         _, self._seam = weld(rig.neutral.vertices, np.asarray(rig.neutral.topology.triangles))
         self._welded = self._seam[np.asarray(rig.neutral.topology.triangles)]
 
     def vertices(self, weights: Float[np.ndarray, "52"], angles: Float[np.ndarray, "3"]) -> Float[np.ndarray, "V 3"]:
-        """The rig performing, from its head joint [mm]: shapes, eyes, and the head turned on its neck."""
+        """Vertices relative to the head joint [mm] under weights, eye rotations and the head's rotation on its neck."""
         clip = Clip(
             times=np.zeros(1),
             weights=weights[None],
@@ -180,14 +182,14 @@ class FilmedRig:
         return posed @ _matrix(angles).T
 
     def normals(self, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
-        """Smooth over texture seams."""
+        """Vertex normals, smooth across texture seams."""
         places = np.zeros((int(self._seam.max()) + 1, 3))
         places[self._seam] = vertices
         return vertex_normals(places, self._welded)[self._seam]
 
 
 def set_rig_scene(rng: np.random.Generator, who: FilmedRig) -> Scene:
-    """A place for a take, drawn as the training set's are, with nothing in front of the face."""
+    """A scene for a take, drawn like those of the training set, with nothing in front of the face."""
     view = sample_view(rng, who.eye_distance, float(who.eyes[1]))
     background, surround = sample_background(rng, view.size)
     return Scene(
@@ -219,7 +221,7 @@ def film_rig(rng: np.random.Generator, who: FilmedRig, scene: Scene, action: Act
 
 
 class _Studio:
-    """GL programs and targets beside the renderer's own."""
+    """GL programs and render targets beside those of the renderer."""
 
     def __init__(self) -> None:
         self.gl = renderer()
@@ -236,7 +238,7 @@ class _Studio:
         self.worn: tuple[Dress, list[Any], Any, Any, Any] | None = None
 
     def wear(self, dress: Dress) -> tuple[list[Any], Any, Any, Any]:
-        """(textures, moving buffer, vertex array, depth's vertex array), kept until another dress comes."""
+        """(textures, moving buffer, vertex array, depth's vertex array), cached until another dress is used."""
         if self.worn is None or self.worn[0] is not dress:
             if self.worn is not None:
                 for thing in (*self.worn[1], *self.worn[2:]):
@@ -261,7 +263,7 @@ class _Studio:
     def draw(
         self, who: FilmedRig, vertices: Float[np.ndarray, "V 3"], eyes: Float[np.ndarray, "3"], scene: Scene
     ) -> UInt8[np.ndarray, "H W 4"]:
-        """sqrt(linear / 2) in RGB, coverage in alpha, of vertices in the camera frame [mm]; row 0 on top."""
+        """sqrt(linear / 2) in RGB, coverage in alpha, for vertices in the camera frame [mm]; row 0 on top."""
         ctx, gl, camera, lights = self.gl.ctx, self.gl.gl, scene.view.camera, scene.lights
         width, height = round(camera.width * _SAMPLES), round(camera.height * _SAMPLES)
         if max(width, height) > self.side:
@@ -321,7 +323,7 @@ def _runs(dress: Dress) -> tuple[list[tuple[int, int, int]], list[tuple[int, int
 
 
 def _lamp_matrix(towards: np.ndarray, middle: np.ndarray) -> Float[np.ndarray, "4 4"]:
-    """Orthographic clip space about a point of the camera frame, looking from a lamp."""
+    """Matrix to the orthographic clip space of a lamp about a point of the camera frame."""
     helper = np.array([0.0, 1.0, 0.0]) if abs(towards[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
     right = np.cross(helper, towards)
     right /= np.linalg.norm(right)
@@ -332,14 +334,14 @@ def _lamp_matrix(towards: np.ndarray, middle: np.ndarray) -> Float[np.ndarray, "
 
 
 def _composite(color: np.ndarray, background: np.ndarray) -> UInt8[np.ndarray, "S S 3"]:
-    """Samples averaged to pixels, the background behind what was not drawn."""
+    """Average samples to pixels and fill what was not drawn with the background."""
     small = cv2.resize(color, (background.shape[1], background.shape[0]), interpolation=cv2.INTER_AREA)
     cover = small[..., 3:].astype(np.float32) / 255
     return np.clip(small[..., :3] + background * (1 - cover) + 0.5, 0, 255).astype(np.uint8)
 
 
 def _balance(lights: Lights) -> Float[np.ndarray, "3"]:
-    """Gains of a white balance that takes out three quarters of the light's tint, as training's does."""
+    """Gains of a white balance that removes three quarters of the light's tint, as in training."""
     seen = lights.ambient.mean(axis=0) + 0.5 * lights.colors.sum(axis=0)
     gains = (seen.mean() / seen) ** 0.75
     return gains / gains.mean()

@@ -12,7 +12,7 @@ from mien.synth.solids import Id, Solid, ellipsoid, grid, join
 __all__ = ["HEAD_CENTRE", "grow_hair", "hairline_elevation", "head_radius"]
 
 HEAD_CENTRE = np.array([0.0, 40.0, 0.0])
-"""Directions of the scalp are taken from here [mm, rig frame]."""
+"""Origin of the directions of the scalp [mm, rig frame]."""
 
 _AZIMUTHS, _ELEVATIONS = np.radians(np.linspace(-180, 180, 73)), np.radians(np.linspace(-66, 90, 40))
 
@@ -27,7 +27,7 @@ def hairline_elevation(azimuth: Float[np.ndarray, "*n"], recede: float) -> Float
 
 @lru_cache(maxsize=1)
 def _lookup() -> np.ndarray:
-    """Body vertex that stands for each direction of the radius map."""
+    """Body vertex for each direction of the radius map."""
     from scipy.spatial import KDTree
 
     b = body()
@@ -69,7 +69,7 @@ def _wave(rng: np.random.Generator, columns: int, octaves: int = 4) -> np.ndarra
 
 
 def grow_hair(rng: np.random.Generator, style: HairStyle, neutral: Float[np.ndarray, "V 3"]) -> Solid:
-    """The hair of one performer in the head frame; empty when bald or shorn (that is painted)."""
+    """The hair of one performer in the head frame; empty when bald or shorn, which is painted."""
     if style.kind in ("bald", "buzz"):
         return join([])
     radius = head_radius(neutral)
@@ -85,7 +85,7 @@ def grow_hair(rng: np.random.Generator, style: HairStyle, neutral: Float[np.ndar
 
 
 def _flyaways(rng: np.random.Generator, sheet: Solid) -> Solid:
-    """Single hairs that stand off a sheet and break up its outline."""
+    """Single hairs that stand off a sheet and make its outline irregular."""
     vertices = sheet.vertices.copy()
     vertices[:, :3] += vertices[:, 3:6] * rng.uniform(2.0, 6.0)
     vertices[:, 11] *= rng.uniform(0.12, 0.26)  # cover
@@ -163,7 +163,7 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
     if hanging:
         points = _hang(rng, style, points, azimuth, jag)
     shade = np.exp(0.10 * _wave(rng, columns))[:, None, None] * np.linspace(0.9, 1.05, rows)[None, :, None]
-    # The hairline thins out over the painted scalp; what hangs keeps its ends.
+    # The hairline becomes sparse over the painted scalp; hanging hair keeps its density.
     kept = hanging or style.kind == "fringe"
     fade = smoothstep(0.82 if kept else 0.68, 1.0, s) * (0.8 if layer == layers - 1 else 0.97)
     cover = np.broadcast_to(1 - fade, (columns, rows))
@@ -196,12 +196,13 @@ def _lumps(rng: np.random.Generator, style: HairStyle, azimuth: np.ndarray, s: n
 def _hang(
     rng: np.random.Generator, style: HairStyle, points: np.ndarray, azimuth: np.ndarray, jag: np.ndarray
 ) -> np.ndarray:
-    """Let the sides and back fall straight from where the head is widest; the face stays free between two curtains."""
+    """Let the sides and back fall straight from where the head is widest; the hair parts into two curtains beside the
+    face."""
     rows = points.shape[1]
     opening = np.radians(rng.uniform(46, 66))
     falls = np.abs(azimuth) > opening
     s = np.linspace(0, 1, rows)
-    turn = 0.45  # share of the path spent on the skull
+    turn = 0.45  # share of the path over the skull
     bottom = 36.0 - style.length * (1 + 0.06 * jag)
     flow = rng.uniform(-0.10, 0.22)
     forward = rng.uniform(15, 70) if style.kind == "long" and rng.random() < 0.5 else 0.0  # [mm] before the shoulders
@@ -210,7 +211,7 @@ def _hang(
     out = points.copy()
     for c in np.flatnonzero(falls):
         path = points[c]
-        # The meridian is walked to eye height, then left for a plumb line.
+        # The strand follows the meridian down to eye height, then hangs vertically.
         leave = int(np.argmax(path[:, 1] < 55.0)) or rows - 1
         anchor = path[leave]
         skull = s <= turn
@@ -222,6 +223,6 @@ def _hang(
         sideways = anchor[[0, 2]] * (1 + flow * t[:, None] * np.sign(style.length - 60))
         sideways = sideways * (1 + 0.012 * wave * np.sin(5 * t[:, None] * 3 + phase))
         sideways[:, 1] += forward * front[c] * t
-        # Behind, the hair follows neck and back rather than the skull's overhang.
+        # Behind the head, the hair follows neck and back instead of the skull's overhang.
         out[c, ~skull] = np.stack([sideways[:, 0], drop, sideways[:, 1]], axis=1)
     return out

@@ -1,4 +1,4 @@
-"""Light: up to three lamps and an ambient cube, in the camera's frame."""
+"""Lights: up to three lamps and an ambient cube, in the camera frame."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,14 @@ __all__ = ["Lights", "sample_lights"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lights:
-    """Linear RGB radiance scaled so that a white card facing the sum of it is about 1."""
+    """Linear RGB radiance, scaled so that a white card that faces the lights is about 1."""
 
     directions: Float[np.ndarray, "3 3"]
     """Unit vectors towards the lamps, camera frame (x right, y up, z to the viewer)."""
     colors: Float[np.ndarray, "3 3"]
     softness: Float[np.ndarray, "3"]
-    """0 a point, 1 a wall of light: how far light wraps round the terminator."""
+    """Size of each lamp, from 0 (a point) to 1 (a wall of light); light of larger lamps wraps further round the
+    terminator."""
     ambient: Float[np.ndarray, "6 3"]
     """Irradiance on faces towards +x, -x, +y, -y, +z, -z (an ambient cube: McTaggart 2004, "Half-Life 2 shading")."""
     shadow: float
@@ -41,7 +42,7 @@ _SHARES = {"window": 0.27, "lamp": 0.23, "screen": 0.1, "sun": 0.12, "ring": 0.1
 def sample_lights(
     rng: np.random.Generator, surround: Float[np.ndarray, "3"], *, kinds: tuple[str, ...] = tuple(_SHARES)
 ) -> Lights:
-    """A plausible set-up, the main light one of `kinds`; `surround` tints the ambient light."""
+    """A plausible set-up whose main light is one of `kinds`; `surround` tints the ambient light."""
     shares = np.array([_SHARES[k] for k in kinds])
     kind = str(rng.choice(list(kinds), p=shares / shares.sum()))
     side = float(rng.choice([-1, 1]))
@@ -64,7 +65,7 @@ def sample_lights(
     sky, floor = rng.uniform(0.9, 1.5), rng.uniform(0.35, 0.85)
     walls = rng.uniform(0.6, 1.3, 4)
     cube = np.array([walls[0], walls[1], sky, floor, walls[2], walls[3]])[:, None] * tint[None] * ambient_level
-    if rng.random() < 0.08:  # coloured lamps of a stream or a party
+    if rng.random() < 0.08:  # coloured lamps, as in streams or at parties
         second = (second[0], rng.uniform(0.05, 1.0, 3), second[2], second[3])
     return Lights(
         directions=np.stack([first[0], second[0], rim[0]]),

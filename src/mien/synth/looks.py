@@ -1,4 +1,4 @@
-"""How a performer looks: skin, brows, lips, eyes, hair, beard, make-up. Sampled once per identity."""
+"""The look of a performer: skin, brows, lips, eyes, hair, beard, make-up. It is sampled once per identity."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +23,11 @@ _SKIN = np.log(
         [linear(238, 205, 187), linear(214, 170, 143), linear(181, 134, 104), linear(133, 90, 65), linear(86, 58, 44)]
     )
 )
-"""Log reflectance of cheeks from little to much melanin, after the range of the Monk scale photographs; the steps are
-near even in perceived lightness."""
+"""Log reflectance of cheeks from little to much melanin, over the range of the Monk scale photographs; the steps are
+nearly even in perceived lightness."""
 _HAEMOGLOBIN = np.array([0.10, 0.62, 0.42])
-"""Extra absorbance per unit of blood: haemoglobin takes green and blue, hardly red (Tsumura et al. 1999, Fig. 2)."""
+"""Extra absorbance per unit of blood: haemoglobin absorbs green and blue, and hardly any red (Tsumura et al. 1999, Fig.
+2)."""
 _HAIR = {
     "black": linear(28, 23, 21), "dark brown": linear(52, 37, 28), "brown": linear(84, 58, 39),
     "light brown": linear(118, 90, 66), "blonde": linear(172, 140, 102), "red": linear(122, 68, 42),
@@ -53,22 +54,22 @@ class Brows:
 
     color: Color
     density: float
-    """In [0, 1]; 0 is nearly hairless."""
+    """Density of the hair in [0, 1]; 0 is nearly hairless."""
     body: float
-    """Share of the band that reads as one dark patch from afar, as close hairs do."""
+    """Share of the band that looks like one dark patch from afar, where hairs are close."""
     thickness: float
-    """Height of the hairy band [px]; its border is as soft as the hairs there are sparse."""
+    """Height of the hairy band [px]; its border is softer where hairs are sparse."""
     taper: float
     arch: float
-    """Lift of the outer third [px]."""
+    """Height by which the outer third is raised [px]."""
     lift: float
-    """Shift of the whole brow [px]; + up."""
+    """Vertical shift of the whole brow [px]; + is up."""
     gap: float
-    """Inner ends drawn apart (+) or towards a monobrow (-) [px]."""
+    """Shift of the inner ends apart (+) or towards each other (-) [px]."""
     tail: float
-    """Length of the outer end, 0.8 to 1.1 of the landmarks' span."""
+    """Length of the brow as a share of the landmarks' span, 0.8 to 1.1."""
     made_up: float
-    """Share of flat pencil under the hairs."""
+    """Share of uniform brow pencil under the hairs."""
 
 
 HAIR_KINDS = (
@@ -84,11 +85,11 @@ class HairStyle:
     """One of `HAIR_KINDS`."""
     color: Color
     hairline: float
-    """Shift of the front hairline [rad]; + recedes."""
+    """Shift of the front hairline [rad]; + is receding."""
     volume: float
     """Height of the hair over the scalp [mm]."""
     length: float
-    """How low it hangs, in mm below the eyes (medium and long)."""
+    """How low medium and long hair hangs [mm below the eyes]."""
     part: float
     """Azimuth of the parting [rad]."""
     rough: float
@@ -96,19 +97,19 @@ class HairStyle:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """Everything that stays with a person."""
+    """The properties of a person that stay the same."""
 
     melanin: float
     skin: Color
     mottling: float
     patches: float
-    """Spread of blood from patch to patch of a few millimetres."""
+    """Standard deviation of blood between patches of a few millimetres."""
     redness: float
     """Blood in cheeks, nose and ears beyond the rest of the skin."""
     shadows: float
     """Darkness under the eyes."""
     sockets: float
-    """Darkness of the lids and round the eyes, where skin is thin."""
+    """Darkness of the lids and of the thin skin round the eyes."""
     freckles: float
     moles: int
     pores: float
@@ -127,34 +128,34 @@ class Look:
     crease: float
     """Depth of the fold over the upper lid; 0 for none."""
     crease_height: float
-    """Its height over the lid margin [chart px]."""
+    """Height of that fold over the lid margin [chart px]."""
     brows: Brows
     hair: HairStyle
     stubble: float
     beard: str
-    """"none", "moustache", "goatee", "full", "chin"."""
+    """Kind of beard: "none", "moustache", "goatee", "full" or "chin"."""
     beard_length: float
-    """mm."""
+    """Length of the beard [mm]."""
     beard_color: Color
     iris: Color
     iris_ring: Color
     iris_radius: float
-    """mm."""
+    """Radius of the iris [mm]."""
     pupil: float
-    """mm."""
+    """Radius of the pupil [mm]."""
     sclera: Color
     teeth: Color
 
 
 def sample_look(rng: np.random.Generator) -> Look:
-    """A look drawn from broad, independent ranges: variety serves learning more than census shares."""
+    """A look drawn from broad, independent ranges: variety matters more for training than realistic frequencies."""
     melanin = float(rng.uniform(0, 1) ** 1.15)
-    # Melanin lies above the blood and hides much of it.
+    # Melanin lies above the blood and hides much of its colour.
     blood, yellow = float(rng.normal(0.38, 0.14) * (1 - 0.6 * melanin)), float(rng.normal(-0.12, 0.12))
     skin = skin_color(melanin, blood, yellow)
     hair_color = _hair_color(rng, melanin)
     natural = hair_color
-    if rng.random() < 0.02:  # dyed; brows and beard are not
+    if rng.random() < 0.02:  # dyed hair; brows and beard keep their colour
         hair_color = _DYE[rng.integers(len(_DYE))] * rng.uniform(0.6, 1.2)
     feminine = rng.random() < 0.5
     bearded = not feminine and rng.random() < 0.55
@@ -203,13 +204,13 @@ def _hair_color(rng: np.random.Generator, melanin: float) -> Color:
 
 
 def _beard_color(rng: np.random.Generator, hair: Color, skin: Color) -> Color:
-    """Beards are duller and often darker than the hair; skin shows between the hairs."""
+    """Beards are duller and often darker than the hair, and skin shows between the hairs."""
     grey = np.full(3, hair.mean())
     return _between((0.7 * hair + 0.3 * grey) * rng.uniform(0.6, 1.1), skin, rng.uniform(0.1, 0.4))
 
 
 def _between(hair: Color, skin: Color, share: float) -> Color:
-    """Hair with a share of skin seen through it, never lighter than the skin."""
+    """Hair colour mixed with a share of the skin between the hairs, never lighter than the skin."""
     seen = np.exp((1 - share) * np.log(np.clip(hair, 0.01, 0.6)) + share * np.log(skin))
     return np.minimum(seen, (1.0 if hair.mean() > 0.18 else 0.7) * skin)
 
@@ -226,14 +227,14 @@ def _lip_color(rng: np.random.Generator, melanin: float, blood: float, yellow: f
 
 
 def _brows(rng: np.random.Generator, hair: Color, skin: Color, feminine: bool, make_up: bool) -> Brows:
-    # Most brows are darker than the hair; fair ones stay fair.
+    # Most brows are darker than the hair; fair brows stay fair.
     dark = _HAIR["dark brown"] * 0.7
     share = rng.uniform(0.05, 0.6) if rng.random() < 0.85 else rng.uniform(0.6, 1.0)
     color = _between((hair * share + dark * (1 - share)) * rng.uniform(0.4, 0.9), skin, rng.uniform(0.0, 0.12))
-    # Hair that is as light as the skin hides the brow: few have it, and skin of any tone shows most brows as dark.
+    # Hair as light as the skin would hide the brow; few people have it, and on skin of any tone most brows look dark.
     contrast = rng.uniform(0.5, 0.7) if rng.random() < 0.08 else rng.uniform(0.2, 0.5)
     color = color * min(1.0, contrast * skin.mean() / color.mean())
-    # With the hairs that stand out of it the band is 5 to 8 mm high on women, 6 to 12 mm on men; some are plucked thin.
+    # With single hairs beyond it, the band is 5 to 8 mm high on women and 6 to 12 mm on men; some are plucked thin.
     thickness = rng.uniform(7.5, 14) if feminine else rng.uniform(8, 17)
     return Brows(
         color=color,
@@ -278,7 +279,7 @@ def _eyes(rng: np.random.Generator, melanin: float) -> dict[str, Any]:
     light = np.clip(1 - 1.7 * melanin, 0.02, 1)
     shares = np.array([0.6 + melanin, 0.9, 0.45 * light, 0.35 * light, 0.7 * light, 0.35 * light])
     iris = _IRIS[names[rng.choice(len(names), p=shares / shares.sum())]] * rng.uniform(0.5, 1.1)
-    iris = iris + rng.uniform(0.1, 0.5) * (iris.mean() - iris)  # most irises are greyer than their names
+    iris = iris + rng.uniform(0.1, 0.5) * (iris.mean() - iris)  # most irises are greyer than the names of their colours
     red = rng.uniform(0, 0.12)
     return {
         "iris": np.clip(iris, 0.008, 0.22),

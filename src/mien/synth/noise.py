@@ -1,4 +1,4 @@
-"""Pools of tileable noise fields: made once per process, then only rolled and mirrored, which costs nothing."""
+"""Pools of tileable noise fields: made once per process, then only shifted and mirrored, which is fast."""
 
 from functools import lru_cache
 
@@ -30,7 +30,7 @@ def _fields(exponent: float, low: float, stretch: float) -> np.ndarray:
 
 
 def pick(rng: np.random.Generator, fields: Float[np.ndarray, "P N N"]) -> Float[np.ndarray, "N N"]:
-    """One of the pool, rolled and mirrored at random."""
+    """A random field of the pool, shifted (cyclically) and mirrored at random."""
     field = fields[rng.integers(len(fields))]
     field = np.roll(field, tuple(rng.integers(0, SIZE, 2)), axis=(0, 1))
     return field[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
@@ -42,5 +42,5 @@ def fractal(rng: np.random.Generator, exponent: float = 2.0, low: float = 1.0) -
 
 
 def streaks(rng: np.random.Generator, stretch: float = 14.0) -> Float[np.ndarray, "N N"]:
-    """Noise drawn out along rows' axis (vertical streaks), for hair and lip lines."""
+    """Noise stretched along the vertical axis, for hair and lip lines."""
     return pick(rng, _fields(1.2, 3.0, stretch))

@@ -1,4 +1,4 @@
-"""What people wear and hold: clothes, glasses, hats, headphones, hands, microphones, phones."""
+"""Things that people wear and hold: clothes, glasses, hats, headphones, hands, microphones, phones."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ __all__ = ["Held", "clothes", "glasses", "headgear", "sample_held"]
 
 def clothes(rng: np.random.Generator, performer: Performer) -> Solid:
     """A torso with shoulders under the neck, in torso coordinates (the rig's frame at rest)."""
-    # Most clothes are near black, white, grey or navy; a few are bright.
+    # Most clothes are nearly black, white, grey or navy, and a few are bright.
     strength = rng.choice([0.08, 0.4], p=[0.65, 0.35])
     color = np.clip(np.exp(rng.normal(np.log(0.12), 1.1)) * np.exp(rng.normal(0, strength, 3)), 0.01, 0.8)
     rows = np.linspace(0, 1, 18)[None]
@@ -24,7 +24,7 @@ def clothes(rng: np.random.Generator, performer: Performer) -> Solid:
     collar = rng.uniform(-1, 1)
     neck = rng.uniform(66, 80) if collar > 0 else rng.uniform(85, 125)
     top = rng.uniform(-125, -112) if collar > 0 else rng.uniform(-165, -140)
-    # From the collar's ring outwards over the shoulders, then down.
+    # From the ring of the collar outwards over the shoulders, then down.
     out = np.clip(rows / 0.55, 0, 1)
     rx = neck + (broad - neck) * out**0.8
     rz = neck * 0.95 + (105 - neck * 0.95) * out
@@ -55,7 +55,7 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
     eyes = performer.eyes
     lm = performer.landmarks(performer.neutral)
     width, height = rng.uniform(21, 28), rng.uniform(15, 24)
-    power = rng.uniform(2.0, 4.5)  # of the rim's superellipse: 2 round, 4 rectangular
+    power = rng.uniform(2.0, 4.5)  # exponent of the rim's superellipse: 2 round, 4 rectangular
     bridge_z = float(lm[27, 2]) + rng.uniform(1.5, 5)
     dark = rng.random() < 0.3
     color = (
@@ -69,7 +69,7 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
     wrap = rng.uniform(0.04, 0.16)
     ends: list[np.ndarray] = []
     temple = np.abs(performer.neutral - np.array([0.0, float(eyes[:, 1].mean()), 45.0]))
-    side = float(temple[(temple[:, 1] < 12) & (temple[:, 2] < 22), 0].max()) + 2.0  # half the head's width there
+    side = float(temple[(temple[:, 1] < 12) & (temple[:, 2] < 22), 0].max()) + 2.0  # half the width at the temples
     for k, sign in ((0, 1), (1, -1)):
         c, s = np.cos(angle), np.sin(angle)
         rx, ry = np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)
@@ -123,7 +123,7 @@ def headgear(rng: np.random.Generator, performer: Performer) -> Solid:
     high = low + np.radians(rng.uniform(8, 14)) if kind == "band" else np.full_like(low, np.radians(89.5))
     s = np.linspace(0, 1, 14)[None]
     elevation = high[:, None] + (low - high)[:, None] * s
-    from mien.synth.hair import _radius_at  # the same map of the head that hair lies on
+    from mien.synth.hair import _radius_at  # hair uses the same map of the head
 
     r = _radius_at(radius, azimuth[:, None] + 0 * s, elevation)
     smooth = 0.5 * r + 0.5 * r.mean(axis=0, keepdims=True) if kind != "hood" else r
@@ -172,13 +172,13 @@ def _headphones(rng: np.random.Generator, performer: Performer, color: np.ndarra
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Held:
-    """Something before the face; drifts a little from frame to frame."""
+    """A thing before the face, which drifts a little from frame to frame."""
 
     solid: Solid
     start: Float[np.ndarray, "3"]
     """Shift in the head frame at t = 0 [mm]."""
     speed: Float[np.ndarray, "3"]
-    """mm/s."""
+    """Velocity in the head frame [mm/s]."""
 
     def at(self, time: float) -> Solid:
         """The solid at a time [s]."""

@@ -1,4 +1,4 @@
-"""Ambient occlusion of the skin per vertex, for any expression: a baked neutral and a change per channel."""
+"""Ambient occlusion of the skin per vertex, for any expression: the value at neutral and a change per channel."""
 
 import zipfile
 from functools import lru_cache
@@ -22,9 +22,9 @@ _DIRECTIONS = 44
 
 
 def occlusion() -> tuple[Float[np.ndarray, "V"], Float[np.ndarray, "52 V"]]:
-    """Openness to the sky of directions at rest, and its change at full weight of each channel.
+    """The visible share of all directions at rest, and its change at full weight of each channel.
 
-    Baked once on the mean identity (some seconds) and cached in the user's cache.
+    It is computed once for the mean identity (some seconds) and stored in the user's cache.
     """
     return _load()
 
@@ -37,7 +37,7 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return stored["rest"], stored["change"].astype(np.float32)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            pass  # a damaged cache is baked again
+            pass  # a damaged cache is computed again
     from mien.io.atomic import write_whole
 
     rest, change = _bake()
@@ -99,7 +99,7 @@ def _openness(
 
 
 def _sphere(count: int) -> Float[np.ndarray, "D 3"]:
-    """Even directions by the golden angle, a few degrees apart."""
+    """Evenly distributed directions by the golden angle, a few degrees apart."""
     k = np.arange(count) + 0.5
     y = 1 - 2 * k / count
     angle = np.pi * (1 + np.sqrt(5)) * k

@@ -1,8 +1,8 @@
-"""A look for rigs that come without one: a synthetic performer's painted skin laid on another rig's face.
+"""A look for rigs without colours: a synthetic performer's painted skin on another rig's face.
 
-Many rigs arrive as bare geometry, their textures left behind. The training rig's charts are then carried over: the
-other rig's skin is bent onto the training rig (`mien.rigs.retarget`), and every vertex takes the texture coordinate of
-the place where it comes to lie. Geometry, proportions and motion stay the other rig's own; only the paint is shared.
+Many rig files have geometry without textures. The training rig's charts are then transferred: the other rig's skin is
+fitted to the training rig (`mien.rigs.retarget`), and every vertex takes the texture coordinate of the nearest place
+there. Geometry, proportions and motion stay the other rig's own, and only the paint is shared.
 """
 
 from dataclasses import dataclass
@@ -22,33 +22,36 @@ from mien.synth.renderer import Costume
 __all__ = ["Fitting", "painted_dress"]
 
 _EYE_SIDE, _EYE_RADIUS = 128, 16.0
-"""Side of the eye's picture [px], and the radius that a look's iris is meant for [mm]."""
+"""Side of the eye's picture [px], and the radius of the eyeball for which a look's iris is given [mm]."""
 _LASH_REACH = 0.5
-"""Small pieces that lie wholly within this of an eye [eye distances] are lashes."""
+"""Distance from an eye [eye distances] within which small pieces are lashes."""
 _OFF = 0.05
-"""Skin that stays this far [eye distances] off the training rig has no counterpart there: hair, or a mouth's lining."""
+"""Distance [eye distances] from the training rig beyond which skin has no counterpart there, such as hair or the
+mouth's lining."""
 _LINING, _CLOTH = (0.10, 0.028, 0.025), (0.05, 0.06, 0.09)
-"""Linear colours of the mouth's lining and of what is no head."""
+"""Linear colours of the mouth's lining and of everything that is not the head."""
 _ROUGH = {"skin": 0.55, "hair": 0.7, "eyes": 0.18, "other": 0.8}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fitting:
-    """Where each triangle of a rig finds its paint; fitted once per rig, for any performer's paint."""
+    """Texture coordinates of a rig's triangles; fitted once per rig, for the paint of any performer."""
 
     triangles: Int[np.ndarray, "F 3"]
     kind: Int[np.ndarray, "F"]
     """0 on the face's chart, 1 on the head's, 2 eye, 3 hair, 4 mouth's lining, 5 lash, 6 other."""
     uv: Float[np.ndarray, "F 3 2"]
     root: Float[np.ndarray, "F 3"]
-    """Of lashes: 0 at the lid to 1 at the tip."""
+    """Place along lashes, from 0 at the lid to 1 at the tip."""
 
     @classmethod
     def of(cls, rig: Rig) -> "Fitting":
-        """Fit the training rig's charts on a rig. Raises MienError when the faces cannot be laid on each other."""
+        """Fit the training rig's charts on a rig. Raises MienError when the faces cannot be fitted to each other."""
         frame, balls = face_frame(rig), eyeballs(rig)
         if frame is None or len(balls) < 2:
-            raise MienError(f"rig '{rig.name}' has no eyes to be found by; it cannot be painted")
+            raise MienError(
+                f"rig '{rig.name}' has no eyes that can be found, so it cannot be painted; choose another rig"
+            )
         triangles = np.asarray(rig.neutral.topology.triangles)
         pieces, surface = components(rig), skin(rig)
         place = _places(rig, surface)
@@ -73,7 +76,7 @@ class Fitting:
 
 
 def painted_dress(fitting: Fitting, costume: Costume) -> Dress:
-    """A rig in a performer's skin, with eyes, hair and lashes of that performer's colours."""
+    """A rig with a performer's skin, and eyes, hair and lashes in that performer's colours."""
     look = costume.look
     hair = np.clip(look.hair.color, 0, 1) * 0.8
     order = np.argsort(fitting.kind, kind="stable")
@@ -98,7 +101,7 @@ def painted_dress(fitting: Fitting, costume: Costume) -> Dress:
 
 
 def _opaque(picture: np.ndarray) -> UInt8[np.ndarray, "N M 4"]:
-    """The colours of a picture whose fourth plane, if any, is no opacity."""
+    """The colours of a picture, made opaque; a fourth plane is ignored."""
     return np.dstack([picture[..., :3], np.full(picture.shape[:2], 255, np.uint8)])
 
 
@@ -127,7 +130,7 @@ def _charts(
 
 
 def _lining(rig: Rig, frame: FaceFrame) -> Bool[np.ndarray, "V"]:
-    """What lies where mouth and eye sockets are, seen from the eyes' middle."""
+    """Vertices in the place of mouth and eye sockets, relative to the middle of the eyes."""
     x, y, z = ((rig.neutral.vertices - frame.centre) / frame.unit).T
     return (np.abs(x) < 0.75) & (y > -1.7) & (y < 0.4) & (z > -0.9)
 
@@ -151,7 +154,7 @@ def _loose(
 
 
 def _eye_places(rig: Rig, balls: dict[str, np.ndarray]) -> Float[np.ndarray, "V 2"]:
-    """Places on the eye's picture, which looks at an eyeball from in front."""
+    """Coordinates in the eye's picture, which shows an eyeball from in front."""
     at = {j.name: np.asarray(j.position, float) for j in rig.joints}
     out = np.zeros((len(rig.neutral.vertices), 2))
     for side, ball in balls.items():
@@ -172,7 +175,8 @@ def _roots(rig: Rig, surface: Surface, triangles: np.ndarray, kind: np.ndarray) 
 
 
 def _eye_picture(look: Look) -> UInt8[np.ndarray, "N N 3"]:
-    """An eyeball from in front: sclera, iris with its rim and rays, pupil; as the square root of linear."""
+    """A picture of an eyeball from in front: sclera, iris with its rim and rays, pupil; as the square root of
+    linear."""
     y, x = (np.mgrid[0:_EYE_SIDE, 0:_EYE_SIDE] + 0.5) / _EYE_SIDE * 2 - 1
     r = _EYE_RADIUS * np.arcsin(np.clip(np.hypot(x, y), 0, 1))
     around = np.arctan2(y, x)
@@ -186,5 +190,5 @@ def _eye_picture(look: Look) -> UInt8[np.ndarray, "N N 3"]:
     iris = iris * (0.02 + 0.98 * step(look.pupil, 0.5))
     white = look.sclera * (1 - 0.25 * np.clip((r - 9) / 9, 0, 1)[..., None] * (0.4, 1.0, 1.1))
     color = iris + (white - iris) * step(look.iris_radius, 0.9)
-    color = color * (0.85 - 0.4 * np.clip((y - 0.05) / 0.3, 0, 1))[..., None]  # brow and upper lid keep the light off
+    color = color * (0.85 - 0.4 * np.clip((y - 0.05) / 0.3, 0, 1))[..., None]  # brow and upper lid shade the eye
     return (np.sqrt(np.clip(color, 0, 1)) * 255).astype(np.uint8)

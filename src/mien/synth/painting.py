@@ -1,4 +1,4 @@
-"""Skin textures in the rig's uv space: painted on the neutral face, so that they move with it.
+"""Skin textures in the rig's uv space, which move with the face.
 
 Texels are the square root of linear reflectance in RGB; alpha is gloss (skin's oil below 128, lips from 160 up).
 """
@@ -21,11 +21,11 @@ __all__ = ["LINES", "beard_mask", "paint_face", "paint_head", "paint_lines"]
 LINES = ("forehead", "glabella", "crow", "nasolabial")
 """Channels of the line texture, in RGBA order."""
 LINE_ZERO = 0.25
-"""Value of smooth skin in the line texture; the skin shader knows it too."""
+"""Value of smooth skin in the line texture; the skin shader contains the same value."""
 
 
 def paint_face(rng: np.random.Generator, look: Look, beard: Float[np.ndarray, "N N"]) -> UInt8[np.ndarray, "N N 4"]:
-    """The face chart's texture; `beard` is `beard_mask`'s."""
+    """The face chart's texture; `beard` is a result of `beard_mask`."""
     chart = face_chart()
     blood, melanin = _tone(rng, look, chart)
     _spots(rng, look, chart, melanin)
@@ -62,7 +62,7 @@ def paint_head(rng: np.random.Generator, look: Look) -> UInt8[np.ndarray, "M M 4
 def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
     """Expression lines as relief: dark furrows between lit ridges, `LINE_ZERO` where the skin is smooth.
 
-    How much of each channel shows depends on the expression (`LINES`).
+    The expression controls how much of each channel (`LINES`) shows.
     """
     chart = face_chart()
     points = chart.points
@@ -96,7 +96,8 @@ def paint_lines(rng: np.random.Generator) -> UInt8[np.ndarray, "N N 4"]:
 
 @lru_cache(maxsize=2)
 def _scalp_terms(chart: str) -> tuple[np.ndarray, np.ndarray]:
-    """Height over the hairline and how it falls with receding: the mask is linear in between, so made once."""
+    """Height over the hairline and its derivative by receding; the mask is linear in these, so they are computed
+    once."""
     from mien.synth.hair import HEAD_CENTRE, hairline_elevation
 
     d = (face_chart().positions if chart == "face" else head_positions()) - HEAD_CENTRE.astype(np.float32)
@@ -155,12 +156,12 @@ def _regions() -> dict[str, Float[np.ndarray, "N N"]]:
 
 
 def _tone(rng: np.random.Generator, look: Look, chart: FaceChart) -> tuple[np.ndarray, np.ndarray]:
-    """Fields of blood and melanin over the face."""
+    """Images of blood and melanin over the face."""
     regions = _regions()
     blood = np.float32(look.redness) * regions["flush"]
     blood += np.float32(0.10 * (0.4 + look.redness)) * fractal(rng, 2.6, 2)
     blood += np.float32(0.25) * chart.eyes
-    # Capillaries and pigment are patchy down to millimetres, each for itself: the hue of skin varies, not only its
+    # Capillaries and pigment vary independently down to millimetres, so the hue of skin varies, not only its
     # lightness.
     blood += np.float32(look.patches) * fractal(rng, 0.9, 24)
     melanin = np.float32(look.mottling) * fractal(rng, 1.8, 3) + np.float32(look.pores) * fractal(rng, 0.4, 60)
@@ -191,7 +192,7 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     columns = np.arange(FACE_SIZE, dtype=np.float32)[None]
     off = np.abs(columns - p[8, 0])
     lip_y, nose_y, chin_y = p[48, 1], p[33, 1], p[8, 1]
-    # Cheek border: from the sideburn (high, far out) sinking towards the mouth's corner.
+    # Border on the cheek: from the sideburn (high, far out) down towards the corner of the mouth.
     border = lip_y + np.interp(off[0], [40, 70, 120, 165], [2, 6, 30, 150])[None]
     low = smoothstep(chin_y - 75, chin_y - 35, rows)
     full = smoothstep(8, -6, rows - border) * low * smoothstep(188, 172, off)
@@ -203,7 +204,7 @@ def beard_region(kind: str = "full") -> Float[np.ndarray, "N N"]:
     below = {"full": full, "moustache": 0 * full, "goatee": goatee, "chin": chin}[kind]
     below = np.maximum(below, soul * chin) if kind != "moustache" else below
     above = {"full": moustache, "moustache": moustache, "goatee": moustache * smoothstep(64, 44, off), "chin": 0 * full}
-    # A moustache is a centimetre high: the blur that suits cheeks would wash it out.
+    # A moustache is a centimetre high, and the blur of the cheeks would remove it.
     shape = np.maximum(_soft(below, 8.0), np.clip(1.25 * _soft(above[kind], 3.5), 0, 1))
     return (shape * (1 - np.clip(_soft(chart.lips, 1.5) * 1.9, 0, 1))).astype(np.float32)
 
@@ -213,11 +214,11 @@ def _soft(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def beard_mask(rng: np.random.Generator, look: Look) -> Float[np.ndarray, "N N"]:
-    """How dense one performer's beard grows, in [0, 1]: thinner and patchier towards its border, which wanders."""
+    """How dense one performer's beard grows, in [0, 1]: thinner and patchier towards its border, which is irregular."""
     if look.beard == "none":
         return np.zeros((FACE_SIZE, FACE_SIZE), np.float32)
     region = beard_region(look.beard)
-    # Noise counts where the region fades, so that no border follows a line.
+    # Noise has most effect where the region fades, so that no border is a clean line.
     wander = region + region * (1 - region) * (0.9 * fractal(rng, 2.4, 4) + 0.5 * fractal(rng, 1.0, 30))
     dense = np.clip(wander, 0, 1) ** float(rng.uniform(1.0, 2.2))
     return (dense * np.clip(0.92 + 0.12 * fractal(rng, 2.0, 3), 0, 1)).astype(np.float32)
@@ -229,7 +230,7 @@ def _stubble(rng: np.random.Generator, look: Look, beard: np.ndarray, color: np.
         grain = 0.45 + 0.35 * fractal(rng, 0.1, 40)
         amount = np.clip(look.stubble * 0.75 * beard_region() * grain, 0, 0.8)
     if look.beard != "none":
-        # Roots darken the skin well beyond where hair hides it.
+        # Roots darken the skin well beyond the place where hair hides it.
         under = beard**0.8 * np.clip(0.7 + 0.3 * streaks(rng, 5), 0.15, 1)
         amount = np.maximum(amount, 0.75 * under)
     if amount.any():
@@ -246,7 +247,7 @@ def _scalp(rng: np.random.Generator, look: Look, chart: str, color: np.ndarray) 
     grain = fractal(rng, 0.3, 30)
     grain = grain if mask.shape[0] == FACE_SIZE else grain[::2, ::2]
     strength = 0.65 if look.hair.kind == "buzz" else 0.9
-    # Grain counts most where hair is sparse: the border dissolves into single hairs.
+    # Grain has most effect where hair is sparse, so that the border looks like single hairs.
     soft = mask[window] * (strength + 0.2 * grain[window]) + 0.3 * mask[window] * (1 - mask[window]) * grain[window]
     amount = np.clip(soft, 0, 0.95)[..., None]
     part = color[window]
@@ -274,7 +275,7 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
         near = _soft_line(part, upper, 4.0, 1.8)
         below = _soft_line(part, lower, 3.0, 1.5)
         inner = cv2.GaussianBlur(np.ascontiguousarray(chart.eyes[window]), (0, 0), 1.5)
-        # Lash roots and the lid's own shadow: from afar every eye is outlined, more above than below.
+        # Lash roots and the lid's shadow outline every eye from afar, more above than below.
         dark = np.clip((0.55 + 0.4 * look.lashes + 0.6 * look.liner) * near, 0, 0.93)
         dark = 1 - (1 - dark) * (1 - np.clip((0.12 + 0.2 * look.lashes + 0.35 * look.liner) * below, 0, 0.8))
         if look.crease > 0:
@@ -289,7 +290,7 @@ def _eye_make_up(look: Look, chart: FaceChart, color: np.ndarray) -> None:
 
 
 def _soft_line(like: np.ndarray, points: np.ndarray, width: float, blur: float) -> Float[np.ndarray, "H W"]:
-    """A blurred curve through points, 1 in its middle."""
+    """A blurred curve through points, with the value 1 in its middle."""
     line = np.zeros(like.shape[:2], np.uint8)
     _stroke(line, open_curve(points), 255, width)
     return cv2.GaussianBlur(line.astype(np.float32) / 255, (0, 0), blur)

@@ -1,7 +1,7 @@
-"""A performer: one identity's head that takes ARKit weights and gives vertices, with lids and lips that touch.
+"""A performer: from ARKit weights to the vertices of one identity's head, with contact of lids and lips.
 
-Linear shapes alone neither meet nor stop: a blink leaves a slit on one face and passes through the lower lid on
-another, and with eyeSquint it overshoots. Contact is therefore solved here, per column of the lids and lips.
+Linear shapes alone do not meet exactly: a blink leaves a gap on one face and passes through the lower lid on another,
+and with eyeSquint it overshoots. Contact is therefore solved here, for each column of the lids and lips.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from mien.synth.body import LID_COLUMNS, Body, Lids, body, smoothstep
 __all__ = ["BROW_POINTS", "Performance", "Performer", "identity_coefficients"]
 
 _LID_OVERLAP = np.radians(1.6 + 2.0 * np.abs(np.linspace(-1, 1, LID_COLUMNS)) ** 4)
-"""How far closed lids pass each other [rad] per column, 0.4 mm in the middle, 1 mm at the corners: more than a lid
-sags between two vertices."""
+"""How far closed lids pass each other [rad] per column, 0.4 mm in the middle, 1 mm at the corners: more than a lid's
+triangles deviate between two vertices."""
 _LID_CLEARANCE = 0.75
-"""Lids stay this far outside the eyeball [mm]: a lid is about a millimetre thick, and its triangles sag."""
+"""Least distance of lids from the eyeball [mm]: a lid is about a millimetre thick, and its triangles cut the curve."""
 _LIPS_AT_REST = 0.6
 """Height between the marked lip lines when the lips touch behind them [mm]; 0.8 on ICT's own closed neutral."""
 _ROLLS = tuple(ARKIT.index(c) for c in ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mouthPressRight"))
@@ -33,25 +33,25 @@ _LIP_COLUMNS = np.linspace(-0.92, 0.92, 13)
 
 
 def identity_coefficients(seed: int, number: int, modes: int = 100) -> Float[np.ndarray, "M"]:
-    """Identity coefficients of performer `number`: standard normal as upstream documents, cut at 2.5 sigma."""
+    """Identity coefficients of performer `number`: standard normal as ICT-FaceKit documents, clipped at 2.5 sigma."""
     rng = np.random.default_rng([0x1D, seed, number])
     return np.clip(rng.normal(size=modes), -2.5, 2.5).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Performance:
-    """What a performer does in T frames, in the head frame."""
+    """A performer's geometry in T frames, in the head frame."""
 
     vertices: Float[np.ndarray, "T V 3"]
     gaze: Float[np.ndarray, "T 2 2"]
-    """(left, right) x (yaw, pitch) [rad]."""
+    """Gaze (left, right) x (yaw, pitch) [rad]."""
     axes: Float[np.ndarray, "T 2 3"]
     """Unit optical axis of each eyeball."""
     mouth_gap: Float[np.ndarray, "T"]
     """Largest height between the lip lines beyond rest [mm]."""
 
     def frames(self, start: int, stop: int) -> "Performance":
-        """Some of the frames."""
+        """The frames `start` to `stop - 1`."""
         at = slice(start, stop)
         return Performance(
             vertices=self.vertices[at], gaze=self.gaze[at], axes=self.axes[at], mouth_gap=self.mouth_gap[at]
@@ -59,19 +59,19 @@ class Performance:
 
 
 class Performer:
-    """One identity. `perform(weights)` is pure."""
+    """One identity. `perform` has no side effects."""
 
     def __init__(self, coefficients: Float[np.ndarray, "M"], *, iris_radius: float = IRIS_RADIUS) -> None:
         self.iris_radius = iris_radius
-        """Of the limbus, along the eyeball [mm]."""
+        """Radius of the limbus, along the eyeball [mm]."""
         self.brows: tuple[Int[np.ndarray, "20 3"], Float[np.ndarray, "20 3"]] | None = None
-        """Vertices and weights of `BROW_POINTS` where the hair is painted; None for the rig's anchors."""
+        """Vertices and weights of `BROW_POINTS` on the painted hair; None uses the rig's anchors."""
         self.body: Body = body()
         flat = coefficients.astype(np.float32) @ self.body.modes[: len(coefficients)]
         self.neutral: Float[np.ndarray, "V 3"] = self.body.neutral + flat.reshape(-1, 3)
         self.eyes = np.stack([_sphere_centre(self.neutral[lids.sclera]) for lids in self.body.lids])
         """Eyeball centres (left, right) [mm]."""
-        # mien70's irises, right then left: paint and landmark share one axis.
+        # The poles are mien70's irises, right then left, so that paint and landmark share one axis.
         poles = self.landmarks(self.neutral)[[69, 68]] - self.eyes
         self.rest_axes = poles / np.linalg.norm(poles, axis=1, keepdims=True)
         """Optical axes (left, right) at rest."""
@@ -87,7 +87,7 @@ class Performer:
     def landmarks(self, vertices: Float[np.ndarray, "*batch V 3"]) -> Float[np.ndarray, "*batch 198 3"]:
         """mien198 on given vertices; mien70 comes first."""
         points = np.einsum("...lkd,lk->...ld", vertices[..., self.body.landmarks, :], self.body.landmark_weights)
-        for pole, rim in _IRISES:  # the anchors are those of a mean iris
+        for pole, rim in _IRISES:  # the rig's anchors are those of a mean iris
             centre = points[..., [pole], :]
             points[..., rim, :] = centre + (points[..., rim, :] - centre) * (self.iris_radius / IRIS_RADIUS)
         if self.brows is not None:
@@ -95,7 +95,7 @@ class Performer:
         return points
 
     def perform(self, weights: Float[np.ndarray, "T 52"]) -> Performance:
-        """Vertices for each row of weights in [0, 1]; eyes turn by the gaze that the eyeLook channels mean."""
+        """Vertices for each row of weights in [0, 1]; eyes turn by the gaze of the eyeLook channels."""
         weights = np.asarray(weights, np.float32)
         open_eyed = weights.copy()
         open_eyed[:, [lids.blink for lids in self.body.lids]] = 0
@@ -115,12 +115,12 @@ class Performer:
         return Performance(vertices=out.astype(np.float32), gaze=gaze, axes=axes, mouth_gap=gap)
 
     def _close_lids(self, out: np.ndarray, lids: Lids, eye: int, blink: np.ndarray) -> None:
-        """Add the blink, scaled per column so that 1 closes exactly whatever the other shapes do, and never beyond."""
+        """Add the blink, scaled per column so that at 1 the lids close exactly, whatever the other shapes are."""
         shape = self.body.basis[lids.blink].reshape(-1, 3)
         centre = self.eyes[eye]
         upper, lower = out[:, lids.upper] - centre, out[:, lids.lower] - centre
         azimuth = np.arctan2(*(self.neutral[lids.upper] - centre)[:, [0, 2]].T)
-        # Corners are left out: there the lids are one.
+        # Corners are left out, as the lids are joined there.
         first, last = np.quantile(azimuth, [0.03, 0.97])
         columns = np.linspace(first, last, LID_COLUMNS)
 
@@ -137,14 +137,14 @@ class Performer:
         rest, full = gap(none), gap(none + 1)
         closing = (rest + _LID_OVERLAP) / np.maximum(rest - full, 1e-3)
         closing = np.clip(closing, -0.5, 2.2)
-        left = gap(closing) + _LID_OVERLAP  # the arc is not straight: one secant step more
+        left = gap(closing) + _LID_OVERLAP  # the path is not straight: one more secant step
         closing = np.clip(closing + left / np.maximum(rest - full, 1e-3), -0.5, 2.5)
         amount = np.where(rest < 0, closing, blink[:, None] * np.maximum(closing, 0))
         at = _columns_at(columns, amount, _azimuth(self.neutral[lids.skin] - centre))
         out[:, lids.skin] += at[..., None] * shape[lids.skin]
 
     def _meet_at_corners(self, out: np.ndarray, lids: Lids, eye: int, blink: np.ndarray) -> None:
-        """Draw the margins together where they become one: the blink shape does not reach into the corners."""
+        """Close the margins near the corners, which the blink shape does not reach."""
         upper, lower = out[:, lids.upper[1:-1]] - self.eyes[eye], out[:, lids.lower] - self.eyes[eye]
         closed = smoothstep(0.7, 1.0, blink)
         for t in np.flatnonzero(closed):
@@ -157,7 +157,7 @@ class Performer:
             out[t, lids.upper[1:-1], 2] += 0.3 * down
 
     def _profile(self, eye: int) -> tuple[np.ndarray, np.ndarray]:
-        """Eyeball radius against the cosine of the angle from its axis."""
+        """Eyeball radius as a function of the cosine of the angle from its axis."""
         points = self.neutral[self.body.lids[eye].sclera] - self.eyes[eye]
         radius = np.linalg.norm(points, axis=1)
         cosine = points @ self.rest_axes[eye] / radius
@@ -170,18 +170,19 @@ class Performer:
         return (edges[1:] + edges[:-1]) / 2, values
 
     def _clear_eyeball(self, out: np.ndarray, lids: Lids, eye: int, axes: np.ndarray) -> None:
-        """Push lids out of the eyeball: a straight blink path cuts the sphere, and the cornea bulges where it looks."""
+        """Push lids out of the eyeball: the straight path of a blink cuts the sphere, and the cornea bulges in the
+        direction of gaze."""
         rows = out[:, lids.skin] - self.eyes[eye]
         radius = np.linalg.norm(rows, axis=-1)
         cosine = np.einsum("tkd,td->tk", rows, axes) / radius
         need = np.interp(cosine, *self._profiles[eye]) + _LID_CLEARANCE
         rest = np.linalg.norm(self.neutral[lids.skin] - self.eyes[eye], axis=-1)
-        # Skin that lies inside the ball's radius at rest is the pocket behind the lids: it stays.
+        # Skin that lies inside the ball's radius at rest is the pocket behind the lids, which does not move.
         push = np.where((rest > need.min() - 1.3) & (rows[..., 2] > 0), np.maximum(need / radius, 1.0), 1.0)
         out[:, lids.skin] = rows * push[..., None] + self.eyes[eye]
 
     def _seal_lips(self, out: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Part lips that passed through each other, close the gap that the identity left; the open height [mm]."""
+        """Separate lips that penetrate each other and close the gap at rest; returns the open height [mm]."""
         lips = self.body.lips
         rolls = np.einsum(
             "tr,rkd->tkd",
@@ -214,7 +215,7 @@ class Performer:
 
 
 def _soft_positive(x: np.ndarray, width: float = 0.25) -> np.ndarray:
-    """max(x, 0), rounded over `width` [mm] and exactly 0 at rest."""
+    """max(x, 0), smoothed over `width` [mm] and exactly 0 at rest."""
     return np.maximum(x - width, 0) + np.clip(x, 0, width) ** 2 / (2 * width) + np.where(x > width, width / 2, 0)
 
 
@@ -238,7 +239,8 @@ def _resample(points: Float[np.ndarray, "T P 3"], columns: np.ndarray) -> np.nda
 
 
 def _columns_at(columns: np.ndarray, values: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Linear interpolation of [T, K] values over uniform columns at positions [P], held beyond the ends -> [T, P]."""
+    """Linear interpolation of [T, K] values over uniform columns at positions [P], constant beyond the ends -> [T,
+    P]."""
     place = np.clip((x - columns[0]) / (columns[1] - columns[0]), 0, len(columns) - 1.000001)
     low = place.astype(int)
     part = place - low
@@ -246,7 +248,7 @@ def _columns_at(columns: np.ndarray, values: np.ndarray, x: np.ndarray) -> np.nd
 
 
 def _gaze_matrices(gaze: Float[np.ndarray, "T 2"]) -> Float[np.ndarray, "T 3 3"]:
-    """Turns by yaw about +Y, then pitch (up positive)."""
+    """Rotation matrices by yaw about +Y, then pitch (up positive)."""
     from scipy.spatial.transform import Rotation
 
     return Rotation.from_euler("YX", np.stack([gaze[:, 0], -gaze[:, 1]], axis=1)).as_matrix()

@@ -1,4 +1,4 @@
-"""Contact sheets: what a training set looks like, for eyes."""
+"""Contact sheets of a training set, for visual inspection."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ _STILLS_PER_CAST = 2
 
 
 def contact_sheet(path: Path, seed: int, rows: int, columns: int) -> None:
-    """Write a PNG or JPEG of rows x columns aligned crops, as a net sees them; landmarks on every other one.
+    """Write a PNG or JPEG of rows x columns aligned crops, as the network gets them; every other one with landmarks.
 
-    Green points can be seen in the picture, red ones are hidden. Two neighbours are the same performer.
-    Raises MienError for an empty sheet, a path that cannot be written, or a machine without EGL.
+    Green points are visible, red ones are hidden. Two neighbours show the same performer. Raises MienError for an empty
+    sheet, a path that cannot be written, or a machine without EGL.
     """
     import cv2
 

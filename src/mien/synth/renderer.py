@@ -1,4 +1,4 @@
-"""Drawing a performer with moderngl over EGL: a GPU where there is one, Mesa's llvmpipe otherwise."""
+"""Draw a performer with moderngl over EGL: on a GPU where there is one, else with Mesa's llvmpipe."""
 
 import os
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from mien.synth.solids import Solid, join
 __all__ = ["Costume", "Picture", "Pose", "Renderer", "renderer"]
 
 MAX_SIDE = 1024
-"""Largest rendered side [px], supersampling included."""
+"""Largest rendered side [px], including supersampling."""
 SHADOW_SIDE = 128
 
 
@@ -30,31 +30,31 @@ _SHARED_UNIFORMS = (
     "shadow_strength",
 )  # fmt: skip
 _FAINT = 0.2
-"""Shadows weaker than this are left out."""
+"""Strength below which shadows are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Costume:
-    """What one performer wears: everything uploaded once per identity."""
+    """The textures and meshes of one performer that are uploaded once per identity."""
 
     look: Look
     face: UInt8[np.ndarray, "N N 4"]
     head: UInt8[np.ndarray, "M M 4"]
     lines: UInt8[np.ndarray, "N N 4"]
     mouth_colors: Float[np.ndarray, "C 4"]
-    """Linear colour and id of the mouth's corners."""
+    """Linear colour and `solids.Id` at each corner of the mouth's meshes."""
     beard: Float[np.ndarray, "C 2"]
-    """Cover and relative length of the beard at each corner; empty for none."""
+    """Density and relative length of the beard at each corner; empty without a beard."""
     hair: Solid
     with_head: Solid
-    """Moves with the head: glasses, hats."""
+    """Things that move with the head: glasses, hats."""
     with_torso: Solid
     lenses: Solid
-    """Transparent."""
+    """Transparent lenses of glasses."""
     lens_tint: Float[np.ndarray, "4"]
-    """Linear colour and opacity."""
+    """Linear colour and opacity of the lenses."""
     lens_coating: float
-    """How much of a bare lens's reflection remains."""
+    """Share of an uncoated lens's reflection that remains."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,7 +64,7 @@ class Pose:
     vertices: Float[np.ndarray, "V 3"]
     normals: Float[np.ndarray, "V 3"]
     shade: Float[np.ndarray, "V"]
-    """Ambient occlusion of skin, brightness of the mouth's inside, in [0, 1]."""
+    """Ambient occlusion of the skin and brightness of the mouth's inside, in [0, 1]."""
     rotation: Float[np.ndarray, "3 3"]
     """camera_from_head."""
     translation: Float[np.ndarray, "3"]
@@ -74,10 +74,10 @@ class Pose:
     eyes: Float[np.ndarray, "2 3"]
     axes: Float[np.ndarray, "2 3"]
     lid_curves: Float[np.ndarray, "2 2 3"]
-    """(left, right) x (upper, lower) x coefficients of the lid's elevation over azimuth [rad]."""
+    """(left, right) x (upper, lower) x polynomial coefficients of the lid's elevation over azimuth [rad]."""
     mouth_open: bool
     occluders: Solid = field(default_factory=lambda: join([]))
-    """In the head frame, this frame only."""
+    """Occluders of this frame alone, in the head frame."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,17 +98,17 @@ def renderer() -> "Renderer":
 
 
 class Renderer:
-    """Owns the GL context; not to be shared between processes or threads."""
+    """Owns the GL context, so it serves one thread of one process only."""
 
     def __init__(self) -> None:
-        # Each process draws with one thread: data are made by several processes side by side.
+        # Each process draws with one thread, since several processes make data side by side.
         os.environ.setdefault("LP_NUM_THREADS", "1")
         import moderngl
 
         try:
             options: dict[str, Any] = {"standalone": True, "backend": "egl", "require": 330}
             self.ctx: Any = moderngl.create_context(**options)
-        except Exception as error:  # moderngl raises bare Exception for a missing library or driver
+        except Exception as error:  # moderngl raises a bare Exception for a missing library or driver
             raise MienError(
                 "no OpenGL context through EGL; install the Debian packages libegl1 libgl1 libgl1-mesa-dri"
             ) from error
@@ -146,7 +146,7 @@ class Renderer:
 
     @property
     def name(self) -> str:
-        """The device that draws."""
+        """Name of the device that draws."""
         return str(self.ctx.info["GL_RENDERER"])
 
     # -- set-up ---------------------------------------------------------------------------------------------------
@@ -181,7 +181,8 @@ class Renderer:
         }  # fmt: skip
 
     def _targets(self, side: int = 384) -> None:
-        """Frame buffers; clearing costs by their size, so they start small and grow when a larger picture is asked."""
+        """Create the frame buffers; clearing time depends on their size, so they start small and grow with larger
+        pictures."""
         ctx = self.ctx
         self.side = side
         self.frame = ctx.framebuffer([ctx.texture((side, side), 4)], ctx.depth_texture((side, side)))
@@ -195,7 +196,7 @@ class Renderer:
         strands = np.clip(0.5 + 0.15 * streaks(rng, 22.0) + 0.12 * streaks(rng, 9.0), 0, 1)
         fine = np.clip(0.5 + 0.25 * fractal(rng, 0.8, 6), 0, 1)[::2, ::2]
         self.strands, self.fine = (self._texture((255 * a).astype(np.uint8)[..., None]) for a in (strands, fine))
-        # Minification is mild and the pattern smooth: without mipmaps hair draws a third faster on the CPU.
+        # Minification is small and the pattern smooth; without mipmaps hair draws a third faster on the CPU.
         self.strands.filter = self.fine.filter = (self.gl.LINEAR, self.gl.LINEAR)
 
     def _texture(self, image: np.ndarray) -> Any:
@@ -207,7 +208,7 @@ class Renderer:
     # -- a performer ----------------------------------------------------------------------------------------------
 
     def wear(self, costume: Costume) -> None:
-        """Upload what a performer wears; it stays until the next call."""
+        """Upload a performer's costume, which is drawn until the next call."""
         for thing in self._wear.values():
             for piece in thing if isinstance(thing, tuple) else (thing,):
                 if piece is not None and not isinstance(piece, Costume):
@@ -304,7 +305,7 @@ class Renderer:
             uniform.write(values[name])
 
     def _cast_shadow(self, pose: Pose, lights: Lights, extra: tuple[Any, ...] | None) -> np.ndarray:
-        """Fill the first lamp's shadow map; the matrix from head frame to its clip space."""
+        """Draw the first lamp's shadow map; returns the matrix from the head frame to its clip space."""
         towards = pose.rotation.T @ lights.directions[0]
         matrix = light_matrix(towards)
         self.shadow_frame.use()
@@ -377,7 +378,7 @@ class Renderer:
                 wear["beard"][0].render()
 
     def _draw_clear(self, pose: Pose) -> None:
-        """Lashes and lenses, blended over what is behind; alpha keeps the id."""
+        """Draw lashes and lenses, blended over what is behind them; alpha keeps the id."""
         gl, look = self.gl, self._wear["costume"].look
         self.ctx.enable(gl.BLEND)
         self.ctx.blend_func = (gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE)

@@ -1,4 +1,4 @@
-"""One take: a performer with a look, before a camera, in a light, doing something. All drawn from one generator."""
+"""One take: a performer's look, camera, lights and action, all drawn from one random generator."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,15 +29,15 @@ from mien.synth.uvmaps import FACE_SIZE
 __all__ = ["Action", "Cast", "Scene", "Shot", "cast", "film", "set_scene"]
 
 _SAMPLES = 300
-"""Aim for the rendered side [px]: supersampling is this over the window's side, at least 1.15, at most 1.8. Large
-faces are reduced again by the aligned crop, small ones are not."""
+"""Target side of the rendering [px]: supersampling is this over the window's side, at least 1.15, at most 1.8. Large
+faces are reduced again by the aligned crop, and small ones are not."""
 _FRINGE = 0.022
-"""How far single hairs soften the edge of hair, in eye distances (1.4 mm)."""
+"""Width over which the edge of hair is blurred, in eye distances (1.4 mm)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cast:
-    """A performer dressed for one or more takes."""
+    """A performer with a look for one or more takes."""
 
     identity: int
     performer: Performer
@@ -46,7 +46,7 @@ class Cast:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Action:
-    """What the performer does in T frames."""
+    """The performer's action in T frames."""
 
     times: Float[np.ndarray, "T"]
     weights: Float[np.ndarray, "T 52"]
@@ -56,7 +56,7 @@ class Action:
     """Offset from the view's place [mm]."""
 
     def frames(self, start: int, stop: int) -> "Action":
-        """Some of the frames."""
+        """The frames `start` to `stop - 1`."""
         at = slice(start, stop)
         return Action(
             times=self.times[at], weights=self.weights[at], angles=self.angles[at], translation=self.translation[at]
@@ -65,7 +65,7 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Everything around the performer."""
+    """The surroundings of the performer."""
 
     view: View
     lights: Lights
@@ -73,29 +73,30 @@ class Scene:
     sensor: Sensor
     held: Held | None
     top: int = 0
-    """Rows of the window that lie above the picture's upper edge: some people sit too high in it."""
+    """Rows of the window above the picture's upper edge, as some people sit too high in the picture."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shot:
-    """One frame as filmed, and its truth."""
+    """One rendered frame and its truth."""
 
     image: UInt8[np.ndarray, "R S 3"]
     truth: Truth
     ids: UInt8[np.ndarray, "H W"]
-    """`solids.Id` at the rendering's own resolution, of the whole window."""
+    """`solids.Id` of the whole window, at the resolution of the rendering."""
     scale: float
     """Samples of `ids` per image pixel."""
     exposure: Float[np.ndarray, "3"]
-    """Gain of each channel; automatic exposure and white balance follow the picture."""
+    """Gain of each colour channel, by automatic exposure and white balance."""
 
 
 def cast(seed: int, identity: int, variant: int = 0) -> Cast:
-    """Performer number `identity`: the head depends on (seed, identity) alone, what is worn also on `variant`."""
+    """Performer number `identity`: the head depends on (seed, identity) alone, and look and clothes also on
+    `variant`."""
     performer = Performer(identity_coefficients(seed, identity))
     rng = np.random.default_rng([0x100C, seed, identity])
     look = sample_look(rng)
-    # Landmarks lie where the iris and the brows are painted.
+    # Landmarks lie on the painted iris and brows.
     performer.iris_radius, performer.brows = look.iris_radius, brow_anchors(look.brows)
     rng = np.random.default_rng([0xD0, seed, identity, variant])
     hair = grow_hair(rng, look.hair, performer.neutral)
@@ -126,13 +127,13 @@ def cast(seed: int, identity: int, variant: int = 0) -> Cast:
 
 
 def set_scene(rng: np.random.Generator, who: Cast, *, occluders: bool = True) -> Scene:
-    """A place for a take."""
+    """A scene for a take."""
     performer = who.performer
     view = sample_view(rng, performer.eye_distance, float(performer.eyes[:, 1].mean()))
     background, surround = sample_background(rng, view.size)
     held = sample_held(rng, performer, who.costume.look) if occluders and rng.random() < 0.12 else None
     lights = sample_lights(rng, surround)
-    # The eyes lie a third of their distance above the window's middle, the brows two thirds.
+    # The eyes lie a third of the eye distance above the window's middle, and the brows two thirds.
     pixels = view.camera.focal * performer.eye_distance / -float(view.translation[2])
     top = int(max(view.size / 2 - pixels * rng.uniform(0.5, 1.5), 0)) if occluders and rng.random() < 0.05 else 0
     return Scene(
@@ -146,7 +147,8 @@ def set_scene(rng: np.random.Generator, who: Cast, *, occluders: bool = True) ->
 
 
 def _lit(rng: np.random.Generator, background: UInt8[np.ndarray, "S S 3"], lights: Lights) -> np.ndarray:
-    """The background in the performer's light: mostly the same lamps light both, and the camera balances for them."""
+    """The background in the performer's light: usually the same lamps light both, and the camera balances their
+    colour."""
     share = rng.uniform(0.55, 1.0)
     gains = np.sqrt(_tint(lights) ** share)  # pixels are encoded as square roots
     curves = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)
@@ -157,10 +159,10 @@ def film(
     rng: np.random.Generator, gl: Renderer, who: Cast, scene: Scene, action: Action, *,
     performance: Performance | None = None, scale: float | None = None, exposure: Float[np.ndarray, "3"] | None = None,
 ) -> Iterator[Shot]:  # fmt: skip
-    """Render the frames of an action; `who.costume` must be worn already (`gl.wear`).
+    """Render the frames of an action; `who.costume` must have been uploaded with `gl.wear`.
 
-    `performance` is `who.performer.perform(action.weights)`, for callers that made several at once (cheaper);
-    `exposure` continues an earlier shot.
+    `performance` is `who.performer.perform(action.weights)`, for callers that computed several at once, which is
+    faster; `exposure` continues an earlier shot.
     """
     performance = performance or who.performer.perform(action.weights)
     size = scene.view.size
@@ -178,7 +180,7 @@ def film(
             passed = float(action.times[t] - action.times[t - 1])
             exposure = np.asarray(exposure * (wanted / exposure) ** -np.expm1(-passed / scene.sensor.adapt))
         opacity = float(who.costume.lens_tint[3])
-        picture.depth[: round(scene.top * picture.scale)] = -np.inf  # nothing is seen beyond the picture's edge
+        picture.depth[: round(scene.top * picture.scale)] = -np.inf  # nothing beyond the picture's edge is visible
         truth = annotate(who.performer, pose, performance, t, scene.view.camera, picture, action.weights[t], opacity)
         middle = truth.landmarks[27:48].mean(axis=0)
         shift = middle - before if before is not None else rng.normal(0, 1.2, 2)
@@ -194,9 +196,10 @@ _HAIR[[Id.HAIR, Id.BEARD]] = 255
 
 
 def _soften_hair(image: UInt8[np.ndarray, "S S 4"], ids: UInt8[np.ndarray, "H W"], eye_pixels: float) -> None:
-    """Blur where hair ends, in place: single hairs are thinner than a sample, so a hair's edge has no step.
+    """Blur the edge of hair, in place: single hairs are thinner than a sample, so that edge is not sharp.
 
-    Colours are premultiplied (nothing drawn is black with alpha 0), so that the blur mixes what lies on both sides.
+    Colours are premultiplied (undrawn samples are black with alpha 0), so that the blur mixes the colours of both
+    sides.
     """
     hair = cv2.LUT(ids, _HAIR)
     if not hair.any():
@@ -210,7 +213,7 @@ def _soften_hair(image: UInt8[np.ndarray, "S S 4"], ids: UInt8[np.ndarray, "H W"
 
 
 def _composite(color: np.ndarray, background: np.ndarray, eye_pixels: float) -> np.ndarray:
-    """Average the samples of each pixel and put the background behind what was not drawn."""
+    """Average samples to pixels and fill what was not drawn with the background."""
     size = (background.shape[1], background.shape[0])
     samples = color.copy()
     np.minimum(samples[..., 3], 1, out=samples[..., 3])
@@ -266,7 +269,7 @@ def _poses(who: Cast, scene: Scene, action: Action, performance: Performance) ->
 
 
 def _shade_mouth(performer: Performer, vertices: np.ndarray, shade: np.ndarray, gap: float) -> None:
-    """Light falls into the mouth through the lips: it dies with depth, and grows with the opening."""
+    """Shade the mouth's inside: light that enters between the lips falls with depth and grows with the opening."""
     inside = _inside_mouth(performer)
     lips_z = float(vertices[performer.body.lips.upper, 2].max())
     depth = np.maximum(lips_z - 3 - vertices[inside, 2], 0)
@@ -287,7 +290,7 @@ def _inside_mouth(performer: Performer) -> np.ndarray:
 
 
 def _line_depth(w: np.ndarray) -> Float[np.ndarray, "4"]:
-    """How deep each group of lines (painting.LINES) is drawn by an expression."""
+    """Depth of each group of lines (`painting.LINES`) in an expression."""
     from mien.core import ARKIT
 
     at = ARKIT.index
@@ -303,7 +306,7 @@ def _line_depth(w: np.ndarray) -> Float[np.ndarray, "4"]:
 
 
 def _lid_curves(performer: Performer, vertices: np.ndarray) -> Float[np.ndarray, "2 2 3"]:
-    """Quadratics through the lid margins, for the shadow that lids cast on the eye."""
+    """Quadratic curves through the lid margins, for the shadow of the lids on the eye."""
     out = np.zeros((2, 2, 3))
     for k, lids in enumerate(performer.body.lids):
         for m, margin in enumerate((lids.upper, lids.lower)):
@@ -336,10 +339,10 @@ def _beard_cover(performer: Performer, look: Look, mask: Float[np.ndarray, "N N"
     cover = np.zeros((len(b.corners), 2))
     corners = np.unique(b.parts["face"])
     at = np.clip((b.uv[corners] * FACE_SIZE).astype(int), 0, FACE_SIZE - 1)
-    # Small beards are trimmed thin: skin shows through them.
+    # Small beards are trimmed thin, so that skin shows through them.
     thin = {"chin": 0.62, "goatee": 0.74, "moustache": 0.9}.get(look.beard, 0.95)
     cover[corners, 0] = thin * mask[at[:, 1], at[:, 0]]
-    # A moustache is kept short, cheeks are shorter than the chin.
+    # A moustache is short, and hair on the cheeks is shorter than on the chin.
     below = performer.neutral[b.lips.lower, 1].mean() - performer.neutral[b.corners[corners], 1]
     cover[corners, 1] = np.clip(0.3 + 0.7 * smoothstep(2.0, 26.0, below), 0, 1)
     short = np.minimum(cover[corners, 1] * look.beard_length, np.where(below < 4, 5.0, 99.0))
@@ -348,13 +351,13 @@ def _beard_cover(performer: Performer, look: Look, mask: Float[np.ndarray, "N N"
 
 
 def _seen_balance(lights: Lights) -> Float[np.ndarray, "3"]:
-    """Gains of an automatic white balance that takes out most of the light's tint."""
+    """Gains of an automatic white balance that removes most of the light's tint."""
     gains = _tint(lights) ** -0.86
     return gains / gains.mean()
 
 
 def _tint(lights: Lights) -> Float[np.ndarray, "3"]:
-    """Colour of the light on what faces the camera, of mean 1."""
+    """Colour of the light on a surface that faces the camera, with mean 1."""
     facing = np.clip(lights.directions[:, 2:], 0.1, 1.0)
     total = lights.ambient[4:].mean(axis=0) + (facing * lights.colors).sum(axis=0)
     return total / total.mean()

@@ -1,4 +1,4 @@
-"""What a camera and a codec make of the light: exposure, colour, blur, noise, scaling, sharpening, JPEG and video."""
+"""The camera and codec: exposure, colour, blur, noise, scaling, sharpening, JPEG and video."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,47 +10,47 @@ from jaxtyping import Float, UInt8
 __all__ = ["Sensor", "auto_exposure", "develop", "sample_sensor"]
 
 _KNEE = 0.42
-"""Linear value from which the tone curve bends."""
+"""Linear value from which the tone curve is compressed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sensor:
-    """One camera's habits; they stay through a take."""
+    """The properties of one camera, constant in a take."""
 
     target: float
-    """Mean luminance that auto-exposure aims at (linear)."""
+    """Target of automatic exposure: mean linear luminance."""
     balance: Float[np.ndarray, "3"]
     contrast: float
     lift: float
-    """Haze: black level."""
+    """Black level raised by haze."""
     saturation: float
     blur: float
-    """Lens and focus [px]."""
+    """Blur by lens and focus [px]."""
     noise: float
-    """Standard deviation at mid grey [8-bit levels]."""
+    """Standard deviation of the noise at mid grey [8-bit levels]."""
     chroma_noise: float
     grain: float
-    """Noise is blurred by this much [px] (in-camera denoising leaves blotches)."""
+    """Blur of the noise [px], as denoising in the camera leaves blotches."""
     shrink: float
-    """The frame was scaled by this before (1 none, 0.5 half)."""
+    """Scale at which the frame was taken before it was enlarged (1 is none, 0.5 is half)."""
     sharpen: float
     quality: int
     """JPEG quality; 0 for none."""
     subsampled: bool = True
     """Whether the codec halves the resolution of colour."""
     predicted: bool
-    """Whether frames after the first are coded as differences, as video codecs do: what hardly changes freezes."""
+    """Whether frames after the first are coded as differences, as in video codecs, which drop small changes."""
     adapt: float
     """Time constant of automatic exposure [s]."""
     shutter: float
-    """Share of the frame time the shutter is open (motion blur)."""
+    """Share of the frame time during which the shutter is open (motion blur)."""
     grey: bool
 
 
 def sample_sensor(rng: np.random.Generator) -> Sensor:
     """From a clean studio camera to a poor webcam."""
     poor = rng.random() ** 1.3
-    # Most cameras see the face larger than the crop shows it: what they add is averaged when it is made smaller.
+    # Most cameras show the face larger than the crop, so that reducing it averages their noise and blur.
     near = float(rng.uniform(0.25, 0.7)) if rng.random() < 0.55 else 1.0
     return Sensor(
         target=float(0.225 * np.exp(rng.normal(0.0, 0.22))),
@@ -74,7 +74,7 @@ def sample_sensor(rng: np.random.Generator) -> Sensor:
 
 
 def _off_balance(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """What automatic white balance leaves: from warm to cool, as lamps differ, half as much from green to magenta."""
+    """Error of automatic white balance: from warm to cool, as lamps differ, and half as much from green to magenta."""
     warm, green = rng.normal(0.01, 0.08), rng.normal(-0.01, 0.04)
     return np.exp(np.array([warm - 0.5 * green, green, -warm - 0.5 * green]))
 
@@ -87,7 +87,7 @@ def develop(
     motion: Float[np.ndarray, "2"],
     reference: UInt8[np.ndarray, "R R 3"] | None = None,
 ) -> tuple[UInt8[np.ndarray, "S S 3"], UInt8[np.ndarray, "R R 3"]]:
-    """The image a viewer gets, and the decoded picture that the next frame is predicted from (its `reference`).
+    """The image as a viewer gets it, and the decoded picture that the next frame is predicted from (its `reference`).
 
     `light` is encoded (sqrt of half of linear); `exposure` holds the gain of each channel; `motion` is the face's
     shift [px/frame].
@@ -110,12 +110,12 @@ def develop(
 
 
 def _coded(sensor: Sensor, image: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
-    """Through the codec: JPEG of the picture, or of its difference from the last decoded one."""
+    """Apply the codec: JPEG of the picture, or of its difference from the last decoded picture."""
     if not sensor.quality:
         return image
     if not sensor.predicted or reference is None:
         return _jpeg(sensor, image)
-    # Differences reach from -255 to 255: half of them, round mid grey.
+    # Differences range from -255 to 255; they are halved and centred on mid grey.
     difference = _jpeg(sensor, cv2.addWeighted(image, 0.5, reference, -0.5, 128))
     return np.asarray(cv2.addWeighted(difference, 2.0, reference, 1.0, -256))
 
@@ -131,7 +131,7 @@ def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:
     """The gain that brings the window's mean luminance to the sensor's target, within what cameras can do."""
     small = cv2.resize(light, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     linear = 2 * small**2
-    # Metering weighs the middle, where the face is.
+    # Metering gives more weight to the middle, where the face is.
     weight = np.exp(-((np.linspace(-1.6, 1.6, 24) ** 2)[:, None] + (np.linspace(-1.6, 1.6, 24) ** 2)[None]))
     mean = float(((linear @ np.array([0.2126, 0.7152, 0.0722])) * weight).sum() / weight.sum())
     return float(np.clip(sensor.target / max(mean, 1e-3), 0.25, 6.0))
@@ -140,7 +140,7 @@ def auto_exposure(sensor: Sensor, light: UInt8[np.ndarray, "S S 3"]) -> float:
 def _curve(sensor: Sensor, exposure: np.ndarray) -> np.ndarray:
     """Look-up table [1, 256, 3] from encoded light to 8-bit sRGB-like values."""
     linear = 2 * (np.arange(256) / 255.0)[:, None] ** 2 * (exposure * sensor.balance)[None]
-    # Straight up to a knee, from where highlights approach white, as cameras' tone curves do.
+    # Linear up to a knee, above which highlights approach white, as in the tone curves of cameras.
     over = np.maximum(linear - _KNEE, 0) / (1 - _KNEE)
     shoulder = np.minimum(linear, _KNEE) + (1 - _KNEE) * over / (1 + over)
     display = np.where(shoulder <= 0.0031308, 12.92 * shoulder, 1.055 * np.maximum(shoulder, 1e-6) ** (1 / 2.4) - 0.055)
@@ -185,13 +185,13 @@ def _noise(rng: np.random.Generator, sensor: Sensor, image: np.ndarray) -> np.nd
     field = sensor.noise * _cut(rng, h, w, sensor.grain > 0.3)[..., :1]
     if sensor.chroma_noise > 0.1:
         field = field + (sensor.chroma_noise * sensor.noise) * _cut(rng, h, w, sensor.grain > 0.3)
-    # Shot noise grows with the light, read-out noise does not, gamma lifts what is dark: about level in 8-bit values.
+    # Shot noise grows with the light, read-out noise does not, and gamma lifts dark values: about constant in 8 bits.
     return np.clip(image + field, 0, 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=2)
 def _noise_pool(blotchy: bool) -> Float[np.ndarray, "N N 3"]:
-    """White noise, or noise that denoising has left in blotches; of unit variance. Cut at random places."""
+    """White noise, or blotchy noise as denoising leaves it; of unit variance. `_cut` crops it at random places."""
     field = np.random.default_rng(6).standard_normal((1024, 1024, 3), np.float32)
     if blotchy:
         field = cv2.GaussianBlur(field, (0, 0), 0.7)

@@ -1,4 +1,4 @@
-"""Normals of the deformed skin, quickly: one sparse product per frame."""
+"""Normals of the deformed skin, by one sparse product per frame."""
 
 import numpy as np
 from jaxtyping import Float
@@ -10,13 +10,13 @@ __all__ = ["Normals"]
 
 
 class Normals:
-    """Area-weighted vertex normals of the shaded parts; elsewhere the neutral ones. Tables are built once."""
+    """Area-weighted vertex normals of the shaded parts; the others keep the neutral normals. Tables are built once."""
 
     def __init__(self) -> None:
         from scipy.sparse import csr_matrix
 
         self.body = body()
-        # Of the triangles that are drawn: what they do not use needs no normal.
+        # Only the vertices of drawn triangles need normals.
         self.triangles = self.body.corners[
             np.concatenate([coarse(self.body, "face"), coarse(self.body, "head_neck")])
         ].astype(np.int32)

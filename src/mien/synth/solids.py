@@ -1,4 +1,4 @@
-"""Coloured triangle soups for everything that is not the rig: hair, clothes, glasses, hats, hands."""
+"""Coloured triangle meshes for everything that is not the rig: hair, clothes, glasses, hats, hands."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,7 +10,7 @@ __all__ = ["Id", "Solid", "box", "ellipsoid", "grid", "join", "tube"]
 
 
 class Id(IntEnum):
-    """What a pixel shows; written to the frame buffer's alpha."""
+    """The kind of surface that a pixel shows, written to the frame buffer's alpha."""
 
     BACKGROUND = 0
     SKIN = 10
@@ -33,13 +33,13 @@ COLUMNS = 15
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Solid:
-    """Vertices with everything the plain shader reads, and triangles."""
+    """Vertices with all attributes of the shaders, and triangles."""
 
     vertices: Float[np.ndarray, "P 15"]
     triangles: Int[np.ndarray, "F 3"]
 
     def moved(self, matrix: Float[np.ndarray, "3 3"], offset: Float[np.ndarray, "3"]) -> "Solid":
-        """Rotated (and uniformly scaled), then shifted."""
+        """The solid rotated (and uniformly scaled), then shifted."""
         out = self.vertices.copy()
         out[:, :3] = out[:, :3] @ matrix.T + offset
         out[:, 3:6] = out[:, 3:6] @ (matrix / max(np.cbrt(abs(np.linalg.det(matrix))), 1e-9)).T
@@ -68,11 +68,11 @@ def grid(
     uv_scale: tuple[float, float] = (1.0, 1.0),
     outward: np.ndarray | None = None,
 ) -> Solid:
-    """A sheet from a grid of points. `outward` is a point that normals turn away from."""
+    """A sheet from a grid of points. Normals point away from the point `outward`."""
     a, b = points.shape[:2]
     du = np.gradient(points, axis=0)
     dv = np.gradient(points, axis=1)
-    if np.allclose(points[0], points[-1]):  # a closed ring: the seam's normals agree
+    if np.allclose(points[0], points[-1]):  # a closed ring, where the normals at the seam must agree
         du[0] = du[-1] = points[1] - points[-2]
     normals = np.cross(du, dv)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
@@ -125,7 +125,7 @@ def ellipsoid(
     gloss: float = 0.2,
     n: int = 14,
 ) -> Solid:
-    """An ellipsoid along the axes."""
+    """An axis-aligned ellipsoid."""
     a, e = np.linspace(0, 2 * np.pi, n + 1)[:, None], np.linspace(-np.pi / 2, np.pi / 2, n // 2 + 1)[None]
     unit = np.stack([np.cos(e) * np.sin(a), np.sin(e) * np.ones_like(a), np.cos(e) * np.cos(a)], -1)
     solid = grid(unit * np.array(radii) + centre, color, part, gloss=gloss)
@@ -135,7 +135,7 @@ def ellipsoid(
 
 
 def box(size: tuple[float, float, float], color: np.ndarray, part: Id, *, gloss: float = 0.4) -> Solid:
-    """A box about the origin."""
+    """A box centred on the origin."""
     sheets = []
     for axis in range(3):
         for sign in (-1, 1):

@@ -1,4 +1,5 @@
-"""The face chart of the rig's uv layout as images: what lies where, for painting skin. Built once per process."""
+"""The face chart of the rig's uv layout as images of positions and regions, for painting skin; built once per
+process."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +34,7 @@ class FaceChart:
     points: Float[np.ndarray, "68 2"]
     """iBUG 68 landmarks in the chart [px], x right, y along rows."""
     lips: Float[np.ndarray, "N N"]
-    """1 on the red of the lips."""
+    """1 on the red of the lips, 0 elsewhere."""
     mouth_line: Float[np.ndarray, "N N"]
     """1 close to the line where the lips meet."""
     eyes: Float[np.ndarray, "N N"]
@@ -104,7 +105,7 @@ def _positions(part: str, size: int, offset: float) -> np.ndarray:
 
 
 def closed_curve(points: Float[np.ndarray, "P 2"], per_side: int = 6) -> Float[np.ndarray, "Q 2"]:
-    """Centripetal-free Catmull-Rom curve through points, closed."""
+    """Closed Catmull-Rom curve (uniform, not centripetal) through points."""
     p0, p1, p2, p3 = (np.roll(points, k, axis=0)[:, None] for k in (1, 0, -1, -2))
     return _catmull(p0, p1, p2, p3, per_side)
 

@@ -1,1 +1,1 @@
-"""The six systems, one folder each, all of the same shape; `registry` lists them."""
+"""The systems of mien, one folder each, all with the same files; `registry` lists them."""

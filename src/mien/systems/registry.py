@@ -1,4 +1,4 @@
-"""The systems there are. Adding one is a line in `SYSTEMS` and a folder with the same file names as the others."""
+"""The list of systems. To add one, add a folder with the same file names as the others and a line in `SYSTEMS`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class BenchOptions(Protocol):
 
     @property
     def quick(self) -> bool:
-        """Whether to measure less, within a minute."""
+        """Whether to run a shortened benchmark of about a minute."""
         ...
 
     @property
     def bundle(self) -> Path | None:
-        """A folder with weights; None for those that ship."""
+        """A folder with the weights to measure; None for the weights that ship with mien."""
         ...
 
 
@@ -34,20 +34,20 @@ class Evaluation(Protocol):
     BenchOptions: type[BenchOptions]
 
     def bench(self, options: Any) -> Result:
-        """Measure; `options` is one of `BenchOptions`."""
+        """Measure; `options` is an instance of the module's own `BenchOptions`."""
         ...
 
 
 @dataclass(frozen=True)
 class System:
-    """One system, its modules imported only when asked for."""
+    """One system; its modules are imported only when they are used."""
 
     name: str
     summary: str
-    """What it turns into what."""
+    """Its input and its output."""
 
     def module(self, part: str) -> Any:
-        """One of its modules: "spec", "predict", "train", ..."""
+        """One of the system's modules: "spec", "predict", "train", ..."""
         return import_module(f"mien.systems.{self.name}.{part}")
 
     def presets(self) -> Mapping[str, Any]:
@@ -67,13 +67,13 @@ class System:
         return self.module("export").export(checkpoint, out, self.export_defaults() if options is None else options)
 
     def bench_options(self) -> type[BenchOptions]:
-        """What `bench` may be told: a frozen dataclass (`evaluate.BenchOptions`)."""
+        """The type of the options of `bench`: a frozen dataclass (`evaluate.BenchOptions`)."""
         return self._evaluation().BenchOptions
 
     def bench(self, options: BenchOptions) -> Result:
-        """Figures beside their baselines, computed now (`evaluate.bench`), of `options.bundle` or the shipped weights.
+        """Figures beside their baselines, measured with `options.bundle` or the shipped weights (`evaluate.bench`).
 
-        Raises MienError when there are neither, and when an option cannot be used.
+        Raises MienError when there are no weights, and when an option cannot be used.
         """
         if options.bundle is None and self.name not in packaged_bundles():
             raise MienError(f"{self.name} ships no weights; train it, export it, and name the folder with `bundle`")
@@ -96,7 +96,7 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
 
 
 def find(name: str) -> System:
-    """A system by name; raises MienError naming those there are."""
+    """A system by name; for an unknown name raises MienError, which lists the names."""
     if name not in SYSTEMS:
         raise MienError(f"no system '{name}'; there are: {', '.join(SYSTEMS)}")
     return SYSTEMS[name]

@@ -1,4 +1,4 @@
-"""Faces in images and video: detection, tracking, alignment, head pose."""
+"""Detection, tracking and alignment of faces in images and video, and head pose."""
 
 from mien.track.boxes import Detection
 from mien.track.cascade import Cascade

@@ -1,4 +1,4 @@
-"""Face crops: a similarity from the five points to a fixed template, and the warp (`sampling.warp`) that follows it."""
+"""Face crops: the similarity from the five points to a fixed template; `sampling.warp` applies it."""
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,7 @@ CROP = 128
 """Side of the aligned square crop that networks see [px]."""
 
 MARGIN = 16
-"""Border that stored training crops have around it [px], from which augmentation draws."""
+"""Border around the crop in stored training crops [px], which augmentation uses."""
 
 STORED = CROP + 2 * MARGIN
 """Side of a stored training crop [px]."""
@@ -20,21 +20,21 @@ STORED = CROP + 2 * MARGIN
 TEMPLATE: Float[np.ndarray, "5 2"] = np.array(
     [[0.33, 0.34], [0.67, 0.34], [0.5, 0.54], [0.355, 0.714], [0.645, 0.714]], np.float64
 )
-"""Where `landmarks.FIVE` lie in the crop, as a share of its side (x right, y down, 0 at the crop's outer edge).
+"""Positions of `landmarks.FIVE` in the crop, relative to its side (x right, y down, 0 at the crop's outer edge).
 
 The eyes are 0.34 of the crop apart, so that cheeks, chin and raised brows of a turned head stay inside; the mouth is
-1.1 eye distances below them, the mean of the five points that the tracking net gives on frontal portraits.
+1.1 eye distances below the eyes, which is the mean of the tracking network's five points on frontal portraits.
 """
 
 
 def align_matrix(five_points: Float[np.ndarray, "5 2"], size: int, margin: int = 0) -> Float[np.ndarray, "2 3"]:
-    """The least-squares similarity (rotation, scale, shift) that takes image px to crop px.
+    """The least-squares similarity (rotation, scale, shift) from image px to crop px.
 
-    With `margin`, the crop is `size + 2 * margin` px wide and its central `size` px are the crop without margin.
-    Closed form of Umeyama 1991, "Least-squares estimation of transformation parameters", in the plane.
+    With `margin`, the crop is `size + 2 * margin` px wide and its central `size` px are the crop without margin. This
+    is the closed form of Umeyama 1991, "Least-squares estimation of transformation parameters", in the plane.
 
     Raises:
-        MienError: the points are not finite or all the same.
+        MienError: the points are not finite or all equal.
     """
     points = np.asarray(five_points, np.float64)
     target = TEMPLATE * size + (margin - 0.5)  # pixel centres: the crop's outer edge is at -0.5 px

@@ -21,7 +21,7 @@ class Detection:
 
 
 def square_boxes(boxes: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 4"]:
-    """Boxes made square about their centres, with the longer side."""
+    """Square boxes with the same centres; their side is the longer side of each box."""
     low, high = boxes[..., :2], boxes[..., 2:]
     centre = (low + high) / 2
     half = (high - low).max(axis=-1, keepdims=True) / 2
@@ -29,7 +29,7 @@ def square_boxes(boxes: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*ba
 
 
 def offset_boxes(boxes: Float[np.ndarray, "N 4"], offsets: Float[np.ndarray, "N 4"]) -> Float[np.ndarray, "N 4"]:
-    """Boxes moved by a net's regression: each edge by its offset times the box's width or height."""
+    """Boxes refined by a network's offsets: each edge moves by its offset times the box's width or height."""
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     return boxes + offsets * sides
 
@@ -41,7 +41,7 @@ def box_iou(box: Float[np.ndarray, "4"], boxes: Float[np.ndarray, "N 4"]) -> Flo
 
 
 def pair_iou(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:
-    """Intersection over union of two boxes; ten times as fast as `box_iou` on one."""
+    """Intersection over union of two boxes; ten times as fast as `box_iou` with one box."""
     (a0, b0, a1, b1), (c0, d0, c1, d1) = one.tolist(), other.tolist()
     overlap = max(min(a1, c1) - max(a0, c0), 0.0) * max(min(b1, d1) - max(b0, d0), 0.0)
     return overlap / max((a1 - a0) * (b1 - b0) + (c1 - c0) * (d1 - d0) - overlap, 1e-9)
@@ -52,8 +52,8 @@ def suppress(
 ) -> Int[np.ndarray, "K"]:
     """Greedy non-maximum suppression: indices of the kept boxes, best score first.
 
-    A box falls when it overlaps a better one by more than `limit`, as intersection over union or, with
-    `over_smaller`, over the smaller of the two areas (Zhang et al. 2016 use the latter after the last net).
+    A box is dropped when its overlap with a better box exceeds `limit`. The overlap is the intersection over the union
+    or, with `over_smaller`, over the smaller of the two areas (as in Zhang et al. 2016 after the last network).
     """
     order = np.argsort(-scores, kind="stable")
     kept: list[int] = []

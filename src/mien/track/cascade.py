@@ -1,7 +1,8 @@
-"""MTCNN's cascade: every face in one image.
+"""MTCNN's cascade, which detects every face in one image.
 
-Zhang et al. 2016: a pyramid of the image through P-Net proposes windows, R-Net and O-Net sort and refine them. It runs
-when a face must be found; `FaceTracker` then follows it with O-Net alone, which is some thirty times cheaper.
+In Zhang et al. 2016, P-Net proposes windows on every level of an image pyramid, and R-Net and O-Net reject and refine
+them. The cascade runs when a face must be found; `FaceTracker` then follows the face with O-Net alone, which is some
+thirty times cheaper.
 """
 
 from typing import TYPE_CHECKING
@@ -21,19 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["Cascade"]
 
 _CELL, _STRIDE = 12, 2
-"""P-Net's window and the step between windows [px]."""
+"""Side of P-Net's window and the step between windows [px]."""
 _SCALE = 0.709
-"""Between pyramid levels: the square root of a half, so that the area halves (Zhang et al. 2016)."""
+"""Scale between pyramid levels: about the square root of a half, which halves the area (Zhang et al. 2016)."""
 _THRESHOLDS = (0.6, 0.7, 0.8)
-"""Least face probability after P-, R- and O-Net; the published detector's values."""
+"""Least face probability after P-Net, R-Net and O-Net: the values of the published detector."""
 _SMALLEST_SHARE = 1 / 48
-"""Smallest face searched, as a share of the longer side: 40 px in 1920, 160 px in 8K. It bounds P-Net's work."""
+"""Size of the smallest face that is searched, as a share of the image's longer side: 40 px in 1920, 160 px in 8K. It
+bounds the work of P-Net."""
 _MOST_PROPOSALS = 300
-"""Windows that R-Net looks at, best first; real frames have some 20 to 150, noise or foliage has thousands."""
+"""Largest number of windows that R-Net gets, best first; real frames have some 20 to 150, noise or foliage has
+thousands."""
 
 
 class Cascade:
-    """The full detector. One instance serves one thread; it keeps no state between calls."""
+    """The full detector. It keeps no state between calls; an instance must not be used by two threads at once."""
 
     def __init__(self, pnet: "InferenceSession", rnet: "InferenceSession", onet: ONet) -> None:
         self._pnet = pnet
@@ -42,15 +45,14 @@ class Cascade:
 
     @classmethod
     def load(cls) -> "Cascade":
-        """Open the three nets, converting them first if needed; raises MienError when the weights are missing."""
+        """Open the three networks, converting them first if needed; raises MienError when the weights are missing."""
         return cls(net_session("pnet"), net_session("rnet"), ONet.load())
 
     def detect(self, image: UInt8[np.ndarray, "H W 3"], min_face: float = 40.0) -> list[Detection]:
         """All faces whose side is at least `min_face` px (in large images at least 1/48 of the longer side).
 
-        Somewhat smaller ones may be found too: the limit sets the finest level searched, it is not a filter.
-
-        Sorted by area, the largest first. Raises MienError when the image is not RGB uint8.
+        Somewhat smaller faces may be found, too, because the limit only sets the finest pyramid level. Faces are sorted
+        by area, the largest first. Raises MienError when the image is not RGB uint8.
         """
         check_image(image)
         proposals = self._propose(image, max(min_face, _CELL, max(image.shape[:2]) * _SMALLEST_SHARE))
@@ -73,7 +75,7 @@ class Cascade:
             size = (round(width * scale), round(height * scale))
             level = cv2.resize(base, size, interpolation=cv2.INTER_AREA)
             if base is image:
-                base = level  # later levels come from the first, which is ten times smaller than the image
+                base = level  # later levels are made from the first, which may be ten times smaller than the image
             boxes, score = self._windows(level)
             keep = suppress(boxes, score, 0.5)
             shrink = np.array([width / size[0], height / size[1]] * 2)
@@ -90,7 +92,7 @@ class Cascade:
         heads = np.asarray(self._pnet.run(("heads",), {"image": level[None].astype(np.float32)})[0])[0]
         row, column = np.nonzero(heads[..., 4] > log_odds(_THRESHOLDS[0]))
         found = heads[row, column].astype(np.float64)
-        best = np.argsort(-found[:, 4], kind="stable")[: 4 * _MOST_PROPOSALS]  # suppression costs the square of these
+        best = np.argsort(-found[:, 4], kind="stable")[: 4 * _MOST_PROPOSALS]  # suppression has quadratic cost
         found = found[best]
         corner = np.stack([column[best], row[best]], axis=1) * float(_STRIDE) - 0.5
         return offset_boxes(np.concatenate([corner, corner + _CELL], axis=1), found[:, :4]), found[:, 4]
@@ -109,7 +111,10 @@ class Cascade:
 
 
 def _rough_crop(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray | None:
-    """`box` rounded to whole pixels and resized; None outside the image. R-Net only sorts, so half a pixel is free."""
+    """The crop at `box`, rounded to whole pixels, and resized; None outside the image.
+
+    Rounding is harmless, because R-Net only rejects windows.
+    """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = (int(n) for n in np.round(box + 0.5))
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)

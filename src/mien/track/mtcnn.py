@@ -1,9 +1,9 @@
-"""The three nets of MTCNN, converted once from the `mtcnn` package's weights to ONNX in the user's cache.
+"""The three networks of MTCNN, converted once from the `mtcnn` package's weights to ONNX in the user's cache.
 
 Zhang, Zhang, Li, Qiao 2016, "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks".
-Each model takes RGB images in NHWC order with values 0..255: the nets' own scaling (x - 127.5) / 128 is folded into
-the first convolution, which is exact because no convolution pads. PReLU is written as a x + (1 - a) relu(x): ONNX
-Runtime's own operator took more than half of the time of each net (O-Net 0.33 -> 0.16 ms).
+Each model takes RGB images in NHWC order with values 0..255: the networks' scaling (x - 127.5) / 128 is folded into the
+first convolution, which is exact because no convolution pads. PReLU is written as a x + (1 - a) relu(x), because ONNX
+Runtime's PReLU took more than half of the time of each network (O-Net 0.33 -> 0.16 ms).
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["NETS", "net_model", "net_session"]
 
 NETS = ("pnet", "rnet", "onet")
-"""Proposal, refinement and output net: windows of 12, 24 and 48 px."""
+"""Names of the proposal, refinement and output network, which see windows of 12, 24 and 48 px."""
 
 _FORMAT = 2
-"""Raised whenever the conversion below changes, so that an old cached file is not used."""
+"""Version of the conversion below; it must be increased with every change, so that no old cached file is used."""
 
-# Per convolution: the max-pooling after it as (kernel, ceil_mode), or None. Pooling always has stride 2. Keras "same"
-# pooling with these input sizes pads at the end only, which is ceil_mode; R-Net's and O-Net's second one is "valid".
+# The max-pooling after each convolution as (kernel, ceil_mode), or None. Its stride is always 2. Keras "same" pooling
+# pads only at the end at these input sizes, which is ceil_mode; the second pooling of R-Net and O-Net is "valid".
 _POOLS: dict[str, tuple[tuple[int, int] | None, ...]] = {
     "pnet": ((2, 1), None, None),
     "rnet": ((3, 1), (3, 0), None),
@@ -40,11 +40,11 @@ _SIZES = {"pnet": 12, "rnet": 24, "onet": 48}
 
 
 def net_session(net: str) -> "InferenceSession":
-    """A one-thread ONNX Runtime session of one of `NETS`, converted first if the cache lacks it.
+    """An ONNX Runtime session with one thread for one of `NETS`, which is converted first if the cache lacks it.
 
-    Inputs: `image` float32 [N,S,S,3] (P-Net: [1,H,W,3], H and W >= 12), RGB 0..255.
-    Output: `heads` [N,C], P-Net's a map [1,h,w,C]. Its columns are the box offsets x0, y0, x1, y1 (4), O-Net's points
-    x1..x5, y1..y5 (10), both as shares of the window, and last the log odds of a face.
+    Input: `image` float32 [N,S,S,3] (P-Net: [1,H,W,3], H and W >= 12), RGB 0..255.
+    Output: `heads` [N,C] (P-Net: a map [1,h,w,C]). Its columns are the box offsets x0, y0, x1, y1, for O-Net the points
+    x1..x5, y1..y5, all relative to the window's size, and last the log odds of a face.
 
     Raises:
         MienError: the `mtcnn` package or its weights are missing or not the expected ones.
@@ -52,7 +52,7 @@ def net_session(net: str) -> "InferenceSession":
     path = _cache_path(net)
     try:
         return _session(path.read_bytes())
-    except Exception:  # absent, or damaged by something that is not us: convert again
+    except Exception:  # the cached file is missing or damaged: convert again
         pass
     model = net_model(net)
     try:
@@ -60,12 +60,12 @@ def net_session(net: str) -> "InferenceSession":
         with write_whole(path) as temporary:
             temporary.write_bytes(model)
     except (MienError, OSError):
-        pass  # a cache that cannot be written (read-only home) costs time at the next start, nothing else
+        pass  # without a writable cache (a read-only home) only the next start takes longer
     return _session(model)
 
 
 def net_model(net: str) -> bytes:
-    """One of `NETS` as a serialised ONNX model; raises MienError when the weights are not there."""
+    """One of `NETS` as a serialised ONNX model; raises MienError when the weights are missing."""
     return _convert(net, _weights(net))
 
 
@@ -96,16 +96,17 @@ def _weights(net: str) -> list[np.ndarray]:
         raise MienError("the face detector's weights are missing; install them with: pip install 'mtcnn>=1.0'")
     import joblib  # installed with mtcnn
 
-    # joblib unpickles. The file belongs to the installed package and is trusted as its code is.
+    # joblib unpickles. The file belongs to the installed package and is trusted as much as the package's code.
     weights = joblib.load(path)
     expected = {"pnet": 13, "rnet": 16, "onet": 21}[net]
     if len(weights) != expected or not all(isinstance(w, np.ndarray) for w in weights):
-        raise MienError(f"{path} does not hold the weights mien knows; install them with: pip install 'mtcnn==1.0.0'")
+        raise MienError(f"{path} does not hold the expected weights; install them with: pip install 'mtcnn==1.0.0'")
     return [np.asarray(w, np.float32) for w in weights]
 
 
 def _convert(net: str, weights: list[np.ndarray]) -> bytes:
-    """Build the ONNX graph. Keras order: kernels HWIO, dense [in, out], each block kernel, bias, PReLU slope."""
+    """Build the ONNX graph from weights in Keras order: kernels HWIO, dense [in, out], and for each block kernel, bias,
+    PReLU slope."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -148,14 +149,15 @@ def _convert(net: str, weights: list[np.ndarray]) -> bytes:
 
 
 def _merged(heads: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """All heads as one layer. Of the last, a softmax over (no face, face), the difference is kept: the log odds."""
+    """All heads as one layer; the last, a softmax over (no face, face), becomes the difference of its logits, which is
+    the log odds."""
     *others, (kernel, bias) = heads
     others.append((kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1]))
     return np.concatenate([k for k, _ in others], axis=-1), np.concatenate([b for _, b in others])
 
 
 class _Builder:
-    """Collects the nodes and constants of a graph and names them."""
+    """Collects the nodes and constants of a graph and gives them names."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []

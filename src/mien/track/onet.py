@@ -1,4 +1,4 @@
-"""O-Net on a given box: the refined box, the face probability and the five points, in a third of a millisecond."""
+"""O-Net on a given box: a refined box, the face probability and the five points, in a third of a millisecond."""
 
 import math
 from typing import TYPE_CHECKING
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["ONet", "log_odds"]
 
 _SIZE = 48
-"""Side of the net's window [px]."""
+"""Side of the network's window [px]."""
 
 
 def log_odds(probability: float) -> float:
-    """The nets answer log odds: the logarithm of p / (1 - p)."""
+    """The log odds log(p / (1 - p)) of a probability p, which is what the networks output."""
     return math.log(probability / (1 - probability)) if 0 < probability < 1 else math.inf * (probability - 0.5)
 
 
 class ONet:
-    """MTCNN's last net. One instance serves one thread of frames; it keeps no state between calls."""
+    """MTCNN's last network. It keeps no state between calls; an instance must not be used by two threads at once."""
 
     def __init__(self, session: "InferenceSession") -> None:
         self._session = session
 
     @classmethod
     def load(cls) -> "ONet":
-        """Open the net, converting it first if needed; raises MienError when the weights are missing."""
+        """Open the network, converting it first if needed; raises MienError when the weights are missing."""
         return cls(net_session("onet"))
 
     def refine(
@@ -40,7 +40,7 @@ class ONet:
     ) -> Detection | None:
         """The face at `box` [px] (made square first), or None when its probability is below `threshold`.
 
-        A box that does not meet the image, or is smaller than 2 px, has no face.
+        A box that does not overlap the image, or is smaller than 2 px, has no face.
         """
         square = _usable(image, box)
         if square is None:
@@ -63,7 +63,7 @@ class ONet:
 
 
 def _decoded(square: np.ndarray, heads: np.ndarray, threshold: float) -> Detection | None:
-    """The face that a row of the net's answer (offsets 4, points x 5 and y 5, log odds) tells; None below threshold."""
+    """The face in a row of the network's output (4 offsets, 5 x and 5 y of points, log odds); None below threshold."""
     score = 1.0 / (1.0 + math.exp(-min(max(float(heads[14]), -50.0), 50.0)))
     if score < threshold:
         return None
@@ -73,7 +73,8 @@ def _decoded(square: np.ndarray, heads: np.ndarray, threshold: float) -> Detecti
 
 
 def _usable(image: np.ndarray, box: np.ndarray) -> np.ndarray | None:
-    """The box made square, if it is finite, meets the image and has 2 px to twice the image's longer side."""
+    """The box made square, or None unless it is finite, overlaps the image and is at least 2 px and at most twice the
+    image's longer side large."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = np.asarray(box, np.float64).tolist()
     half = max(x1 - x0, y1 - y0) / 2

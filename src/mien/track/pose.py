@@ -1,9 +1,9 @@
 """Head pose from landmarks: the rigid motion that projects model points onto image points.
 
-Newton's method with Levenberg's damping on six parameters under Huber's function (Huber 1964; Triggs et al. 2000,
-"Bundle Adjustment - A Modern Synthesis"); Gauss-Newton with reweighting where Newton's step would climb. The start is
-the previous frame's pose, or a scaled orthographic fit (DeMenthon and Davis 1995). The caller deforms the model points
-by the captured expression first, so that an open jaw is not read as pitch.
+The solver uses Newton's method with Levenberg's damping on six parameters under Huber's function (Huber 1964; Triggs et
+al. 2000, "Bundle Adjustment - A Modern Synthesis"), and reweighted Gauss-Newton when Newton's step would increase the
+cost. It starts from the previous frame's pose, or from a scaled orthographic fit (DeMenthon and Davis 1995). The caller
+deforms the model points by the captured expression first, so that an open jaw is not mistaken for pitch.
 """
 
 import math
@@ -19,27 +19,29 @@ from mien.core.errors import MienError
 __all__ = ["Pose", "PoseSolver"]
 
 _HUBER = 1.345
-"""Residuals beyond this many standard deviations lose weight: 95 % efficiency on Gaussian noise (Huber 1964)."""
+"""Residuals beyond this many standard deviations are weighted down: 95 % efficiency on Gaussian noise (Huber 1964)."""
 _RAYLEIGH_MEDIAN = 1.1774
-"""Median length of a 2-D Gaussian residual over its standard deviation: sqrt(2 ln 2)."""
+"""Ratio of the median length of a 2-D Gaussian residual to its standard deviation: sqrt(2 ln 2)."""
 _LEAST_SIGMA = 0.05
-"""Standard deviation [px] below which residuals are not told apart; exact points would otherwise have no scale."""
+"""Least standard deviation of residuals [px]; for exact points it would otherwise be 0."""
 _MOST_STEPS = 25
-"""Steps at most; a warm start takes three to five."""
+"""Largest number of steps; a warm start takes three to five."""
 _SCALE_STEPS = 3
-"""Steps after which the residuals' scale is held, so that the cost is one function and the steps converge."""
+"""Number of steps after which the residuals' scale is fixed, so that the cost function is constant and the steps
+converge."""
 _DONE = 1e-4
-"""A step this small (radians; share of the distance) ends the search: 0.006 degrees, and convergence is quadratic."""
+"""Size of a step (radians; share of the distance) below which the search ends: 0.006 degrees, with quadratic
+convergence."""
 _BAD_FIT = 0.05
-"""A warm start that leaves a median residual above this share of the face's image size is not trusted."""
+"""Median residual, as a share of the face's image size, above which the result of a warm start is not trusted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pose:
-    """Where the head is."""
+    """Pose of the head in one frame."""
 
     quaternion: Float[np.ndarray, "4"]
-    """`camera_from_head`, xyzw; of the two signs the one nearer to the previous frame's."""
+    """`camera_from_head`, xyzw, with the sign that is nearer to the previous frame's quaternion."""
     translation: Float[np.ndarray, "3"]
     """Head origin in the camera frame [mm]; z is negative in front of the camera."""
     residual: float
@@ -47,7 +49,7 @@ class Pose:
 
 
 class PoseSolver:
-    """Solves frame after frame of one face seen by one camera; `reset` when the face was lost."""
+    """Solves the poses of one face in successive frames of one camera; call `reset` when the face was lost."""
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
@@ -56,7 +58,7 @@ class PoseSolver:
         self._quaternion: np.ndarray | None = None
 
     def reset(self) -> None:
-        """Forget the previous frame; the next one starts from an orthographic fit."""
+        """Discard the previous frame's pose, so that the next frame starts from an orthographic fit."""
         self._matrix = self._quaternion = None
 
     def solve(
@@ -70,10 +72,10 @@ class PoseSolver:
         Args:
             points: landmarks in the image; a row that is not finite is left out.
             model: the same landmarks on the head.
-            weights: trust in each point, 0 leaves it out; equal when None. Only their ratios matter.
+            weights: weight of each point, of which only the ratios matter; 0 leaves a point out, None is equal weights.
 
         Raises:
-            MienError: fewer than six points can be used, or they do not span a head (all on one line).
+            MienError: fewer than six points can be used, or all lie on one line.
         """
         trust = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
         use = np.isfinite(points).all(axis=1) & np.isfinite(model).all(axis=1) & (trust > 0)
@@ -97,21 +99,21 @@ class PoseSolver:
 
 
 class _View(NamedTuple):
-    """The model as one pose shows it."""
+    """The model points at one pose, and their errors."""
 
     turned: Float[np.ndarray, "3 L"]
-    """The model rotated, not yet shifted [mm]."""
+    """Model points after rotation, before translation [mm]."""
     scale: Float[np.ndarray, "L"]
     """Pixels per mm at each point's depth."""
     projected: Float[np.ndarray, "2 L"]
     error: Float[np.ndarray, "2 L"]
-    """Image minus projection [px]."""
+    """Image points minus projected points [px]."""
     length: Float[np.ndarray, "L"]
-    """Of `error` [px]."""
+    """Lengths of the errors [px]."""
 
 
 class _Problem:
-    """The points of one frame, less the camera's centre, y upwards, so that the projection is x/d, y/d times focal."""
+    """The points of one frame, relative to the principal point, y upwards, so that projection is focal * (x, y) / d."""
 
     def __init__(self, points: np.ndarray, model: np.ndarray, trust: np.ndarray, camera: Camera) -> None:
         self.image = np.ascontiguousarray(((points - camera.centre) * (1.0, -1.0)).T)
@@ -129,7 +131,7 @@ class _Problem:
             mean_model, mean_image = self.model @ weight, self.image @ weight
             model, image = self.model.T - mean_model, self.image.T - mean_image
             scaled = (model * weight[:, None]).T
-            # The ridge keeps a flat set of points solvable; 1e-6 of the spread moves a real face by nothing.
+            # The ridge makes a flat set of points solvable; with 1e-6 of the spread its effect on a face is negligible.
             gram = scaled @ model
             gram[np.diag_indices(3)] += 1e-6 * np.trace(gram) + 1e-9
             affine = np.linalg.solve(gram, scaled @ image).T
@@ -144,7 +146,7 @@ class _Problem:
         return matrix, np.append(mean_image * depth / self.focal, -depth) - matrix @ mean_model
 
     def minimise(self, matrix: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Rotation, translation and median residual [px] at the minimum near a start."""
+        """Rotation, translation and median residual [px] at the local minimum for a start."""
         damping, newton = 1e-6, True
         view = self._view(matrix, shift)
         sigma = self._sigma(view.length)
@@ -176,7 +178,7 @@ class _Problem:
 
     def _view(self, matrix: np.ndarray, shift: np.ndarray) -> _View:
         turned = matrix @ self.model
-        # Points behind the camera are projected from just before it: their huge error turns the step back.
+        # Points behind the camera are projected as if just in front of it: their large error rejects the step.
         scale = self.focal / np.maximum(-(turned[2] + shift[2]), 1.0)
         projected = (turned[:2] + shift[:2, None]) * scale
         error = self.image - projected
@@ -185,7 +187,7 @@ class _Problem:
 
     def _jacobian(self, view: _View) -> np.ndarray:
         """Derivative [6,2,L] of the projection by a rotation after the present one (3) and by the translation (3)."""
-        # A turn w moves the point by w x turned = (wy c - wz b, wz a - wx c, wx b - wy a).
+        # A rotation w moves the point by w x turned = (wy c - wz b, wz a - wx c, wx b - wy a).
         a, b, c = view.turned * view.scale
         bearing = view.projected / self.focal  # by depth: the image grows as the point comes nearer
         jacobian = np.zeros((6, 2, len(a)))
@@ -200,11 +202,11 @@ class _Problem:
         return jacobian
 
     def _curvature(self, jacobian: np.ndarray, view: _View, weight: np.ndarray, outlier: np.ndarray) -> np.ndarray:
-        """What Gauss-Newton with reweighting leaves of the cost's second derivative [6, 6], to be taken off.
+        """The terms [6, 6] of the cost's second derivative that reweighted Gauss-Newton lacks, to be subtracted.
 
-        Along an outlier's residual Huber's cost is a cone, without curvature; and where a face is not the model's, the
-        residuals are large, so that how a turn bends the points' paths counts. With it 4 steps a frame suffice on a
-        real video, where 14 were needed.
+        Along an outlier's residual Huber's cost is a cone, without curvature; and where a face differs from the model,
+        residuals are large, so that the curvature of the points' paths under rotation matters. With these terms 4 steps
+        per frame suffice on a real video, without them 14.
         """
         along = (jacobian[:, :, outlier] * (view.error[:, outlier] / view.length[outlier])).sum(axis=1)
         taken = (along * weight[outlier]) @ along.T
@@ -224,7 +226,7 @@ class _Problem:
 
 
 def _median(values: np.ndarray) -> float:
-    """The upper median; np.median checks for NaN and averages, which costs three times as much."""
+    """The upper median; np.median checks for NaN and averages, which takes three times as long."""
     middle = len(values) // 2
     return float(np.partition(values, middle)[middle])
 
@@ -252,7 +254,7 @@ def _turn(vector: np.ndarray) -> np.ndarray:
 
 
 def _orthonormal(matrix: np.ndarray) -> np.ndarray:
-    """A product of rotations, freed of the rounding that would add up over a long video."""
+    """A rotation matrix orthonormalised, so that rounding errors do not accumulate over a long video."""
     (a, b, c), (d, e, f) = matrix[:2].tolist()
     n = math.sqrt(a * a + b * b + c * c)
     a, b, c = a / n, b / n, c / n
@@ -263,7 +265,7 @@ def _orthonormal(matrix: np.ndarray) -> np.ndarray:
 
 
 def _quaternion(matrix: np.ndarray) -> np.ndarray:
-    """xyzw of a rotation matrix, from its largest component (Shepperd 1978)."""
+    """Quaternion (xyzw) of a rotation matrix, computed from its largest component (Shepperd 1978)."""
     m = matrix.tolist()
     trace = m[0][0] + m[1][1] + m[2][2]
     squares = (m[0][0], m[1][1], m[2][2], trace)

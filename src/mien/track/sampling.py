@@ -1,4 +1,4 @@
-"""Cutting parts out of images without aliasing: sub-pixel, rotated, at any scale, reading only what is needed."""
+"""Crops of images without aliasing: with sub-pixel position, rotation and any scale, reading only the needed region."""
 
 import math
 
@@ -11,7 +11,7 @@ from mien.core.errors import MienError
 __all__ = ["area_crop", "check_image", "halved", "warp"]
 
 _MINIFY_LIMIT = 1.5
-"""Image pixels per output pixel beyond which bilinear sampling (2x2 taps) skips pixels and sensor noise aliases."""
+"""Image pixels per output pixel above which bilinear sampling (2x2 taps) skips pixels, so that sensor noise aliases."""
 
 
 def check_image(image: np.ndarray) -> None:
@@ -23,7 +23,7 @@ def check_image(image: np.ndarray) -> None:
 def halved(image: UInt8[np.ndarray, "H W 3"], times: int) -> UInt8[np.ndarray, "h w 3"]:
     """The image averaged over 2x2 px, `times` times; its sides must be multiples of 2^times.
 
-    OpenCV has a vector path for 2x2 only: 4x4 at once takes three times as long, and 3x3 more than that.
+    OpenCV has vectorised code for 2x2 only: 4x4 at once takes three times as long, and 3x3 even longer.
     """
     for _ in range(times):
         image = np.asarray(
@@ -33,10 +33,10 @@ def halved(image: UInt8[np.ndarray, "H W 3"], times: int) -> UInt8[np.ndarray, "
 
 
 def warp(image: UInt8[np.ndarray, "H W 3"], matrix: Float[np.ndarray, "2 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
-    """The crop of `size` px that `matrix` (image px -> crop px) cuts out; the frame's edge is replicated outwards.
+    """The crop of `size` px given by `matrix` (image px -> crop px); outside the image its edge is replicated.
 
-    Before minification the region is averaged over whole blocks of 2, 4, 8, ... px. The blocks lie on the image's own
-    grid, so that a face at rest is filtered alike in every frame. Only the region the crop covers is read.
+    Before minification the region is averaged over whole blocks of 2, 4, 8, ... px. The blocks are aligned with the
+    image, so that a face at rest is filtered in the same way in every frame. Only the region under the crop is read.
     """
     (a, b, _), (c, d, _) = matrix.tolist()
     minify = 1.0 / max(math.sqrt(abs(a * d - b * c)), 1e-9)
@@ -50,12 +50,12 @@ def warp(image: UInt8[np.ndarray, "H W 3"], matrix: Float[np.ndarray, "2 3"], si
 def area_crop(
     image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], size: int
 ) -> Float32[np.ndarray, "S S 3"]:
-    """A square `box` [px] resampled to `size` x `size`, values 0..255; outside the frame its edge is replicated.
+    """A square `box` [px] resampled to `size` x `size`, values 0..255; outside the image its edge is replicated.
 
-    Sampled at twice the size and averaged, so that every output pixel is the mean over its sub-pixel area. The jitter
-    of the five points is decided here: sampling without the filter measured 15 times as much, and the exact mean over
-    areas (from running sums) mostly 4 to 13 % less at twice the time. The last average is not rounded: that matters to
-    both.
+    The box is sampled at twice the size and averaged, so that every output pixel is the mean over its sub-pixel area.
+    This filter determines the jitter of the five points: without it 15 times as much was measured, and with the exact
+    mean over areas (from running sums) mostly 4 to 13 % less at twice the time. The last average is not rounded, which
+    matters for both.
     """
     left, top, right, _ = box.tolist()
     scale = 2 * size / (right - left)
@@ -75,7 +75,7 @@ def _averaged(image: np.ndarray, matrix: np.ndarray, size: int, halvings: int) -
     x0, x1 = _span(size, d / area, -b / area, x, y, block, columns)
     y0, y1 = _span(size, -c / area, a / area, x, y, block, rows)
     small = halved(image[y0 * block : y1 * block, x0 * block : x1 * block], halvings)
-    # Pixel i of the small image is the mean of block i: its centre lies (block - 1) / 2 px after the block's first px.
+    # Pixel i of the small image is the mean of block i, whose centre is (block - 1) / 2 px after the block's first px.
     shift_x, shift_y = x0 * block + (block - 1) / 2, y0 * block + (block - 1) / 2
     return small, np.array(
         [[a * block, b * block, a * shift_x + b * shift_y + x], [c * block, d * block, c * shift_x + d * shift_y + y]]
@@ -83,10 +83,10 @@ def _averaged(image: np.ndarray, matrix: np.ndarray, size: int, halvings: int) -
 
 
 def _span(size: int, by_u: float, by_v: float, x: float, y: float, block: int, count: int) -> tuple[int, int]:
-    """First and last-plus-one block that a crop's `size` px touch on one axis of the image: by_u (u-x) + by_v (v-y)."""
+    """Range of blocks (first, last + 1) under a crop's `size` px on one axis of the image: by_u (u-x) + by_v (v-y)."""
     start = by_u * (-0.5 - x) + by_v * (-0.5 - y)
     low = start + min(by_u * size, 0.0) + min(by_v * size, 0.0)
     high = start + max(by_u * size, 0.0) + max(by_v * size, 0.0)
-    # One block more on each side feeds the bilinear taps at the crop's edge.
+    # One more block on each side is needed by the bilinear taps at the crop's edge.
     first = min(max(math.floor(low / block) - 1, 0), count - 1)
     return first, min(max(math.ceil(high / block) + 1, first + 1), count)

@@ -1,15 +1,15 @@
-"""Faces followed from frame to frame by O-Net alone; the cascade runs only when a face must be found.
+"""Follows faces from frame to frame by O-Net alone; the cascade runs only when a face must be found.
 
-What decides the jitter of the five points is the crop and the feedback of the box, not the net (docs: DESIGN,
-decision 2). The net's points are off by up to 4 % of the eye distance when the face sits elsewhere in its window, and
-by 0.1 % from sensor noise. Hence five rules:
+The jitter of the five points is determined by the crop and the feedback of the box, and not by the network. The
+network's points are off by up to 4 % of the eye distance when the face is elsewhere in its window, and by 0.1 % from
+sensor noise. Therefore the tracker has five rules:
 1. the crop is sub-pixel and area-filtered (`sampling.area_crop`);
-2. the box is held until the net's own refined box overlaps it by less than 0.85;
-3. the held box rides along with the eyes, so that a moving face keeps its place in the window: on a gliding still the
-   points err by 0.25 % of the eye distance a frame instead of 0.9 %, and at rest nothing is lost;
-4. when the box is replaced, both boxes are read once on that frame, and the difference between their points, which is
-   the net's bias and no motion, is faded out instead of shown as a jump;
-5. points that move less than the net's noise are averaged over time, points that move more are not.
+2. the box is held until the network's refined box overlaps it by less than 0.85;
+3. the held box moves with the eyes, so that a moving face keeps its place in the window: on a still image that is moved
+   the error of the points is 0.25 % of the eye distance per frame instead of 0.9 %, and at rest it is not larger;
+4. when the box is replaced, the network runs on both boxes in that frame, and the difference between their points,
+   which is the network's bias and no motion, is faded out over time;
+5. points that move less than the network's noise are averaged over time, points that move more are not.
 """
 
 import math
@@ -26,31 +26,33 @@ from mien.track.sampling import check_image
 __all__ = ["FaceTracker", "TrackedFace"]
 
 HOLD_IOU = 0.85
-"""The held box is replaced when the refined one overlaps it less. Measured on real video: 1.1e-3 of eye distance under
-sigma=3 noise; following every frame gave 16e-3, and averaging the box over time lost the face on fast shakes."""
+"""The held box is replaced when the refined box overlaps it by less than this. Measured jitter on real video: 1.1e-3 of
+the eye distance under sigma=3 noise; replacing the box in every frame gave 16e-3, and averaging the box over time lost
+the face on fast shakes."""
 
 _KEEP_SCORE = 0.5
-"""Least O-Net probability to keep following."""
+"""Least probability from O-Net at which a face is followed further."""
 _FOUND_SCORE = 0.8
-"""Least O-Net probability, on the face's own box, to believe a detection; the cascade's last threshold again."""
+"""Least probability from O-Net, on the box of the detected face, at which a detection is accepted; it is the cascade's
+last threshold."""
 _RETRY_SCORE = 0.7
-"""Below it the face may be slipping away: its refined box is tried at once."""
+"""Probability below which the face may be leaving the held box, so that the refined box is tried in the same frame."""
 _FADE = 0.2
-"""Time constant [s] in which the bias of a replaced box fades."""
+"""Time constant [s] with which the bias of a replaced box fades."""
 _REST_TIME = 0.08
 """Averaging time [s] of points at rest."""
 _REST_STEP = 0.015
-"""A step of this share of the eye distance is motion and followed at once; noise steps are below 0.004."""
+"""Step, as a share of the eye distance, that counts as motion and is followed at once; noise gives less than 0.004."""
 _EYE_SHARE = 0.37
-"""Eye distance of a frontal face as a share of its box; the eye distance itself vanishes in profile."""
+"""Eye distance of a frontal face as a share of its box, used because the visible eye distance vanishes in profile."""
 _STEADY_IOU = 0.7
-"""Overlap above which the old box's points are still good enough to fade from."""
+"""Overlap of old and new box above which the old box's points are accurate enough to fade from."""
 _MOST_MOVES = 2
-"""Boxes tried in one frame after the held one; a fast shake needs one, none needed three."""
+"""Largest number of boxes tried in one frame after the held one; fast shakes need one, and none needed three."""
 _CUT_STEP = 45.0
-"""Mean change of grey level [0..255] over the frame that counts as a cut; fast head turns reach some 20."""
+"""Mean change of grey level [0..255] over the frame that counts as a cut; fast head motion reaches some 20."""
 _MEMORY = 3.0
-"""A lost face keeps its id this long [s] when several faces are followed."""
+"""Time for which a lost face keeps its id when several faces are followed [s]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,13 +60,13 @@ class TrackedFace:
     """One face in one frame."""
 
     id: int
-    """Stable while the face is followed; 0 is the first face found (of several, the largest)."""
+    """Number of the face, constant while it is followed; 0 is the first face found (of several, the largest)."""
     box: Float[np.ndarray, "4"]
-    """x0, y0, x1, y1 [px]."""
+    """Bounding box: x0, y0, x1, y1 [px]."""
     five_points: Float[np.ndarray, "5 2"]
     """The points of `landmarks.FIVE` [px]."""
     confidence: float
-    """O-Net's face probability in [0, 1]."""
+    """Face probability from O-Net in [0, 1]."""
 
 
 class _Track:
@@ -74,34 +76,35 @@ class _Track:
         self.id = number
 
     def start(self, held: np.ndarray, face: Detection, time: float) -> None:
-        """Begin, or begin afresh, at a face read from the box `held`; nothing of the past is carried over."""
+        """Begin, or begin again, with a face that was detected in the box `held`; all earlier state is discarded."""
         self.held = held
-        """The square box that O-Net reads."""
+        """The square box on which O-Net runs."""
         self.face = face
         self.points = face.five_points
         self.fade = np.zeros((5, 2))
-        """Difference still shown between the previous box's points and this one's, in box sides."""
+        """Remaining part of the difference between the previous box's points and this box's, in box sides."""
         self.time = time
         self.lost = False
 
     def hand_over(self, target: np.ndarray, before: Detection, after: Detection, *, steady: bool) -> None:
-        """Hold `target` from now on. `before` and `after` are this frame's face from the old and the new box.
+        """Hold `target` from now on. `before` and `after` are this frame's face in the old and in the new box.
 
-        After a large move (`steady` false) the old box's points are not worth carrying over.
+        After a large move (`steady` false) there is no fading, because the old box's points are inaccurate.
         """
         shown = before.five_points + self.fade * (self.held[2] - self.held[0])
         self.held = target
         self.fade = (shown - after.five_points) / (target[2] - target[0]) if steady else np.zeros((5, 2))
 
     def settle(self, face: Detection, time: float) -> None:
-        """Take this frame's face: its points, less the noise of rest; the held box rides along."""
+        """Take this frame's face: average its points if they are at rest, and move the held box with the face."""
         side = float(self.held[2] - self.held[0])
         step = face.five_points + self.fade * side - self.points
         rest = 1.0 - math.exp(-max(time - self.time, 0.0) / _REST_TIME)
         moved = float(np.abs(step).max()) / (_REST_STEP * _EYE_SHARE * side)
         step *= min(max(rest, moved), 1.0)
         self.points = self.points + step
-        # By the eyes, which speech does not move; by position only: their distance shrinks when the head turns.
+        # The box follows the position of the eyes, which do not move in speech, and not their distance, which shrinks
+        # when the head turns.
         ride = (step[0] + step[1]) / 2
         self.held = self.held + np.concatenate([ride, ride])
         self.face, self.time = face, time
@@ -110,9 +113,9 @@ class _Track:
 class FaceTracker:
     """Follows up to `faces` faces through the frames of one video, in order.
 
-    With `faces=1` (the default) the largest face is taken and keeps id 0: when it is lost, the largest face that
-    appears continues it. With more, a face that returns within three seconds near where it was keeps its id, any other
-    gets a new one, and the whole frame is searched again every `search_interval` seconds.
+    With `faces=1` (the default) the largest face is followed with id 0: when it is lost, the next largest face that
+    appears continues with id 0. With more faces, a face that returns within three seconds near its last position keeps
+    its id, any other gets a new one, and the whole frame is searched again every `search_interval` seconds.
     """
 
     def __init__(
@@ -124,14 +127,14 @@ class FaceTracker:
         cascade: Cascade | None = None,
         onet: ONet | None = None,
     ) -> None:
-        """Load the nets (or share given ones).
+        """Load the networks, or share given ones.
 
         Args:
-            faces: most faces followed at a time.
-            min_face: smallest face side searched [px].
-            search_interval: time [s] between searches for further faces; unused with one face.
+            faces: largest number of faces to follow at a time.
+            min_face: side of the smallest face to search [px].
+            search_interval: time between searches for further faces [s]; not used with one face.
             cascade: the detector, when several trackers share one.
-            onet: the tracking net, likewise.
+            onet: the tracking network, when several trackers share one.
         """
         self._cascade = cascade or Cascade.load()
         self._onet = onet or ONet.load()
@@ -144,7 +147,7 @@ class FaceTracker:
         self._thumbnail: np.ndarray | None = None
 
     def update(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> list[TrackedFace]:
-        """The faces in the next frame, by id; `time` [s] grows from call to call. A lost face is simply absent.
+        """The faces in the next frame, by id; `time` [s] must increase from call to call. Lost faces are left out.
 
         Raises MienError when the image is not RGB uint8.
         """
@@ -163,7 +166,7 @@ class FaceTracker:
         ]
 
     def _is_cut(self, image: np.ndarray) -> bool:
-        # Every n-th pixel: a true thumbnail would cost as much as the tracking.
+        # Only every n-th pixel is compared, because a filtered thumbnail would cost as much as the tracking.
         down, right = (max(n // 24, 1) for n in image.shape[:2])
         thumbnail = image[down // 2 :: down, right // 2 :: right, 1].astype(np.int16)
         previous, self._thumbnail = self._thumbnail, thumbnail
@@ -172,7 +175,7 @@ class FaceTracker:
         return previous.shape != thumbnail.shape or float(np.abs(thumbnail - previous).mean()) > _CUT_STEP
 
     def _follow(self, track: _Track, image: np.ndarray, time: float) -> bool:
-        """Find the face near where it was; False when it is not there any more."""
+        """Find the face near its last position; False when it is no longer there."""
         face = self._onet.refine(image, track.held, _KEEP_SCORE)
         if face is None or not _plausible(face):
             return False
@@ -191,7 +194,7 @@ class FaceTracker:
         return True
 
     def _drop_doubles(self) -> None:
-        """Of two tracks on one face the younger loses it."""
+        """Of two tracks that follow the same face, end the younger one."""
         active = [track for track in self._tracks if not track.lost]
         for i, track in enumerate(active):
             if any(pair_iou(track.held, old.held) > 0.5 for old in active[:i] if not old.lost):
@@ -216,7 +219,7 @@ class FaceTracker:
             if confirmed is None or not _plausible(confirmed):
                 continue
             box = square_boxes(confirmed.box)
-            face = self._onet.refine(image, box, _KEEP_SCORE)  # read from the box that will be held, as later frames
+            face = self._onet.refine(image, box, _KEEP_SCORE)  # on the box that will be held, as later frames
             if face is None or not _plausible(face):
                 continue
             if any(pair_iou(box, track.held) > 0.3 for track in active):
@@ -231,7 +234,8 @@ class FaceTracker:
         self._tracks.sort(key=lambda track: track.id)
 
     def _continued(self, box: np.ndarray) -> _Track | None:
-        """The lost track that a face found at `box` continues: the nearest within a face's width and twice its size."""
+        """The lost track that a face found at `box` continues: the nearest one within a face width and a factor of two
+        in size."""
         lost = [track for track in self._tracks if track.lost]
         if self._most == 1:
             return lost[0] if lost else None
@@ -246,8 +250,8 @@ class FaceTracker:
 
 
 def _plausible(face: Detection) -> bool:
-    """Whether the five points can be a face's: upright to its own eye line, not folded, and inside the box."""
-    # Plain numbers: this runs on every frame, and numpy would take ten times as long on so few.
+    """Whether the five points can be those of a face: the mouth below the eye line, not folded, and inside the box."""
+    # This runs on every frame and uses plain numbers, because numpy would take ten times as long on so few.
     (rx, ry), (lx, ly), _, (rmx, rmy), (lmx, lmy) = face.five_points.tolist()
     x0, y0, x1, y1 = face.box.tolist()
     side, x, y = max(x1 - x0, y1 - y0), (x0 + x1) / 2, (y0 + y1) / 2
@@ -255,7 +259,7 @@ def _plausible(face: Detection) -> bool:
     below = (eyes_x * (rmy + lmy - ry - ly) - eyes_y * (rmx + lmx - rx - lx)) / 2
     reach = max(max(abs(px - x), abs(py - y)) for px, py in face.five_points.tolist())
     return (
-        below > 0.01 * side * side  # a frontal face has 0.14; its sign turns when the mouth is above the eyes
+        below > 0.01 * side * side  # a frontal face has 0.14; the sign changes when the mouth is above the eyes
         and eyes_x * (lmx - rmx) + eyes_y * (lmy - rmy) > 0
         and reach < 0.75 * side
     )

@@ -1,4 +1,4 @@
-"""A whole video into `FaceTrack`s."""
+"""Tracks the faces of a whole video as `FaceTrack`s."""
 
 from collections.abc import Iterable
 
@@ -12,9 +12,9 @@ __all__ = ["track_video"]
 
 
 def track_video(frames: Iterable[Frame], *, faces: int = 1, min_face: float = 40.0) -> list[FaceTrack]:
-    """Follow up to `faces` faces (see `FaceTracker`); one `FaceTrack` per face, by id, each over all frames.
+    """Follow up to `faces` faces (see `FaceTracker`); returns one `FaceTrack` per face, by id, each over all frames.
 
-    Empty when no face was seen at all. Raises MienError when the detector's weights are missing.
+    The list is empty when no face was seen. Raises MienError when the detector's weights are missing.
     """
     tracker = FaceTracker(faces=faces, min_face=min_face)
     times: list[float] = []

@@ -1,1 +1,1 @@
-"""Pictures of rigs: a CPU painter, the preview video's frames, contact sheets."""
+"""Pictures of rigs: a renderer on the CPU, preview videos, contact sheets."""

@@ -1,8 +1,8 @@
-"""A painter for rigs that needs no GPU: depth-sorted triangles filled by OpenCV, shaded once per triangle.
+"""A renderer for rigs without a GPU: depth-sorted triangles filled by OpenCV, shaded once per triangle.
 
-The painter's algorithm (Newell, Newell & Sancha 1972) without splitting: triangles are small against the features of
-a head, so sorting by centroid is right almost everywhere; thin things that lie on others (brows, lashes) are pulled
-towards the viewer by a bias.
+It uses the painter's algorithm (Newell, Newell & Sancha 1972) without splitting: triangles are small compared with the
+features of a head, so sorting by centroid is right almost everywhere; thin parts on top of others (brows, lashes) are
+biased towards the viewer.
 """
 
 from typing import Any
@@ -16,22 +16,23 @@ from mien.core.rig import Rig
 __all__ = ["GAMMA", "Painter", "materials", "shade"]
 
 _BIAS = {"brow": 6.0, "lash": 3.0, "hair": 6.0}
-"""Parts whose name holds the key are sorted as if nearer by this much [mm]: half the edge of the skin below them."""
+"""Text in a part's name -> depth by which the part is sorted nearer [mm]: half the edge length of the skin below it."""
 _SHIFT = 4
-"""Fractional bits of the vertex positions handed to OpenCV."""
+"""Fractional bits of the vertex positions that OpenCV gets."""
 _LARGE, _MOTLEY, _CUTS = 7.0, 0.10, 3600
-"""Triangles with a side over `_LARGE` [px], or a quarter of it and a colour spread over `_MOTLEY`, are cut in four;
-at most `_CUTS` of them, the largest first: a drawn triangle costs 2 microseconds."""
+"""A triangle is split into four when a side is over `_LARGE` [px], or over a quarter of that and the colours of its
+corners differ by more than `_MOTLEY`; at most `_CUTS` are split, the largest first, because drawing a triangle takes 2
+microseconds."""
 _UNSEEN = ("occlusion", "eye_blend", "lacrimal")
-"""Parts that only blend or darken in a renderer with transparency; opaque, they would cover the eye. The same goes
-for the lashes (textured cards) of a rig without colours."""
+"""Parts that are not drawn: they blend or darken the eye in a renderer with transparency, and would cover it when drawn
+opaque. The lashes (textured cards) of a rig without colours are not drawn for the same reason."""
 _GLOSSY = 0.2
 _IRIS, _PUPIL = 29.0, 12.0
-"""Angles [deg] from an eye's axis: 6 and 2.5 mm on a ball of 12 mm."""
+"""Radii of iris and pupil as angles from the eye's axis [deg]: 6 and 2.5 mm on an eyeball with a radius of 12 mm."""
 _FACE_SHARE = 0.35
-"""A rig whose shapes move less than this share of its height is a person, not a head."""
+"""A rig is a whole person and not a head when its shapes move less than this share of its height."""
 GAMMA = 2.2
-"""Of the pictures; albedos are linear."""
+"""Gamma of the pictures; albedos are linear."""
 _KEY = np.array([-0.45, 0.55, 0.70])
 _FILL = np.array([0.75, 0.10, 0.55])
 _RIM = np.array([0.55, 0.45, -0.75])
@@ -43,9 +44,9 @@ _KEY_COLOR, _FILL_COLOR, _RIM_COLOR = (
 )
 _WET = 400.0
 _SPOT = (np.cos(np.radians(6.0)), np.cos(np.radians(9.0)))
-"""Angles from the mirror direction within which a wet surface shows the lamp full and at all."""
+"""Cosines of the angles from the mirror direction within which a wet surface shows the lamp fully, and at all."""
 _WRAP = 0.25
-"""Light reaches this far past the terminator (cosine), a cheap stand-in for skin's subsurface scattering."""
+"""Cosine by which light reaches past the terminator, a cheap approximation of skin's subsurface scattering."""
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
@@ -55,8 +56,8 @@ def _unit(v: np.ndarray) -> np.ndarray:
 class Painter:
     """Draws a rig's vertices from the front (or turned by `yaw`, `pitch`) as RGB pictures of one size.
 
-    The frame is fitted once to the neutral, so that a moving head stays in place. Weak perspective: the viewer is five
-    head heights away.
+    The view is fitted once to the neutral, so that it stays fixed when the head moves. The perspective is weak: the
+    viewer is five head heights away.
     """
 
     def __init__(
@@ -73,10 +74,10 @@ class Painter:
         glow: bool = True,
         supersample: int = 2,
     ) -> None:
-        """`yaw` turns the nose to image right, `pitch` lifts it [rad]; `fill` is the share of the frame the head takes.
+        """`yaw` turns the nose to image right, `pitch` lifts it [rad]; `fill` is the share of the picture for the head.
 
-        `face` frames what lies between the landmarks (where the rig has them) instead of the whole rig; without
-        `glow` the background is one flat colour.
+        `face` fits the view to the landmarks (when the rig has them) instead of the whole rig; without `glow` the
+        background has one flat colour.
         """
         import cv2
         from scipy.sparse import csr_matrix
@@ -114,7 +115,7 @@ class Painter:
         self._centre = ((low + high) / 2).astype(np.float32)
         turned = (neutral - self._centre) @ self._turn
         spread = np.abs(turned[:, :2] * (self._distance / (self._distance - turned[:, 2:]))).max(axis=0)
-        # the same scale for every view of one rig: the widest side of the box decides, not the turned width
+        # every view of a rig has the same scale: it follows from the widest side of the box and not the turned width
         across = float(np.abs(neutral - self._centre)[:, [0, 2]].max()) if self.width >= self.height else spread[0]
         self._scale = fill * 0.5 * min(self.width / max(across, 1e-6), self.height / max(spread[1], 1e-6)) * self._s
 
@@ -140,7 +141,7 @@ class Painter:
         p = self._fine(self._screen(vertices))
         corners = p[:, :2][tri]
         e, f = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        seen = np.flatnonzero(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0] < 0)  # y runs down: front faces turn clockwise
+        seen = np.flatnonzero(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0] < 0)  # y points down: front faces are clockwise
         depth = p[:, 2][tri[seen]].sum(axis=1) / 3 + self._bias[seen]
         seen = seen[np.argsort(depth, kind="stable")]
         colors = shade(normals[tri[seen]].sum(axis=1), self._albedo[seen], self._gloss[seen], self._shine[seen])
@@ -162,7 +163,7 @@ class Painter:
         return vertices
 
     def _fine(self, values: np.ndarray) -> np.ndarray:
-        """Per-vertex values with those of the added mid-edge vertices."""
+        """Per-vertex values, extended by those of the added vertices at edge midpoints."""
         return np.concatenate([values, 0.5 * (values[self._edges[:, 0]] + values[self._edges[:, 1]])])
 
     def _normals(self, turned: np.ndarray) -> np.ndarray:
@@ -185,10 +186,10 @@ def shade(
     """Colours in [0, 255] of surfaces under the painter's three lamps.
 
     Args:
-        normals: as the viewer sees them, of any length.
-        albedo: linear.
+        normals: normals in the viewer's frame, of any length.
+        albedo: linear albedo.
         gloss: strength of the highlight.
-        shine: its Blinn-Phong exponent.
+        shine: Blinn-Phong exponent of the highlight.
     """
     n = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     key, fill, rim = (_unit(light).astype(np.float32) for light in (_KEY, _FILL, _RIM))
@@ -200,13 +201,13 @@ def shade(
     light = light + edge[:, None] * _RIM_COLOR
     facing = np.clip(n @ _unit(key + np.array([0, 0, 1], np.float32)), 0, None)
     glint = gloss * facing**shine
-    wet = shine >= _WET  # an eye mirrors the lamp itself: a crisp spot
+    wet = shine >= _WET  # an eye reflects the lamp itself as a sharp spot
     glint[wet] = 0.9 * np.clip((facing[wet] - _SPOT[1]) / (_SPOT[0] - _SPOT[1]), 0, 1)
     return 255 * np.clip(albedo * light + glint[:, None], 0, 1) ** (1 / GAMMA)
 
 
 def _parts_like(rig: Rig, words: tuple[str, ...], glossier_than: float = 0.0) -> np.ndarray:
-    """True for triangles of parts whose name holds a word or whose roughness is below a limit."""
+    """True for triangles of parts whose name contains a word or whose roughness is below a limit."""
     out = np.zeros(len(rig.neutral.topology.triangles), bool)
     for part in rig.neutral.topology.parts:
         named = any(word in part.name.lower() for word in words)
@@ -215,7 +216,7 @@ def _parts_like(rig: Rig, words: tuple[str, ...], glossier_than: float = 0.0) ->
 
 
 def _framed(rig: Rig, face: bool) -> np.ndarray:
-    """The points that must be in the frame: the rig, or its face; of a whole person the head."""
+    """The points that the view must contain: those of the rig, or of its face; of a whole person those of the head."""
     neutral = np.asarray(rig.neutral.vertices, np.float32)
     if face and rig.landmarks:
         marks = next(iter(rig.landmarks.values())).positions(neutral)
@@ -226,7 +227,7 @@ def _framed(rig: Rig, face: bool) -> np.ndarray:
     moving = neutral[reach > 0.1 * reach.max(initial=0.0)]
     if not len(moving) or np.ptp(moving[:, 1]) > _FACE_SHARE * np.ptp(neutral[:, 1]):
         return neutral if not face or not len(moving) else moving
-    # a person from head to foot: what the shapes move is the face; a skull reaches half a face above it
+    # of a person from head to foot the shapes move only the face; the skull ends half a face height above it
     low, high = moving.min(axis=0), moving.max(axis=0)
     tall = high[1] - low[1]
     top, bottom = (0.15, 0.05) if face else (0.75, 0.35)
@@ -234,7 +235,7 @@ def _framed(rig: Rig, face: bool) -> np.ndarray:
 
 
 def _painted_eyes(rig: Rig) -> np.ndarray:
-    """White, and for eyeballs without colours of their own an iris and a pupil by angle from the axis."""
+    """Vertex colours: white, with an iris and a pupil by angle from the axis on eyeballs without colours."""
     colors = np.ones((len(rig.neutral.vertices), 3), np.float32)
     for name, members in rig.neutral.topology.groups.items():
         if name in ("sclera_left", "sclera_right"):
@@ -249,10 +250,11 @@ def _painted_eyes(rig: Rig) -> np.ndarray:
 def _refined(
     triangles: np.ndarray, screen: np.ndarray, colors: np.ndarray, glossy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Triangles with large or many-coloured ones cut in four; the cut edges [E, 2]; the source of each triangle.
+    """(triangles, of which large or many-coloured ones are split into four; the split edges [E, 2]; the source of each
+    triangle).
 
-    A triangle gets one colour, so it must be small where shading or colour changes. Neighbours that are not cut keep
-    straight edges, so nothing gapes.
+    A triangle has one colour, so it must be small where shading or colour changes. Neighbours that are not split keep
+    straight edges, so no gaps appear.
     """
     corners = screen[triangles]
     side = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
@@ -280,7 +282,7 @@ def materials(
     rough, bias = np.full(count, 0.6, np.float32), np.zeros(count, np.float32)
     for part in rig.neutral.topology.parts:
         run = slice(part.start, part.stop)
-        white = min(part.color) > 0.97 and part.roughness >= _GLOSSY  # its texture is not seen here: plaster
+        white = min(part.color) > 0.97 and part.roughness >= _GLOSSY  # the texture is not drawn: plaster instead
         color[run], rough[run] = (0.80, 0.78, 0.76) if white else part.color, part.roughness
         bias[run] = max((v for key, v in _BIAS.items() if key in part.name.lower()), default=0.0)
     color, rough, bias = color[source] * colors[fine].mean(axis=1), rough[source], bias[source]
@@ -288,13 +290,13 @@ def materials(
     shine = np.clip(2 / np.maximum(rough, 0.05) ** 4 - 2, 4, 400).astype(np.float32)
     gloss = (0.9 * np.clip(1 - rough, 0, 1) ** 3).astype(np.float32)
     albedo = color**GAMMA
-    # what is painted dark lies in shadow (a mouth's inside) and mirrors nothing
+    # dark colours mean that a surface lies in shadow (the inside of a mouth) and has no highlight
     gloss = np.where(shine < _WET, gloss * np.clip(albedo.max(axis=1) / 0.12, 0, 1), gloss)
     return albedo, gloss, shine, bias
 
 
 def _view(yaw: float, pitch: float) -> np.ndarray:
-    """Row-vector rotation by the head's yaw, then pitch."""
+    """Rotation matrix for row vectors by the head's yaw, then pitch."""
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])

@@ -1,4 +1,4 @@
-"""The preview video's frames: footage with landmarks, the rig performing beside it, the strongest curves below."""
+"""Preview videos: footage with landmarks, the animated rig beside it, and the strongest curves below."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,20 +23,20 @@ _PANE = 480
 """Height of both panes [px]."""
 _STRIP = 120
 _CELLS = (2, 6)
-"""Rows and columns of curves."""
+"""Numbers of rows and columns of curves."""
 _HISTORY = 120
-"""Frames a curve shows: 4 s at 30 Hz."""
+"""Number of frames that a curve shows: 4 s at 30 Hz."""
 _CHALLENGE = 0.08
-"""A channel takes another's place on the strip only when it has been stronger by this much: no flicker."""
+"""Weight by which a channel must have been stronger to replace another on the strip, so that it does not flicker."""
 _PATCHES = ("cheek", "forehead", "chin", "philtrum")
-"""Groups of a layout that lie scattered over skin: points, and no line through them."""
+"""Landmark groups that are scattered over the skin, and are drawn as points without a line."""
 _WARN = (255, 150, 120)
 _LINE, _DOT = (120, 235, 255), (255, 255, 255)
 _PANEL, _TRACK, _BAR, _CURVE, _TEXT = (24, 26, 31), (46, 50, 58), (255, 176, 92), (120, 200, 255), (225, 228, 235)
 
 
 def readable(channel: str) -> str:
-    """A channel's name for people: "mouthSmileLeft" -> "mouth smile L"."""
+    """A channel's name in words: "mouthSmileLeft" -> "mouth smile L"."""
     words = "".join(f" {c.lower()}" if c.isupper() else c for c in channel)
     for side in ("left", "right"):
         if words.endswith(f" {side}"):
@@ -57,8 +57,8 @@ def write_preview(
 
     Args:
         path: the file to write.
-        source: the video or picture that was captured; it is read once more.
-        clip: what was captured of it, a frame for each of its frames.
+        source: the video or picture that was captured; it is read again.
+        clip: the captured clip, with one frame for each frame of the source.
         rig: the rig that performs the clip.
         landmarks: the landmarks of each frame [px of the source]; none are drawn when None.
         progress: called after every frame with (frames done, total).
@@ -84,10 +84,10 @@ def write_preview(
 
 
 class Preview:
-    """Composes preview frames of one size from footage of one size; it remembers the last seconds for its curves."""
+    """Composes preview frames of one size from footage of one size, and stores the last seconds for the curves."""
 
     def __init__(self, rig: Rig, width: int, height: int, channels: Sequence[str] = ARKIT) -> None:
-        """`width` and `height` of the footage [px]; `channels` name the weights that `compose` gets."""
+        """`width` and `height` are those of the footage [px]; `channels` are the names of the weights for `compose`."""
         import cv2
 
         if width < 1 or height < 1:
@@ -114,10 +114,11 @@ class Preview:
         weights: Float[np.ndarray, "C"] | None,
         visibility: Float[np.ndarray, "R"] | None = None,
     ) -> UInt8[np.ndarray, "height width 3"]:
-        """One frame. `landmarks` [px of the footage], `vertices` [mm] and `weights` are None where no face was seen.
+        """One preview frame; `landmarks` [px of the footage], `vertices` [mm] and `weights` are None without a face.
 
-        `visibility` of (eyes, brows, mouth), where it is known, is a mark each: filled in sight, hollow where hidden.
-        Raises MienError when the picture is not of the size announced or the weights do not match the channels.
+        `visibility` of (eyes, brows, mouth) is drawn as a mark for each region when it is known: filled when visible,
+        hollow when hidden. Raises MienError when the picture's size is not that of the footage or the weights do not
+        match the channels.
         """
         if frame_image.shape[:2] != self._source:
             want, got = self._source[::-1], frame_image.shape[1::-1]
@@ -163,7 +164,7 @@ class Preview:
             cv2.circle(pane, point, 22, _DOT, -1, cv2.LINE_AA, 4)
 
     def _regions(self, pane: np.ndarray, visibility: np.ndarray) -> None:
-        """A dot and a name for each region in the pane's lower left: filled as far as it is in sight."""
+        """Draw a dot and a name for each region at the pane's lower left; the dot is filled as far as it is visible."""
         cv2 = self._cv
         for k, (name, share) in enumerate(zip(REGIONS, visibility.tolist(), strict=True)):
             x, y = 18 + 78 * k, _PANE - 20
@@ -174,9 +175,9 @@ class Preview:
             self._text(pane, name, (x + 11, y + 5), 0.42, _WARN if hidden else _TEXT)
 
     def _choose(self, past: np.ndarray) -> None:
-        """Keep the channels on show unless others have clearly been stronger lately."""
+        """Keep the channels that are shown unless others have clearly been stronger recently."""
         recent = np.nan_to_num(past[-45:]).max(axis=0)
-        for _ in range(2):  # at most two changes a frame
+        for _ in range(2):  # at most two changes per frame
             weakest = min(self._shown, key=lambda c: recent[c])
             rest = [c for c in range(len(self._channels)) if c not in self._shown]
             best = max(rest, key=lambda c: recent[c], default=weakest)

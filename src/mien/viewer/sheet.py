@@ -1,5 +1,5 @@
-"""One picture that shows what a rig can do: three views, six basic expressions, visemes, every channel at 1, and
-what its correctives do. And the rig turning, picture by picture."""
+"""Contact sheet of a rig (three views, six basic expressions, visemes, every channel at 1, and its correctives), and
+the pictures of a turntable."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -53,14 +53,14 @@ def contact_sheet(
     columns: int = 9,
     background: tuple[int, int, int] = (52, 56, 65),
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Three views, six expressions, visemes, all channels that the rig has, and what its correctives do.
+    """Three views, six expressions, visemes, all channels that the rig has, and the effects of its correctives.
 
     Args:
         rig: any rig.
-        visemes: names of `core.visemes.VISEMES`, as `arkit_from_visemes` shapes them; without, there is no such row.
+        visemes: names of `core.visemes.VISEMES` to show, with weights of `arkit_from_visemes`; none for no such row.
         cell: side of the small pictures [px].
-        columns: small pictures in a row.
-        background: RGB.
+        columns: number of small pictures in a row.
+        background: colour of the background, RGB.
     """
     width = cell * columns
 
@@ -103,7 +103,7 @@ def contact_sheet(
 def turntable(
     rig: Rig, *, side: int = 288, frames: int = 36, background: tuple[int, int, int] = (52, 56, 65)
 ) -> list[UInt8[np.ndarray, "H W 3"]]:
-    """The rig at rest, turned once about its own axis; `side` of the pictures [px]."""
+    """Pictures of the rig at rest, turned once about its vertical axis; `side` is that of the pictures [px]."""
     angles = np.arange(frames) * 2 * np.pi / frames
     return [
         Still(rig, side, side, yaw=float(yaw), background=background, glow=False).draw(rig.neutral.vertices)
@@ -112,13 +112,13 @@ def turntable(
 
 
 def _driven(corrective: Corrective) -> Float[np.ndarray, "52"]:
-    """Channel weights at which the corrective is at 1."""
+    """Channel weights at which the corrective's weight is 1."""
     channels = corrective.channels[:1] if corrective.rule == "excess" else corrective.channels
     return expression_weights({name: 1.0 for name in channels if name in ARKIT})
 
 
 def _meeting(corrective: Corrective) -> str:
-    """What a corrective is for, in words: "eye blink L + wide L"."""
+    """The channels that a corrective is for, in words: "eye blink L + wide L"."""
     first, *others = (readable(name) for name in corrective.channels)
     region = first.partition(" ")[0] + " "
     return (" over " if corrective.rule == "excess" else " + ").join([first, *(o.removeprefix(region) for o in others)])
@@ -152,7 +152,7 @@ def _label(image: np.ndarray, text: str) -> np.ndarray:
     import cv2
 
     size = 0.36 * image.shape[1] / 160
-    image[-round(0.1 * image.shape[0]) :] = image[-round(0.1 * image.shape[0]) :] // 4  # a dark strip to read it on
+    image[-round(0.1 * image.shape[0]) :] = image[-round(0.1 * image.shape[0]) :] // 4  # a dark strip below the text
     cv2.putText(
         image,
         text,

@@ -1,7 +1,7 @@
-"""A painter for pictures that stand still: every pixel is shaded by itself and hidden by its depth.
+"""A renderer for still pictures, with shading and depth test per pixel.
 
-The z-buffer of Catmull (1974) over all pixels at once, with normals and colours interpolated as by Phong (1975). It
-takes some tenths of a second, where `Painter` takes milliseconds and shows facets.
+It uses the z-buffer of Catmull (1974) on all pixels at once, with normals and colours interpolated as by Phong (1975).
+It takes some tenths of a second; `Painter` takes milliseconds, but its triangles are visible as facets.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ __all__ = ["Still"]
 
 
 class Still(Painter):
-    """`Painter`'s frame, light and materials, smoothly shaded."""
+    """A `Painter` with the same view, light and materials, but with smooth shading."""
 
     def __init__(self, rig: Rig, width: int, height: int, *, supersample: int = 3, **options: Any) -> None:
-        """The options of `Painter`."""
+        """`options` are those of `Painter`; pixels are averaged over `supersample` x `supersample` samples."""
         super().__init__(rig, width, height, supersample=supersample, **options)
         every = np.arange(len(self._base))
         self._plain, *_ = materials(rig, self._base, every, np.ones_like(self._colors))
@@ -46,12 +46,12 @@ class Still(Painter):
 def _cover(
     corners: Float[np.ndarray, "T 3 3"], width: int, height: int
 ) -> tuple[Int[np.ndarray, "P"], Int[np.ndarray, "P"], Float[np.ndarray, "P 3"]]:
-    """Covered pixels (flat), the nearest triangle at each, and its barycentric coordinates there.
+    """(flat indices of the covered pixels, the nearest triangle at each, barycentric coordinates on it).
 
     Args:
-        corners: x, y [px] and depth towards the viewer.
-        width: of the picture [px].
-        height: of the picture [px].
+        corners: x, y [px] and depth towards the viewer of each triangle's corners.
+        width: width of the picture [px].
+        height: height of the picture [px].
     """
     low = np.clip(np.ceil(corners[..., :2].min(axis=1)), 0, None).astype(int)
     high = np.minimum(np.floor(corners[..., :2].max(axis=1)), [width - 1, height - 1]).astype(int)
@@ -69,6 +69,7 @@ def _cover(
     depth = np.einsum("pk,pk->p", share, corners[which, :, 2])
     order = np.argsort(depth, kind="stable")
     nearest = np.full(width * height, -1)
-    nearest[(y[inside] * width + x[inside])[order]] = order  # of equal places the last one, the nearest, stays
+    # of several assignments to one pixel the last, the nearest, remains
+    nearest[(y[inside] * width + x[inside])[order]] = order
     pixel = np.flatnonzero(nearest >= 0)
     return pixel, which[nearest[pixel]], share[nearest[pixel]]

@@ -9,7 +9,7 @@ import trimesh
 from mien.core import ARKIT, Mesh, MienError, Rig, Topology
 from mien.rigs.load import load_rig
 from mien.rigs.mapping import FADE, apply_mapping, read_mapping
-from mien.rigs.readers.obj import load_obj, load_obj_folder, name_report, save_obj_folder
+from mien.rigs.readers.obj import load_obj_folder, name_report, save_obj_folder
 
 SQUARE = "v -100 0 0\nv 100 0 0\nv 100 200 0\nv -100 200 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\n"
 FACES = "g skin\nf 1/1 2/2 3/3 4/4\n"
@@ -44,7 +44,7 @@ def test_an_independent_reader_sees_the_same_mesh(tmp_path: Path) -> None:
     other = trimesh.load(
         tmp_path / "out" / "a.obj", process=False, maintain_order=True, force="mesh", skip_materials=True
     )
-    ours = load_obj(tmp_path / "out" / "a.obj")
+    ours = Mesh.load(tmp_path / "out" / "a.obj")
     np.testing.assert_allclose(other.area, trimesh.Trimesh(*_pair(ours), process=False).area, rtol=1e-6)
     np.testing.assert_allclose(other.bounds, [ours.vertices.min(0), ours.vertices.max(0)], atol=1e-4)
 
@@ -64,7 +64,7 @@ def test_quads_become_fans_and_names_are_understood(tmp_path: Path) -> None:
 
 def test_negative_indices_colours_and_bare_faces(tmp_path: Path) -> None:
     text = "v -100 0 0 1 0 0\nv 100 0 0 1 0 0\nv 100 200 0 1 0 0\nf -3 -2 -1\n"
-    mesh = load_obj(folder(tmp_path, x=text) / "x.obj")
+    mesh = Mesh.load(folder(tmp_path, x=text) / "x.obj")
     assert mesh.topology.triangles.tolist() == [[0, 1, 2]]
     assert mesh.topology.uv is None
 
@@ -73,8 +73,8 @@ def test_negative_indices_colours_and_bare_faces(tmp_path: Path) -> None:
 def test_the_unit_follows_from_the_size(tmp_path: Path, size: float, scale: float) -> None:
     text = f"v 0 0 0\nv {size} 0 0\nv 0 {size} 0\nf 1 2 3\n"
     path = folder(tmp_path, x=text) / "x.obj"
-    assert load_obj(path).vertices.max() == pytest.approx(200)
-    assert load_obj(path, unit="m").vertices.max() == pytest.approx(1000 * size)
+    assert Mesh.load(path).vertices.max() == pytest.approx(200)
+    assert Mesh.load(path, unit="m").vertices.max() == pytest.approx(1000 * size)
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_the_unit_follows_from_the_size(tmp_path: Path, size: float, scale: floa
         ({"neutral": SQUARE + FACES, "smile": SQUARE.replace("200", "nan", 1)}, "not a number"),
         ({"neutral": SQUARE + FACES, "smile": SQUARE[:30]}, "three numbers"),
         ({"neutral": SQUARE, "smile": moved(1)}, "no faces"),
-        ({"neutral": SQUARE + "f 1 2 9\n", "smile": moved(1)}, "vertices that are not there"),
-        ({"neutral": SQUARE + "f 1 2 \n", "smile": moved(1)}, "vertices that are not there"),
+        ({"neutral": SQUARE + "f 1 2 9\n", "smile": moved(1)}, "missing vertices"),
+        ({"neutral": SQUARE + "f 1 2 \n", "smile": moved(1)}, "missing vertices"),
         ({"neutral": "nonsense", "smile": moved(1)}, "no vertices"),
-        ({"neutral": SQUARE.replace("00", "0000000") + FACES, "smile": moved(1)}, "state its unit"),
+        ({"neutral": SQUARE.replace("00", "0000000") + FACES, "smile": moved(1)}, "state its `unit`"),
     ],
 )
 def test_bad_folders_are_refused_in_one_line(tmp_path: Path, files: dict[str, str], phrase: str) -> None:
@@ -129,6 +129,15 @@ def test_recipes_make_channels(tmp_path: Path) -> None:
     np.testing.assert_allclose(rig.shape("mouthSmileLeft")[:, 1], [0.5] * 3 + [0] * 3)
     np.testing.assert_allclose(rig.shape("mouthClose")[:, 1], 2)
     assert len(rig.shape_names) == 7
+
+
+def test_the_unit_of_a_mapping_is_that_of_its_folder(tmp_path: Path) -> None:
+    save_obj_folder(face(), tmp_path / "face")
+    for unit, scale in (("mm", 1), ("cm", 10)):
+        (tmp_path / "map.json").write_text(json.dumps({"unit": unit, "shapes": {"jawOpen": "AU26_Jaw"}}))
+        rig = load_rig(tmp_path / "face", mapping=tmp_path / "map.json")
+        np.testing.assert_allclose(rig.neutral.vertices, scale * face().neutral.vertices, atol=1e-3)
+        np.testing.assert_allclose(rig.shape("jawOpen"), scale * face().shape("AU26_Jaw"), atol=1e-3)
 
 
 def test_facs_units_make_channels_by_side(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ FACE, SHAPE = "/hero/face", "/hero/face/shape_1"
     [
         (f"{FACE}.points", [(float("nan"), 0, 0)] * 5, "NaN"),
         (f"{FACE}.points", [], "no points"),
-        (f"{FACE}.points", [(1e9, 0, 0)] * 5, "farther than"),
+        (f"{FACE}.points", [(1e9, 0, 0)] * 5, "farther away than"),
         (f"{FACE}.faceVertexIndices", [0, 1, 2, 3, 3, 2, 5], "beyond its 5"),
         (f"{FACE}.faceVertexIndices", [0, 1, 2, 3, 3, 2, -1], "beyond its 5"),
         (f"{FACE}.faceVertexCounts", [4, 2_000_000_000], "do not use its 7"),
@@ -158,8 +158,8 @@ FACE, SHAPE = "/hero/face", "/hero/face/shape_1"
         (f"{SHAPE}.pointIndices", [1], "2 offsets for 1 points"),
         (f"{SHAPE}.pointIndices", [], "2 offsets for 5 points"),
         (f"{SHAPE}.offsets", [(float("inf"), 0, 0)] * 2, "NaN or far too large"),
-        ("/hero/rig.bindTransforms", [Gf.Matrix4d(1)], "1 sound transforms for 2 joints"),
-        ("/hero/rig.bindTransforms", [Gf.Matrix4d(0)] * 2, "cannot be undone"),
+        ("/hero/rig.bindTransforms", [Gf.Matrix4d(1)], "1 valid transforms for 2 joints"),
+        ("/hero/rig.bindTransforms", [Gf.Matrix4d(0)] * 2, "cannot be inverted"),
     ],
 )
 def test_damage_is_one_clear_line(tmp_path: Path, where: str, value: Any, words: str):

@@ -8,7 +8,6 @@ from scipy.spatial.transform import Rotation
 from mien.core import ARKIT, Mesh, MienError, Rig, Topology
 from mien.rigs.check import check
 from mien.rigs.load import load_neutral, load_rig
-from mien.rigs.readers.obj import save_obj
 from mien.rigs.retarget.surface import skin
 from mien.rigs.transfer.transfer import read_landmarks, transfer
 
@@ -189,17 +188,14 @@ def test_a_whole_body_takes_the_face_alone(ict: Rig, assets: Path) -> None:
     assert drop.min() < -20 < -3.5 < drop.max()  # the lower lip follows the jaw, the upper one stays
 
 
-@pytest.mark.parametrize("suffix", [".glb", ".usda", ".obj", ""])
+@pytest.mark.parametrize("suffix", [".glb", ".usda", ".obj", ".ply", ""])
 def test_a_neutral_comes_in_any_format(mo: Rig, tmp_path: Path, suffix: str) -> None:
     if suffix == ".usda":
         pytest.importorskip("pxr")
     bare = replace(mo, shape_names=(), shapes=np.zeros((0, *mo.neutral.vertices.shape), np.float32), correctives=(),
                    corrective_shapes=None)  # fmt: skip
     path = tmp_path / f"face{suffix}"
-    if suffix == ".obj":
-        save_obj(bare, path)
-    else:
-        bare.save(path)
+    (bare.neutral if suffix in (".obj", ".ply") else bare).save(path)
     neutral = load_neutral(path)
     np.testing.assert_allclose(neutral.neutral.vertices, mo.neutral.vertices, atol=1e-3)
     out = transfer(mo, neutral, name=neutral.name)

@@ -3,12 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mien.core import MienError
+from mien.engine.checkpoint import load_checkpoint
 from mien.engine.figures import Result
 from mien.runtime import Bundle
 from mien.systems.capture.config import CaptureConfig, CaptureExport
-from mien.systems.capture.export import export
+from mien.systems.capture.export import export, load_net
 from mien.systems.capture.runtime.identity_readout import Readout
 from mien.systems.capture.train import train
 from mien.systems.capture.training.identity_readout import learn_readout
@@ -26,6 +28,16 @@ def checkpoint(smoke: CaptureConfig, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def plain(checkpoint: Path) -> Bundle:
     return export(checkpoint, checkpoint.parent / "plain")
+
+
+def test_what_is_exported_is_the_average_of_the_weights(checkpoint: Path) -> None:
+    state = load_checkpoint(checkpoint)
+    assert state is not None
+    net, average = load_net(checkpoint)[0].state_dict(), state["average"]
+    assert set(average) == {name for name, value in net.items() if value.is_floating_point()}
+    assert all(torch.equal(net[name], value) for name, value in average.items())
+    moved = [name for name, value in average.items() if not torch.equal(state["net"][name], value)]
+    assert {name.split(".")[0] for name in moved} >= {"encoder"}  # one step of the landmarks moves no head
 
 
 def test_stills_add_the_readout_of_this_network_and_all_else_stays(

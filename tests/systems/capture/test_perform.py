@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from mien.core import ARKIT, Clip, FaceTrack, MienError
 from mien.core.smoothing import smooth, smooth_ahead
 from mien.systems.capture import spec
-from mien.systems.capture.perform import finish
+from mien.systems.capture.perform import Smooth, finish
 from mien.systems.capture.predict import CaptureResult, clean_weights
 
 
@@ -40,6 +40,18 @@ def test_a_rest_below_zero_is_found_and_all_rests_read_as_zero() -> None:
         out = finish(taken, neutral=neutral).weights
         assert np.median(out[:, calm], axis=0).max() < 0.04
         assert (out >= 0).all()
+
+
+@pytest.mark.parametrize("smoothing", ["live", "ahead"])
+def test_the_filter_comes_last(smoothing: Smooth) -> None:
+    hidden = np.ones((120, 3))
+    hidden[60:90, 2] = 0.0
+    taken = result(visibility=hidden)
+    before = finish(taken)
+    after = (smooth if smoothing == "live" else smooth_ahead)(before)
+    assert_array_equal(finish(taken, smoothing=smoothing).weights, after.weights)
+    assert np.abs(before.weights - finish(taken, neutral="off").weights).max() > 0.05  # there was a rest to take off
+    assert_array_equal(before.curve("jawOpen")[60:70], before.curve("jawOpen")[59])
 
 
 def test_a_neutral_frame_outside_the_take_is_refused() -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from mien.core import ARKIT, Camera, MienError
 from mien.core.transforms import angles_from_quaternion
 from mien.io.video import VideoWriter, open_video, read_image
 from mien.runtime import Bundle, open_session
-from mien.systems.capture import spec
+from mien.systems.capture import predict, spec
 from mien.systems.capture.predict import Capture, CaptureResult, clean_weights
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
 
@@ -125,6 +126,14 @@ def test_a_picture_is_a_clip_of_one_frame(assets: Path) -> None:
     np.testing.assert_array_equal(result.clip.weights[0], frame.weights)
 
 
+def test_both_passes_over_a_take_are_counted(assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "perf_counter", count().__next__)  # every reading of the clock is a second later
+    capture, path = Capture(), assets / "faces" / "webmorph_canada" / "003f.jpg"
+    assert capture.takes_rest
+    assert capture.video(path).milliseconds.tolist() == [1000]
+    assert capture.video(path, neutral=0).milliseconds.tolist() == [2000]
+
+
 def test_a_lost_face_leaves_a_gap_and_comes_back(assets: Path, tmp_path: Path) -> None:
     # the face, then grey, then the face again, at uneven times
     portrait = cv2.resize(read_image(assets / "faces" / "webmorph_canada" / "003f.jpg"), (480, 640))
@@ -144,6 +153,17 @@ def test_capturing_twice_gives_the_same_clip(take: CaptureResult, assets: Path) 
     capture.video(assets / "faces" / "webmorph_canada" / "010f.jpg")  # leaves no trace
     again = capture.video(assets / "video" / "liveportrait_d18.mp4")
     np.testing.assert_array_equal(again.clip.weights, take.clip.weights)
+
+
+def test_a_face_near_that_of_the_video_before_is_looked_for_anew(assets: Path, tmp_path: Path) -> None:
+    portrait = cv2.imread(str(assets / "faces" / "webmorph_canada" / "003f.jpg"))
+    for name, shift in (("one.png", 0), ("other.png", 4)):
+        cv2.imwrite(str(tmp_path / name), np.roll(portrait, shift, axis=1))
+    capture = Capture()
+    capture.video(tmp_path / "one.png")
+    after, fresh = capture.video(tmp_path / "other.png"), Capture().video(tmp_path / "other.png")
+    np.testing.assert_array_equal(after.track.five_points, fresh.track.five_points)
+    np.testing.assert_array_equal(after.raw, fresh.raw)
 
 
 def test_no_face_anywhere_is_one_clear_line(assets: Path) -> None:

@@ -13,6 +13,8 @@ import tyro
 from mien.cli.synth import Dataset, Preview
 from mien.core import MienError
 from mien.engine.checkpoint import load_checkpoint
+from mien.engine.optim import warmup_cosine
+from mien.engine.run import open_process
 from mien.io.video import open_video
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
@@ -22,7 +24,7 @@ from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.predict import Capture
 from mien.systems.capture.runtime.landmark_rig import vertex_gram
 from mien.systems.capture.runtime.live_capture import LiveCapture
-from mien.systems.capture.train import train
+from mien.systems.capture.train import _new_net, train
 from mien.systems.capture.training.augment import sample_view
 from mien.systems.capture.training.head_fit import Codes, fit_head, start_linear
 from mien.systems.capture.training.mean_face import MeanFace
@@ -75,6 +77,22 @@ def test_two_processes_train_one_network_and_go_on_after_a_kill(smoke: CaptureCo
     assert whole is not None and resumed is not None and whole["step"] == resumed["step"] == 4
     for name, value in whole["net"].items():
         torch.testing.assert_close(value, resumed["net"][name], rtol=0, atol=0, msg=name)
+
+
+def test_a_step_moves_by_each_optimisers_own_rate_and_enters_the_average(smoke: CaptureConfig, tmp_path: Path) -> None:
+    config = replace(smoke, samples=8 * smoke.batch, landmark_share=1.0, faces="none", out=str(tmp_path))
+    state = load_checkpoint(train(config, stop_after=1))
+    assert state is not None and config.muon_rate != config.learning_rate
+    rate = warmup_cosine(0, steps=config.steps, warmup=config.warmup, peak=1.0)
+    for name, peak in (("muon", config.muon_rate), ("adamw", config.learning_rate)):
+        assert [group["lr"] for group in state[name]["param_groups"]] == pytest.approx(
+            [rate * peak] * len(state[name]["param_groups"])
+        )
+    open_process(config)
+    start = _new_net(BatchSource(config))[0].state_dict()  # the first draw after the seed
+    for name, average in state["average"].items():  # a tenth of the start is left after the first step
+        torch.testing.assert_close(average, 0.1 * start[name] + 0.9 * state["net"][name], atol=1e-6, rtol=1e-5)
+    assert any(not torch.equal(start[name], state["net"][name]) for name in start)
 
 
 def test_training_learns_the_landmarks_it_sees(smoke: CaptureConfig, tmp_path: Path) -> None:

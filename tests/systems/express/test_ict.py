@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.core import ARKIT, Clip, MeshSequence, MienError
+from mien.core import ARKIT, Clip, Mesh, MeshSequence, MienError, Topology
 from mien.rigs.ict_topology import FACE, SKIN, VERTICES
 from mien.runtime import Bundle
 from mien.synth.expressions import ExpressiveFace, sample_takes, write_expressions
@@ -119,12 +119,11 @@ def test_a_mesh_of_another_topology_is_refused_with_the_way_out_and_taken_by_tra
     bundle: Bundle, tmp_path: Path
 ) -> None:
     from mien.cli.express import main
-    from mien.io.obj import write_obj
     from mien.rigs.ict import load_ict
 
     skin = load_ict().neutral  # without eyes, teeth and mouth: 11,248 vertices
     triangles = skin.topology.triangles[(skin.topology.triangles < SKIN).all(axis=1)]
-    write_obj(tmp_path / "skin.obj", skin.vertices[:SKIN], triangles)
+    Mesh(vertices=skin.vertices[:SKIN], topology=Topology(triangles=triangles)).save(tmp_path / "skin.obj")
     words = [str(tmp_path / "skin.obj"), "--unit", "mm", "--out", str(tmp_path / "x.npz"), "--timeline", TEXT]
     with pytest.raises(MienError, match="`transfer`"):
         main([*words, "--bundle", str(bundle.path)])

@@ -171,7 +171,7 @@ def test_the_command_writes_a_sequence_and_names_what_it_cannot_read(learnt: Pat
     assert np.linalg.norm(sequence.vertices[14] - neutral, axis=1).mean() > 0.2
     for words, complaint in (
         (["mean", "--out", str(tmp_path / "x.txt")], "npz"),
-        (["face.stl", "--out", str(out)], "obj or .ply"),
+        (["face.stl", "--out", str(out)], ".obj, .ply"),
         (["mean", "--timeline", "bored 0-1-2-3", "--out", str(out)], "bored"),
         (["mean", "--out", str(tmp_path / "none" / "x.npz")], "none"),
     ):

@@ -1,2 +1,2 @@
-"""Learning on meshes of one topology: spirals, decimation and the transfer between levels (numpy and scipy), and the
-layers over them (`spiral_conv`, the only module here that needs torch)."""
+"""Learning on meshes of one topology: spirals, decimation and the transfer of values between levels (numpy and scipy),
+and the network layers that use them (`spiral_conv` and `pca`, the modules that need torch)."""

@@ -1,9 +1,9 @@
-"""Coarser meshes by quadric edge collapse, and the matrices that carry values down and up again.
+"""Coarser meshes by quadric edge collapse, and the matrices that transfer values between the fine and coarse mesh.
 
-Garland & Heckbert 1997 for the order of collapses; as in Ranjan et al. 2018 (CoMA, section 3.2) a collapse ends on one
-of its two vertices, so that a coarse mesh's vertices are some of the fine one's ("down" picks them), and "up" gives
-each lost vertex barycentric weights on the coarse triangle nearest to it. Other than in CoMA, that triangle is looked
-for among those around the vertex it collapsed into: where lips touch, the nearest triangle of all is on the other lip.
+The order of collapses follows Garland & Heckbert 1997. As in Ranjan et al. 2018 (CoMA, section 3.2) a collapse ends on
+one of its two vertices, so the coarse vertices are a subset of the fine ones ("down" selects them), and "up" gives each
+removed vertex barycentric weights on the coarse triangle nearest to it. Unlike in CoMA, that triangle is searched only
+around the vertex that it collapsed into: where lips touch, the nearest triangle of all is on the other lip.
 """
 
 import heapq
@@ -15,11 +15,11 @@ from jaxtyping import Float, Int
 __all__ = ["Decimated", "Up", "closest_on_triangles", "decimate", "up_matrix", "upsampling"]
 
 _BOUNDARY = 10.0
-"""Weight of the planes that hold open borders (lips, lids, neck) in place against that of the surface."""
+"""Weight of the planes that keep open borders (lips, lids, neck) in place against that of the surface."""
 _FLIP = 0.1
-"""A collapse may not turn a triangle's normal beyond this cosine."""
+"""Least cosine between a triangle's normals before and after a collapse."""
 _LENGTH = 1e-4
-"""Share of squared length in the cost: on flat ground, where quadrics say nothing, short edges go first."""
+"""Share of squared edge length in the cost: on flat regions, where all quadrics are zero, short edges go first."""
 
 Point = tuple[float, float, float]
 Quadric = tuple[float, ...]
@@ -28,7 +28,7 @@ Quadric = tuple[float, ...]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decimated:
-    """A coarser mesh of some of the vertices."""
+    """A coarser mesh whose vertices are some of the original ones."""
 
     kept: Int[np.ndarray, "N"]
     """Fine index of each coarse vertex, ascending: values go down by `fine[kept]`."""
@@ -40,7 +40,7 @@ class Decimated:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Up:
-    """Values go up by `(coarse[index] * weight[..., None]).sum(1)`."""
+    """Barycentric interpolation of values to the fine mesh: `(coarse[index] * weight[..., None]).sum(1)`."""
 
     index: Int[np.ndarray, "V 3"]
     """Coarse vertices."""
@@ -51,14 +51,14 @@ class Up:
 def decimate(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"], target: int) -> Decimated:
     """Collapse edges until `target` vertices are left; deterministic.
 
-    The surface keeps its topology, borders stay borders and no triangle turns over, as long as the target allows. Parts
-    too small for it (a tooth, a row of lashes) go whole, each vertex into the nearest of a larger part. Raises
-    ValueError when `target` is not in 1..V.
+    The surface keeps its topology, borders stay borders and no triangle flips, as long as `target` allows. Parts too
+    small for `target` (a tooth, a row of lashes) are removed whole: each of their vertices is assigned to the nearest
+    vertex of a larger part. Raises ValueError when `target` is not in 1..V.
     """
     if not 1 <= target <= len(vertices):
         raise ValueError(f"cannot keep {target} of {len(vertices)} vertices")
     vertices = np.asarray(vertices, np.float64)
-    # Costs lose digits far from the origin.
+    # Costs lose precision far from the origin.
     mesh = _Collapsing(vertices - vertices.mean(axis=0), np.asarray(triangles))
     mesh.absorb(*_small_parts(np.asarray(triangles), len(vertices), target))
     mesh.reduce(target)
@@ -98,7 +98,7 @@ def upsampling(vertices: Float[np.ndarray, "V 3"], coarse: Decimated) -> Up:
 
 
 def up_matrix(up: Up, coarse: int) -> Float[np.ndarray, "V N"]:
-    """The same as a dense matrix, for tests and small meshes."""
+    """The weights `up` as a dense matrix, for tests and small meshes."""
     matrix = np.zeros((len(up.index), coarse))
     np.add.at(matrix, (np.arange(len(up.index))[:, None], up.index), up.weight)
     return matrix
@@ -107,9 +107,10 @@ def up_matrix(up: Up, coarse: int) -> Float[np.ndarray, "V N"]:
 def closest_on_triangles(
     points: Float[np.ndarray, "*batch 3"], corners: Float[np.ndarray, "*batch 3 3"]
 ) -> Float[np.ndarray, "*batch 3"]:
-    """Barycentric weights of the point of each triangle that is nearest to its point.
+    """Barycentric weights of the point on each triangle that is nearest to the query point of the same row.
 
-    The plane's answer where it lies inside, else the best of the three edges; a triangle without area is its edges.
+    The projection onto the plane where it lies inside, else the best of the three edges; a triangle without area is its
+    three edges.
     """
     a, b, c = (corners[..., k, :] for k in range(3))
     ab, ac, ap = b - a, c - a, points - a
@@ -151,7 +152,7 @@ def _triangles_around(triangles: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 class _Collapsing:
-    """The mesh while it shrinks."""
+    """The mesh during decimation."""
 
     def __init__(self, vertices: np.ndarray, triangles: np.ndarray) -> None:
         self.points: list[Point] = [(x, y, z) for x, y, z in vertices.tolist()]
@@ -168,14 +169,14 @@ class _Collapsing:
         self.quadrics, self.area = _quadrics(vertices, triangles)
 
     def root(self, v: int) -> int:
-        """The vertex that stands for `v` now."""
+        """The vertex that `v` has been collapsed into so far; `v` itself if none."""
         while self.into[v] != v:
             self.into[v] = self.into[self.into[v]]
             v = self.into[v]
         return v
 
     def absorb(self, parts: list[np.ndarray], others: np.ndarray) -> None:
-        """Take whole parts away; each of their vertices goes into the nearest of `others`."""
+        """Remove whole parts; each of their vertices is assigned to the nearest of `others`."""
         from scipy.spatial import KDTree
 
         points = np.array(self.points)
@@ -205,7 +206,7 @@ class _Collapsing:
                 heapq.heappush(heap, self._entry(w, v))
 
     def merge(self, target: int) -> None:
-        """Collapse without regard to topology, what moves the least area the least way first; parts join others."""
+        """Collapse without regard to topology, least area times squared distance first; parts join others."""
         while self.alive > target:
             left = [v for v in range(len(self.points)) if self.into[v] == v]
             points = np.array([self.points[v] for v in left])
@@ -220,7 +221,7 @@ class _Collapsing:
             self._collapse(best[1], best[2])
 
     def _entry(self, u: int, v: int) -> tuple[float, int, int, int]:
-        # A vertex's number is its tie-breaker: costs are rarely equal, and the same mesh must give the same result.
+        # Ties are broken by the vertex number: costs are rarely equal, and the same mesh must give the same result.
         x, y, z = self.points[v]
         a, b, c = self.points[u]
         squared = (a - x) ** 2 + (b - y) ** 2 + (c - z) ** 2
@@ -232,11 +233,11 @@ class _Collapsing:
         shared = self.touching[u] & self.touching[v]
         common = self.near[u] & self.near[v]
         if len(common) != len(shared) or not 1 <= len(shared) <= 2:
-            return False  # the link condition (Dey et al. 1999): else the surface pinches
+            return False  # the link condition (Dey et al. 1999); a collapse that breaks it would pinch the surface
         if self._on_border(u) and not (len(shared) == 1 and self._on_border(v)):
             return False
         rest = self.touching[u] - shared
-        # What is left must be a surface: an open part ends as a triangle, a closed one as a tetrahedron.
+        # The remaining mesh must be a surface: an open part ends as a triangle, a closed one as a tetrahedron.
         if not rest and self.touching[v] == shared:
             return False
         if len(shared) == 2 and len(self.near[u] | self.near[v]) <= 4:
@@ -308,7 +309,7 @@ def _evaluate(q: Quadric, x: float, y: float, z: float) -> float:
 
 
 def _quadrics(vertices: np.ndarray, triangles: np.ndarray) -> tuple[list[Quadric], list[float]]:
-    """Area-weighted plane quadrics (10 numbers, upper triangle) and areas of every vertex, borders held by walls."""
+    """Quadrics of area-weighted planes and border walls (10 numbers, upper triangle) and areas, per vertex."""
     corners = vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.linalg.norm(normal, axis=1) / 2

@@ -1,6 +1,7 @@
-"""A mesh at several resolutions with its spirals: everything a mesh network needs to know of a topology.
+"""A mesh at several resolutions with its spirals: all that a mesh network needs from a topology.
 
-It is computed once (seconds for 10,000 vertices) and kept in the user's cache under a hash of what it was made from.
+The hierarchy is computed once (seconds for 10,000 vertices) and cached in the user's cache folder under a hash of its
+inputs.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from mien.io.cache import cache_folder
 __all__ = ["Hierarchy", "build_hierarchy", "load_hierarchy"]
 
 VERSION = 1
-"""Of the algorithms; caches of another version are not read."""
+"""Version of the algorithms; caches written by another version are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,11 +27,11 @@ class Hierarchy:
     """Levels from the finest (0) to the coarsest (K)."""
 
     counts: tuple[int, ...]
-    """Vertices of levels 0..K."""
+    """Number of vertices of levels 0..K."""
     spirals: tuple[Int[np.ndarray, "V L"], ...]
-    """Of levels 0..K-1; an index equal to the level's count is no vertex."""
+    """Spirals of levels 0..K-1; an index equal to the level's count marks an empty place."""
     ups: tuple[Up, ...]
-    """From level k + 1 to level k, k = 0..K-1."""
+    """Upsampling from level k + 1 to level k, k = 0..K-1."""
     downs: tuple[Int[np.ndarray, "N"], ...]
     """Vertices of level k that level k + 1 keeps, k = 0..K-1."""
 
@@ -51,10 +52,10 @@ def build_hierarchy(
     levels: int = 4,
     factor: int = 5,
 ) -> Hierarchy:
-    """Decimate `levels` times by `factor` (ceil(V / factor) vertices stay) and wind the spirals of every level.
+    """Decimate `levels` times by `factor` (ceil(V / factor) vertices stay) and compute the spirals of every level.
 
-    The reference vertex of a coarser level is the one that stands for the finer level's. Raises ValueError as
-    `spirals` and `decimate` do.
+    The reference vertex of a coarser level is the one that the finer level's reference collapsed into. Raises
+    ValueError as `spirals` and `decimate` do.
     """
     vertices = np.asarray(vertices, np.float64)
     counts, wound, ups, downs = [len(vertices)], [], [], []
@@ -79,7 +80,7 @@ def load_hierarchy(
     factor: int = 5,
     folder: Path | None = None,
 ) -> Hierarchy:
-    """`build_hierarchy`, from the cache when it was built before; `folder` is the cache's, by default the user's."""
+    """`build_hierarchy`, read from the cache when built before; `folder` is the cache's, by default the user's."""
     if folder is None:
         folder = cache_folder() / "mesh"
     settings = (VERSION, reference, length, levels, factor)
@@ -90,7 +91,7 @@ def load_hierarchy(
     stored = _read(path, levels)
     if stored is not None:
         return stored
-    # float32 positions, as the hash has them: what two callers see alike must build alike.
+    # Positions are float32, as in the hash: inputs with equal hashes must build equal hierarchies.
     built = build_hierarchy(
         np.asarray(vertices, np.float32), triangles, reference=reference, length=length, levels=levels, factor=factor
     )
@@ -119,4 +120,4 @@ def _read(path: Path, levels: int) -> Hierarchy | None:
                 downs=tuple(stored[f"down{k}"] for k in range(levels)),
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not there yet, or damaged: it is built again
+        return None  # not there yet, or damaged: the hierarchy is built again

@@ -1,4 +1,4 @@
-"""The linear decoder of a mesh: principal components of displacements, and the layer that mixes them.
+"""The linear decoder of a mesh: principal components of displacements, and the layer that combines them.
 
 Shapes: C components, V vertices, N latents, D values of a latent.
 """
@@ -12,7 +12,7 @@ __all__ = ["PcaDecoder", "displacement_basis"]
 
 
 class PcaDecoder(nn.Module):
-    """A latent vector to coefficients of fixed blendshapes: the baseline decoder of Potamias et al. 2020.
+    """Linear map from a latent vector to coefficients of fixed blendshapes, the baseline of Potamias et al. 2020.
 
     The blendshapes are zeros until `load` fills them.
     """
@@ -25,7 +25,7 @@ class PcaDecoder(nn.Module):
         self.register_buffer("basis", torch.zeros(components, 3 * vertices))
 
     def load(self, basis_CX: Tensor) -> None:
-        """Take the first of these blendshapes [C, 3 V], as many as there is room for."""
+        """Set the blendshapes to the first of `basis_CX` [C, 3 V], as many as the decoder has."""
         count = min(len(basis_CX), len(self.basis))
         self.basis[:count] = basis_CX[:count]
 
@@ -39,10 +39,10 @@ class PcaDecoder(nn.Module):
 
 
 def displacement_basis(displacements: Float[np.ndarray, "N V 3"], components: int) -> Float[np.ndarray, "C V*3"]:
-    """Blendshapes of a decoder: principal components of displacements [mm], each times its deviation.
+    """Blendshapes of a decoder: principal components of displacements [mm], each times its standard deviation.
 
-    Not centred: no displacement must stay no displacement. Rounded to half precision (a thousandth of a millimetre), as
-    bundles store them. Zeros where there are fewer displacements than components.
+    The displacements are not centred, so that zero coefficients give zero displacement. Values are rounded to half
+    precision (a thousandth of a millimetre), as bundles store them. Rows are zero beyond the number of displacements.
     """
     x = displacements.reshape(len(displacements), -1).astype(np.float64)
     values, vectors = np.linalg.eigh(x @ x.T / len(x))  # frames are far fewer than coordinates

@@ -17,7 +17,7 @@ __all__ = ["SpiralDecoder", "SpiralUp", "sparse_product"]
 
 
 class _SparseProduct(torch.autograd.Function):
-    """matrix @ dense, with the transposed matrix at hand for the way back (torch would build it at every step)."""
+    """matrix @ dense; the transposed matrix is given for the backward pass (torch would build it at every step)."""
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, transposed: Tensor, dense: Tensor) -> Tensor:
@@ -37,9 +37,9 @@ def sparse_product(matrix: Tensor, transposed: Tensor, dense: Tensor) -> Tensor:
 class SpiralUp(nn.Module):
     """Upsampling by barycentric weights, then a spiral convolution: y_v = b + sum_l W_l x_s(v,l).
 
-    Bouritsas et al. 2019, eq. 1. Nothing bends between the two, so the weights are applied to the coarse vertices, five
-    times fewer, and gathering along the spiral and interpolating are one sparse matrix. Places of a spiral beyond a
-    part's last vertex are zeros.
+    Bouritsas et al. 2019, eq. 1. Both operations are linear, so the weights are applied to the coarse vertices, of
+    which there are five times fewer, and interpolation and gathering along the spiral are one sparse matrix. Places of
+    a spiral beyond the last vertex of its part count as zeros.
     """
 
     matrix: Tensor
@@ -70,7 +70,7 @@ class SpiralUp(nn.Module):
         return y_VNO + self.bias
 
     def step(self, x_UC: Tensor) -> Tensor:
-        """One frame by gathering alone: the same arithmetic in operations that every runtime has."""
+        """One frame by gathering: the same result from operations that every runtime has."""
         fine_VC = (x_UC[self.up_index.reshape(-1)].reshape(self.fine, 3, -1) * self.up_weight[..., None]).sum(1)
         padded = torch.cat([fine_VC, torch.zeros_like(fine_VC[:1])])
         around = padded[self.spiral.reshape(-1)].reshape(self.fine, self.length * self.inputs)
@@ -78,11 +78,11 @@ class SpiralUp(nn.Module):
 
 
 class SpiralDecoder(nn.Module):
-    """Latent vectors to values on a mesh: a linear map to the coarsest level, then `SpiralUp` by `SpiralUp`, ReLU
-    between them."""
+    """Latent vectors to values on a mesh: a linear map to the coarsest level, then one `SpiralUp` per level, with a
+    ReLU between them."""
 
     def __init__(self, hierarchy: Hierarchy, latent: int, channels: tuple[int, ...]) -> None:
-        """`channels` of the coarsest level first, of the output last; one more than there are steps between levels."""
+        """`channels` go from the coarsest level to the output, one more than there are steps between levels."""
         super().__init__()
         steps = len(hierarchy.ups)
         if len(channels) != steps + 1:
@@ -114,7 +114,7 @@ class SpiralDecoder(nn.Module):
 
 
 def _gather_and_interpolate(up: Up, spiral: np.ndarray, coarse: int) -> Any:
-    """CSR [V, U L]: row v holds the barycentric weights of its spiral's vertices, place l in columns u L + l."""
+    """CSR [V, U L]: row v holds the barycentric weights of its spiral's vertices; place l uses the columns u L + l."""
     from scipy.sparse import csr_matrix
 
     fine, length = spiral.shape
@@ -131,7 +131,7 @@ def _csr(matrix: Any) -> Tensor:
     import warnings
 
     with warnings.catch_warnings():
-        # torch says once that CSR is in beta, and once that it does not check what scipy has made.
+        # torch warns once that CSR is in beta, and once that it does not check matrices made by scipy.
         warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)
         return torch.sparse_csr_tensor(
             torch.from_numpy(matrix.indptr.astype(np.int32)),

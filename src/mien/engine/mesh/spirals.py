@@ -1,9 +1,9 @@
 """Spirals: an order of the vertices around each vertex, so that a convolution can have one weight per place.
 
-As Bouritsas et al. 2019 ("Neural 3D Morphable Models", section 3.2) and Lim et al. 2018: the centre, then ring after
-ring of neighbours, each ring walked counter-clockwise, the first one from the neighbour that lies on the shortest
-geodesic to a fixed reference vertex. All spirals are cut or padded to one length. An order depends on positions and
-triangles alone, never on how vertices are numbered.
+As in Bouritsas et al. 2019 ("Neural 3D Morphable Models", section 3.2) and Lim et al. 2018: a spiral holds the centre,
+then ring after ring of neighbours, each ring counter-clockwise, and the first ring starts at the neighbour on the
+shortest geodesic to a fixed reference vertex. All spirals are cut or padded to one length. An order depends on
+positions and triangles alone, never on how vertices are numbered.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 __all__ = ["edges_of", "geodesics", "spirals"]
 
 Fans = list[list[int]]
-"""The neighbours of one vertex as runs in counter-clockwise order; a closed fan is one run that starts anywhere."""
+"""The neighbours of one vertex as runs in counter-clockwise order; a closed fan is one run with an arbitrary start."""
 
 
 def edges_of(triangles: Int[np.ndarray, "F 3"]) -> Int[np.ndarray, "E 2"]:
@@ -24,13 +24,13 @@ def edges_of(triangles: Int[np.ndarray, "F 3"]) -> Int[np.ndarray, "E 2"]:
 def geodesics(
     vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"], reference: int
 ) -> Float[np.ndarray, "V"]:
-    """Length of the shortest path along edges from `reference` [unit of the vertices]; infinite where none leads."""
+    """Length of the shortest path along edges from `reference` [unit of the vertices]; infinite without a path."""
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
 
     edges = edges_of(triangles)
     length = np.linalg.norm(np.asarray(vertices, np.float64)[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
-    # An edge of no length would vanish from the sparse matrix and cut its ends apart.
+    # A sparse matrix drops zeros: an edge of length zero would disconnect its ends.
     length = np.maximum(length, np.finfo(np.float64).tiny)
     graph = csr_matrix((length, (edges[:, 0], edges[:, 1])), shape=(len(vertices), len(vertices)))
     return dijkstra(graph, directed=False, indices=reference)
@@ -39,7 +39,7 @@ def geodesics(
 def spirals(
     vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"], *, reference: int, length: int
 ) -> Int[np.ndarray, "V L"]:
-    """Spiral of every vertex, itself first; places beyond a component's last vertex hold V, an index of no vertex.
+    """Spiral of every vertex, which comes first; places beyond a component's last vertex hold the invalid index V.
 
     Raises ValueError when `reference` is no vertex or `length` is not positive.
     """
@@ -50,7 +50,7 @@ def spirals(
         raise ValueError(f"a spiral has at least one place, not {length}")
     rank = _ranks(np.asarray(vertices, np.float64), geodesics(vertices, triangles, reference), reference)
     fans = _fans(triangles, count)
-    for own in fans:  # one order for all who walk by: runs by their best vertex
+    for own in fans:  # one order for all spirals that pass: runs by their best vertex
         own.sort(key=lambda run: min(rank[u] for u in run))
     out = np.full((count, length), count, np.int64)
     for v in range(count):
@@ -60,7 +60,7 @@ def spirals(
 
 
 def _ranks(vertices: np.ndarray, distance: np.ndarray, reference: int) -> list[int]:
-    """Place of each vertex by geodesic distance; ties (mirror images, other components) by where vertices lie."""
+    """Rank of each vertex by geodesic distance; ties (mirror images, other components) are broken by position."""
     away = np.linalg.norm(vertices - vertices[reference], axis=1)
     order = np.lexsort((vertices[:, 2], vertices[:, 1], vertices[:, 0], away, distance))
     rank = np.empty(len(vertices), np.int64)
@@ -69,7 +69,7 @@ def _ranks(vertices: np.ndarray, distance: np.ndarray, reference: int) -> list[i
 
 
 def _fans(triangles: np.ndarray, count: int) -> list[Fans]:
-    """Each vertex's neighbours in counter-clockwise runs; inconsistent or non-manifold places fall into more runs."""
+    """Each vertex's neighbours in counter-clockwise runs; several where orientation or manifoldness breaks."""
     after: list[dict[int, int]] = [{} for _ in range(count)]
     loose: list[set[int]] = [set() for _ in range(count)]
     for triangle in np.asarray(triangles).tolist():
@@ -84,7 +84,7 @@ def _runs(after: dict[int, int], members: set[int]) -> Fans:
     before: dict[int, int] = {}
     follows: dict[int, int] = {}
     for a in sorted(after):
-        if after[a] not in before:  # two triangles that end on one neighbour: the second starts a run of its own
+        if after[a] not in before:  # two triangles that end on one neighbour: the second starts its own run
             before[after[a]] = a
             follows[a] = after[a]
     left = set(members)
@@ -102,7 +102,7 @@ def _runs(after: dict[int, int], members: set[int]) -> Fans:
 
 
 def _walk(fans: Fans, start: int) -> list[int]:
-    """All neighbours from `start` on: its run first, turned to begin there, then the others."""
+    """All neighbours beginning with `start`: its run first, rotated to begin there, then the other runs."""
     out: list[int] = []
     rest: list[int] = []
     for run in fans:

@@ -1,6 +1,6 @@
 """glTF 2.0: a writer and a reader on numpy and struct.
 
-Own code, because what exists either drops morph targets and animation on writing or breaks sparse accessors
-(RESEARCH: trimesh, pygltflib). `document` reads and checks, `builder` lays out buffers, `rig` writes a rig,
-`clip` writes and reads performances.
+mien has its own code for it, because trimesh and pygltflib either drop morph targets and animation on writing or break
+sparse accessors. `document` reads and checks files, `builder` lays out buffers, `rig` writes a rig, `clip` writes and
+reads clips, `sequence` mesh sequences.
 """

@@ -1,4 +1,4 @@
-"""Lays out the JSON and the binary chunk of a GLB."""
+"""Builds the JSON and the binary chunk of a .glb file."""
 
 import json
 import struct
@@ -21,7 +21,7 @@ ELEMENT_ARRAY_BUFFER = 34963
 _COMPONENTS = {"f4": 5126, "u1": 5121, "u2": 5123, "u4": 5125}
 _SHAPES: dict[tuple[int, ...], str] = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 _LIMIT = 2**32 - 1
-"""GLB lengths are 32-bit."""
+"""Largest length that a .glb can state, because its lengths are 32-bit."""
 
 
 class Builder:
@@ -35,13 +35,16 @@ class Builder:
         self._length = 0
 
     def add(self, kind: str, item: Json) -> int:
-        """Append `item` to the top-level list `kind` ("nodes"); its index."""
+        """Append `item` to the top-level list `kind` ("nodes") and return its index."""
         items: list[Json] = self.json.setdefault(kind, [])
         items.append(item)
         return len(items) - 1
 
     def accessor(self, values: np.ndarray, *, target: int | None = None, bounds: bool = False) -> int:
-        """A dense accessor on [N, ...] values of type float32, uint8, uint16 or uint32; `bounds` adds min and max."""
+        """Add a dense accessor for [N, ...] values (float32, uint8, uint16, uint32) and return its index.
+
+        `bounds` adds the properties min and max.
+        """
         item = self._describe(values)
         item["bufferView"] = self._view(values, target)
         if bounds:
@@ -49,9 +52,10 @@ class Builder:
         return self.add("accessors", item)
 
     def sparse(self, values: np.ndarray, moving: np.ndarray) -> int:
-        """An accessor that stores float32 [N, 3] `values` only where `moving` is true and is zero elsewhere.
+        """Add an accessor that stores float32 [N, 3] `values` only where `moving` is true, and return its index.
 
-        Written densely when that is smaller: a sparse entry costs its index on top.
+        Elsewhere its values are zero. It is written densely when that is smaller, because a sparse entry also stores
+        its index.
         """
         at = np.flatnonzero(moving)
         kept = np.where(moving[:, None], values, np.float32(0))
@@ -59,7 +63,7 @@ class Builder:
         if len(at) * (12 + index.itemsize) >= 12 * len(values):
             return self.accessor(kept, bounds=True)
         item = self._describe(kept) | _bounds(kept)
-        if len(at):  # a sparse block of zero entries is not allowed; without one the accessor is all zeros
+        if len(at):  # glTF forbids a sparse block without entries; without the block the accessor is all zeros
             item["sparse"] = {
                 "count": len(at),
                 "indices": {"bufferView": self._view(index, None), "componentType": _COMPONENTS[index.dtype.str[1:]]},
@@ -101,5 +105,5 @@ class Builder:
 
 def _bounds(values: np.ndarray) -> Json:
     low, high = np.min(values, axis=0), np.max(values, axis=0)
-    # float32 -> float is exact and JSON prints the shortest text that gives the same double, so bounds match bytes.
+    # float32 -> float is exact and JSON prints the shortest text of the same double, so bounds equal the stored values.
     return {"min": np.atleast_1d(low).tolist(), "max": np.atleast_1d(high).tolist()}

@@ -1,9 +1,9 @@
-"""Performances as glTF animation, written with the rig that performs them and read back.
+"""Clips as glTF animation, written with the rig that performs them, and read back.
 
-Written: morph weights (those of correctives follow from the channels' and are baked), the head joint's rotation
-(`camera_from_head`; joints rest unrotated), the eye joints' rotation when vertices hang on them, optionally the head's
-translation. Keys lie at the clip's true times, interpolated linearly. Lost frames hold the last seen pose. What glTF
-cannot say travels in the animation's `extras.mien`.
+The animation holds the morph weights (including the computed weights of correctives), the head joint's rotation
+(`camera_from_head`; joints are unrotated at rest), the eye joints' rotation when vertices are skinned to them, and
+optionally the head's translation. Keys lie at the clip's times and are interpolated linearly. Lost frames hold the last
+seen pose. What glTF has no field for is stored in the animation's `extras.mien`.
 """
 
 from dataclasses import replace
@@ -27,16 +27,16 @@ from mien.io.keys import EYES, PASCAL, continuous, eye_rotations, held
 __all__ = ["read", "write"]
 
 LATEST_START = 3600.0
-"""A clip that starts later than this [s] (a time of day) is moved to 0: glTF keys are float32, which past an hour
-keep less than a quarter of a millisecond. The offset is kept in `extras.mien.start`."""
+"""A clip that starts later than this [s] (a time of day) is moved to 0, because glTF keys are float32, whose steps
+reach a quarter of a millisecond after an hour. The offset is stored in `extras.mien.start`."""
 
 
 def write(
     clip: Clip, path: Path, *, rig: Rig | None = None, translation: bool = False, morph_normals: bool = False
 ) -> None:
-    """Write `rig` performing `clip`; channels the rig lacks are left out.
+    """Write `rig` animated by `clip`; channels the rig lacks are left out.
 
-    `translation` also moves the head, relative to its first place, in metres. `morph_normals` adds normal
+    `translation` also moves the head, relative to its first position, in metres. `morph_normals` adds normal
     displacements to the morph targets (exact shading in viewers that do not recompute normals, twice the size).
 
     Raises:
@@ -64,7 +64,9 @@ class _Animation:
         self.start = start if start < 0 or start > LATEST_START else 0.0
         times = (clip.times - self.start).astype(np.float32)
         if (np.diff(times) <= 0).any():
-            raise MienError(f"cannot write {path}: frames lie closer together than glTF's float32 times resolve")
+            raise MienError(
+                f"cannot write {path}: frames are closer together than float32 times can resolve; write .npz"
+            )
         self.input = builder.accessor(times, bounds=True)
         self.samplers: list[Json] = []
         self.channels: list[Json] = []
@@ -101,9 +103,9 @@ class _Animation:
 def read(path: Path) -> Clip:
     """The first animation of morph weights in a .glb as a clip.
 
-    Channels are the file's target names (PascalCase ARKit names in lowerCamel). Head rotation is read from a node
-    named "head", gaze from "eyeLeft" and "eyeRight", when these rest unrotated as mien writes them. Confidence,
-    gaze and start time are those of `extras.mien` when mien wrote the file.
+    Channels are the file's target names (PascalCase ARKit names are converted to lowerCamel). Head rotation is read
+    from a node named "head", gaze from "eyeLeft" and "eyeRight", when these nodes are unrotated at rest, as in files of
+    mien. In a file of mien, confidence, gaze and start time are read from `extras.mien`.
 
     Raises:
         MienError: no readable glTF, or no animation of named morph targets.
@@ -125,7 +127,7 @@ def _read_animation(document: GltfDocument, animation: Json) -> Clip | None:
     columns: dict[str, np.ndarray] = {}
     for track, names in morphs:
         values = track.sample(times, width=len(names))
-        # Several meshes may share a name (face and lashes); they move together, so the first one speaks for all.
+        # Several meshes may share a target name (face and lashes) and move together, so the first track is enough.
         own = {i: PASCAL.get(n, n) for i, n in enumerate(names) if n not in track.correctives()}
         columns |= {name: values[:, i] for i, name in own.items() if name not in columns}
     if not columns:
@@ -179,7 +181,7 @@ def _restore(
 
 
 def _translation(document: GltfDocument, tracks: "list[_Track]", times: np.ndarray) -> np.ndarray | None:
-    """Head displacement [mm] from the root's track."""
+    """Head displacement [mm] from the track of the root node."""
     for track in tracks:
         if track.path == "translation" and track.node not in document.parents():
             rest = document.numbers(track.target_node.get("translation", [0, 0, 0]), 3, "a translation")
@@ -213,7 +215,7 @@ class _Track:
         return self.document.target_names(mesh, len(cast(list[Any], targets))) if isinstance(targets, list) else None
 
     def correctives(self) -> frozenset[str]:
-        """Names of the targets that are no channels."""
+        """Names of the targets that are correctives."""
         if "mesh" not in self.target_node:
             return frozenset()
         return frozenset(c.name for c in correctives_of(self.document.item("meshes", self.target_node["mesh"])))
@@ -224,12 +226,12 @@ class _Track:
     def times(self) -> np.ndarray:
         times = self.document.accessor(self.sampler.get("input"), kind="SCALAR").astype(np.float64)
         if (np.diff(times) <= 0).any():
-            self.document.fail("damaged glTF, animation times do not grow")
+            self.document.fail("damaged glTF, animation times do not increase")
         return times
 
     def sample(self, at: np.ndarray, *, width: int) -> np.ndarray:
-        """Values at the given times, shape [T, width]; cubic tracks are taken as linear ones. Rotations
-        turn the shortest way between keys, as glTF has it."""
+        """Values at the given times, shape [T, width]; cubic tracks are read as linear ones. Rotations
+        take the shortest way between keys, as glTF defines."""
         times = self.times()
         cubic = self.sampler.get("interpolation") == "CUBICSPLINE"
         keys = len(times) * (3 if cubic else 1)

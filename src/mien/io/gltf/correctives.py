@@ -1,8 +1,8 @@
-"""A rig's corrective shapes in a glTF mesh: morph targets behind those of the channels.
+"""A rig's corrective shapes in a glTF mesh: morph targets after those of the channels.
 
-glTF knows no combination shapes, so an animation carries the correctives' weights baked at its keys, and any viewer
-shows them. What drives them stands in the mesh's `extras.mien.correctives`, a list of {"name", "channels", "rule"} as
-in `mien.core.Corrective`, so that readers can tell them from channels and drive them by themselves.
+glTF has no combination shapes, so an animation contains the correctives' weights computed at its keys, and any viewer
+shows them. Their rules are in the mesh's `extras.mien.correctives`, a list of {"name", "channels", "rule"} as in
+`mien.core.Corrective`, so that a reader can tell correctives from channels and compute their weights.
 """
 
 from typing import Any, cast
@@ -15,13 +15,13 @@ Json = dict[str, Any]
 
 
 def corrective_extras(rig: Rig) -> Json:
-    """What the mesh's `extras` say about the rig's correctives; empty for none."""
+    """The entries for the mesh's `extras` that describe the rig's correctives; empty for none."""
     listed = [{"name": c.name, "channels": list(c.channels), "rule": c.rule} for c in rig.correctives]
     return {"mien": {"correctives": listed}} if listed else {}
 
 
 def correctives_of(mesh: Json) -> tuple[Corrective, ...]:
-    """The correctives that a mesh's `extras` name; entries that make no sense are left out."""
+    """The correctives that a mesh's `extras` describe; invalid entries are left out."""
     extras = mesh.get("extras")
     own = cast(Json, extras).get("mien") if isinstance(extras, dict) else None
     listed = cast(Json, own).get("correctives") if isinstance(own, dict) else None

@@ -1,4 +1,4 @@
-"""Reading glTF that a stranger made: every length is checked against the file before anything is allocated."""
+"""Reads untrusted glTF files: every length is checked against the file before memory is allocated."""
 
 import base64
 import binascii
@@ -23,28 +23,29 @@ _WIDTHS: dict[str, tuple[int, ...]] = {
     "SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT2": (2, 2), "MAT3": (3, 3), "MAT4": (4, 4),
 }  # fmt: skip
 _HUGE = 1e9
-"""Numbers of a scene graph beyond this are damage; products of two still fit float32."""
+"""Numbers of a scene graph beyond this count as damage; products of two smaller ones still fit float32."""
 _LARGEST = 2**30
-"""Bytes of a file that are read; a character with its textures has some 10^8."""
+"""Largest file that is read [bytes]; a character with its textures has some 10^8."""
 _REQUIRED = {"KHR_materials_unlit", "KHR_texture_transform", "KHR_mesh_quantization", "VRM", "VRMC_vrm"}
-"""extensionsRequired that this reader can honour or safely pass over; geometry compression is not among them."""
+"""Entries of extensionsRequired that this reader supports or can safely ignore; geometry compression is not among
+them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GltfDocument:
-    """Parsed JSON and the buffers, with checked access to accessors and nodes. Units are the file's (metres)."""
+    """The parsed JSON and the buffers of a file, with checked access to accessors and nodes, in the file's metres."""
 
     path: Path
     json: Json
     buffers: list[np.ndarray]
     """uint8 views of the buffers' bytes."""
     size: int
-    """Bytes of all buffers; no accessor may claim more elements than that."""
+    """Size of all buffers [bytes]; no accessor may state more elements than that."""
     _parents: dict[int, int] = field(default_factory=dict[int, int])
     _items: dict[str, list[Json]] = field(default_factory=dict[str, list[Json]])
 
     def fail(self, text: str) -> NoReturn:
-        """Raise the MienError that names this file."""
+        """Raise a MienError with this file's path and `text`."""
         raise MienError(f"{self.path}: {text}")
 
     def items(self, kind: str) -> list[Json]:
@@ -66,8 +67,8 @@ class GltfDocument:
     def accessor(self, index: Any, *, kind: str | None = None, count: int | None = None) -> np.ndarray:
         """Values of an accessor as [N, ...]: float32 (also from normalised integers) or the file's integers.
 
-        Matrices come row-major. `kind` ("VEC3") and `count` are demanded when given, before memory is taken.
-        Raises MienError when the accessor does not fit its buffer, points outside of it or is not finite.
+        Matrices are row-major. `kind` ("VEC3") and `count` are required of the accessor when given, before memory is
+        allocated. Raises MienError when the accessor does not fit its buffer or a value is not finite.
         """
         item = self.item("accessors", index)
         total, shape, dtype = item.get("count"), _WIDTHS.get(str(item.get("type"))), _DTYPES.get(_key(item))
@@ -76,9 +77,9 @@ class GltfDocument:
         if kind is not None and item["type"] != kind:
             self.fail(f"accessor {index} is {item['type']} where {kind} belongs")
         if count is not None and total != count:
-            self.fail(f"accessor {index} has {total} elements where {count} belong")
+            self.fail(f"damaged glTF, accessor {index} has {total} elements, but {count} are needed")
         if total > self.size:
-            self.fail(f"accessor {index} claims {total} elements, more than the file holds bytes")
+            self.fail(f"damaged glTF, accessor {index} states {total} elements, more than the file has bytes")
         if "bufferView" in item:
             values = self._slice(
                 item["bufferView"], item.get("byteOffset", 0), total, shape, dtype, f"accessor {index}"
@@ -88,7 +89,7 @@ class GltfDocument:
         if "sparse" in item:
             values = self._sparse(item["sparse"], values, f"accessor {index}")
         if len(shape) == 2:
-            values = values.transpose(0, 2, 1)  # glTF stores columns
+            values = values.transpose(0, 2, 1)  # glTF stores matrices column by column
         return self._finish(item, values, index)
 
     def _finish(self, item: Json, values: np.ndarray, index: Any) -> np.ndarray:
@@ -242,7 +243,7 @@ def read_glb(path: str | Path) -> GltfDocument:
     asset = document.get("asset")
     version = cast(Json, asset).get("version") if isinstance(asset, dict) else None
     if not isinstance(version, str) or not version.startswith("2."):
-        raise MienError(f"{path}: glTF {version}, only 2.x can be read; convert it")
+        raise MienError(f"{path} has glTF version {version}, and only 2.x can be read; convert it")
     required = document.get("extensionsRequired", [])
     unknown = [str(name) for name in cast(list[Any], required if isinstance(required, list) else [])]
     unknown = [name for name in unknown if name not in _REQUIRED]
@@ -257,10 +258,10 @@ def _split(path: Path, data: np.ndarray) -> tuple[bytes, np.ndarray | None]:
     if data[:4].tobytes() != b"glTF":
         return data.tobytes(), None
     if len(data) < 20:
-        raise MienError(f"{path} is cut off: {len(data)} bytes are no .glb")
+        raise MienError(f"{path} is cut off: it has {len(data)} bytes, fewer than any .glb")
     version, length, json_length = (int(data[i : i + 4].view("<u4")[0]) for i in (4, 8, 12))
     if version != 2:
-        raise MienError(f"{path}: GLB version {version}, only 2 can be read; convert it")
+        raise MienError(f"{path} has GLB version {version}, and only 2 can be read; convert it")
     if length > len(data) or json_length > len(data) - 20 or data[16:20].tobytes() != b"JSON":
         raise MienError(f"{path} is cut off or damaged: it has {len(data)} of {max(length, json_length + 20)} bytes")
     text = data[20 : 20 + json_length].tobytes()
@@ -296,7 +297,7 @@ def _buffers(path: Path, document: Json, chunk: np.ndarray | None) -> list[np.nd
         length, uri = item.get("byteLength"), item.get("uri")
         data = _buffer(path, uri, chunk if index == 0 else None, index)
         if not _is_count(length) or length > len(data):
-            raise MienError(f"{path}: buffer {index} has {len(data)} bytes, but {length} are announced; it is cut off")
+            raise MienError(f"{path}: buffer {index} has {len(data)} of the {length} bytes it states; it is cut off")
         out.append(data[:length])
     return out
 
@@ -313,7 +314,7 @@ def _buffer(path: Path, uri: Any, chunk: np.ndarray | None, index: int) -> np.nd
             raise MienError(f"{path}: buffer {index} is not valid base64") from error
     folder = path.resolve().parent
     target = (folder / unquote(uri)).resolve()
-    # A model must not be able to make us open files elsewhere on the machine.
+    # A model must not be able to make mien open files elsewhere on the machine.
     if "://" in uri or not target.is_relative_to(folder):
         raise MienError(f"{path}: buffer {index} lies outside of the file's folder; copy it there")
     try:

@@ -1,8 +1,9 @@
 """A rig as glTF: mesh with sparse morph targets, materials, vertex colours, joints and skin.
 
-Units become metres. Frames agree (right-handed, +Y up, face along +Z). Nodes: an armature root named after the rig
-that holds the joints, and beside it the skinned mesh node (a skinned node takes no part in the hierarchy). A rig
-whose joints carry no weights has its mesh node below the head joint instead, so that the head still turns.
+Units become metres; the axes of glTF and mien agree (right-handed, +Y up, face along +Z). The nodes are an armature
+root, named after the rig, that holds the joints, and beside it the skinned mesh node, because a skinned node ignores
+its place in the hierarchy. A rig without skinning weights has its mesh node below the head joint instead, so that the
+head still turns.
 """
 
 from dataclasses import dataclass, field
@@ -22,15 +23,15 @@ __all__ = ["SOURCE_VERTEX", "RigNodes", "add_rig", "linear_from_srgb", "srgb_fro
 MM = np.float32(1e-3)
 """Metres per millimetre."""
 STILL = 1e-4
-"""Displacements of at most this [mm] count as still: a tenth of a micrometre, the float32 step of a position 1 m from
-the origin. Scans carry such noise on every vertex; leaving it out saves a quarter of ICT-FaceKit's file."""
+"""Displacements of at most this [mm] count as zero: a tenth of a micrometre, the float32 step of a position 1 m from
+the origin. Scans have such noise on every vertex; leaving it out saves a quarter of ICT-FaceKit's file."""
 SOURCE_VERTEX = "_SOURCE_VERTEX"
-"""Attribute of a mesh whose vertices were split at texture seams: the rig's vertex that each one copies."""
+"""Vertex attribute of a mesh that is split at texture seams: the index of the rig's vertex that each vertex copies."""
 
 
 @dataclass
 class RigNodes:
-    """Indices of what `add_rig` made."""
+    """Indices of the glTF objects that `add_rig` added."""
 
     mesh_node: int
     root: int
@@ -39,7 +40,7 @@ class RigNodes:
 
 
 def write_rig(rig: Rig, path: Path, *, morph_normals: bool = False) -> None:
-    """Write `rig` at rest as .glb; `morph_normals` adds normal displacements (about double the size)."""
+    """Write `rig` at rest as .glb; `morph_normals` adds normal displacements (about twice the size)."""
     builder = Builder(f"mien {__version__}", rig.licence)
     add_rig(builder, rig, morph_normals=morph_normals)
     builder.write(path)
@@ -80,7 +81,7 @@ def _split_seams(rig: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         return np.arange(count), topology.triangles, topology.uv
     corners = np.stack([topology.triangles.reshape(-1), topology.uv_triangles.reshape(-1)], axis=1).astype(np.int64)
     pairs, inverse = np.unique(corners, axis=0, return_inverse=True)
-    # Vertices of no triangle stay, so that the index map covers the whole rig.
+    # Vertices that belong to no triangle are kept, so that the index map covers the whole rig.
     lonely = np.setdiff1d(np.arange(count), pairs[:, 0])
     source = np.concatenate([pairs[:, 0], lonely])
     uv = np.concatenate([topology.uv[pairs[:, 1]], np.zeros((len(lonely), 2), topology.uv.dtype)])
@@ -110,12 +111,12 @@ def _mesh(
         attributes["JOINTS_0"] = attribute(influences, "u1")
         attributes["WEIGHTS_0"] = attribute(weights)
     if len(source) != len(vertices):
-        # Float32 because glTF forbids uint32 attributes; exact up to 2^24 vertices.
+        # glTF forbids uint32 attributes; float32 is exact up to 2^24 vertices.
         attributes[SOURCE_VERTEX] = attribute(np.arange(len(vertices)))
     every = [*rig.shapes, *(rig.corrective_shapes if rig.corrective_shapes is not None else ())]
     targets = [_target(builder, rig, shape, normals, source, morph_normals) for shape in every]
     parts = topology.parts or (Part(name=rig.name, start=0, stop=len(triangles)),)
-    index_type = np.uint16 if len(source) <= 0xFFFF else np.uint32  # 0xFFFF itself restarts strips
+    index_type = np.uint16 if len(source) <= 0xFFFF else np.uint32  # index 0xFFFF is reserved to restart strips
     primitives: list[dict[str, Any]] = []
     for part in parts:
         if part.stop <= part.start:

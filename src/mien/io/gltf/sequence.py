@@ -1,11 +1,14 @@
-"""MeshSequence as .glb: the first frame, as few morph targets as reproduce every frame, and their weights over time.
+"""Mesh sequences as .glb: the first frame, the fewest morph targets that reproduce all frames, and their weights.
 
-The targets are principal components of the sequence about its first frame (Alexa & Mueller 2000, "Representing
-Animations by Principal Components"), as many as leave no vertex of any frame farther than `ERROR_MM` from where it was.
-Normals have targets too, fitted by least squares to the same weights, so that the light moves with the skin.
+The targets are those of `mien.io.gltf.morph_basis` relative to the first frame, as many as are needed so that no vertex
+of any frame is off by more than `ERROR_MM`. The normals have targets, too, fitted by least squares to the same weights,
+so that shading follows the motion.
 """
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, cast
 
 import numpy as np
@@ -14,68 +17,61 @@ from jaxtyping import Float
 from mien import __version__
 from mien.core.errors import MienError
 from mien.core.mesh import MeshSequence, Topology, vertex_normals
+from mien.io.atomic import check_writable
 from mien.io.gltf.builder import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, Builder
 from mien.io.gltf.document import GltfDocument, read_glb
+from mien.io.gltf.morph_basis import BLOCK, morph_basis
 
-__all__ = ["ERROR_MM", "morph_basis", "read", "write"]
+__all__ = ["ERROR_MM", "read", "stream"]
 
 ERROR_MM = 0.02
-"""Largest distance of a vertex from its place, over all frames [mm]: a fifth of a hair."""
+"""Largest error of a vertex's position, over all frames [mm]."""
 _MM = np.float32(1e-3)
 """Metres per millimetre."""
 _LARGEST = 2**31
-"""Numbers of a sequence read at once."""
+"""Most numbers that a sequence may hold to be read."""
 
 Json = dict[str, Any]
 
 
-def morph_basis(
-    moved: Float[np.ndarray, "T V 3"], error: float
-) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "K V 3"]]:
-    """Weights and targets, the fewest whose products leave no vertex farther than `error` from `moved`.
+@contextmanager
+def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
+    """Write frame by frame; the frames are stored in a temporary file beside `path` until the last one has come.
 
-    Each target is scaled so that its weight is 1 at most.
+    Memory holds the morph targets and a few frames. Raises MienError when the mesh has no triangles, the times are too
+    close together, or the file cannot be written.
     """
-    flat = moved.reshape(len(moved), -1).astype(np.float64)
-    values, vectors = np.linalg.eigh(flat @ flat.T)  # frames are fewer than coordinates
-    order = np.argsort(values)[::-1]
-    order = order[values[order] > max(float(values.max(initial=0.0)), 1e-12) * 1e-14]
-    weights = vectors[:, order]
-    low, high = 0, len(order)
-    while low < high:
-        middle = (low + high) // 2
-        if _farthest(flat, weights[:, :middle]) <= 0.9 * error:  # float32 takes the rest
-            high = middle
-        else:
-            low = middle + 1
-    kept = weights[:, :low]
-    scale = np.maximum(np.abs(kept).max(axis=0, initial=0.0), 1e-12)
-    targets = (kept * scale).T @ flat
-    return (kept / scale).astype(np.float32), targets.reshape(low, *moved.shape[1:]).astype(np.float32)
+    if not len(topology.triangles):
+        raise MienError(f"cannot write {path}: a .glb needs triangles, and the mesh has none")
+    since = (times - times[0]).astype(np.float32)
+    if (np.diff(since) <= 0).any():
+        raise MienError(f"cannot write {path}: frames lie too close together for float32 seconds; write .npz instead")
+    check_writable(path)
+    with TemporaryFile(dir=path.resolve().parent, prefix=".mien-") as file:
+        shapes: list[tuple[int, ...]] = []
+
+        def put(vertices: np.ndarray) -> None:
+            shapes.append(vertices.shape)
+            file.write(vertices.astype(np.float32).tobytes())
+
+        yield put
+        file.flush()
+        frames = np.memmap(file, np.float32, "r", shape=(len(times), *shapes[0]))
+        _write(path, topology.triangles, frames, since, float(times[0]))
 
 
-def _farthest(flat: np.ndarray, weights: np.ndarray) -> float:
-    left = (flat - weights @ (weights.T @ flat)).reshape(-1, 3)
-    return float(np.sqrt((left**2).sum(axis=1).max(initial=0.0)))
-
-
-def write(sequence: MeshSequence, path: Path, *, error_mm: float = ERROR_MM) -> None:
-    """Write `sequence`; raises MienError when it is empty, has positions that are no numbers, or cannot be written."""
-    times, vertices = np.asarray(sequence.times, np.float64), np.asarray(sequence.vertices, np.float32)
-    triangles = sequence.topology.triangles
-    if not len(times) or not np.isfinite(vertices).all() or not len(triangles):
-        raise MienError(
-            f"cannot write {path}: the sequence has no frames, no triangles, or positions that are no numbers"
-        )
-    weights, targets = morph_basis(vertices - vertices[0], error_mm)
-    if not len(targets):  # nothing moves: one target that does nothing keeps the times
-        weights, targets = np.zeros((len(times), 1), np.float32), np.zeros_like(vertices[:1])
+def _write(path: Path, triangles: np.ndarray, frames: np.ndarray, since: np.ndarray, start: float) -> None:
+    """Write `frames`, which may be mapped from a file; `since` are seconds after the first frame's time `start`."""
+    rest = np.array(frames[0])
+    weights, targets = morph_basis(frames, rest, ERROR_MM)
+    if not len(targets):  # without motion one target of zeros is needed to hold the times
+        weights, targets = np.zeros((len(since), 1), np.float32), np.zeros_like(frames[:1], subok=False)
     builder = Builder(f"mien {__version__}")
-    normals = _unit(vertex_normals(vertices[0], triangles))
-    index_type = np.uint16 if vertices.shape[1] <= 0xFFFF else np.uint32
+    normals = _unit(vertex_normals(rest, triangles))
+    index_type = np.uint16 if len(rest) <= 0xFFFF else np.uint32
     primitive: Json = {
         "attributes": {
-            "POSITION": builder.accessor(vertices[0] * _MM, target=ARRAY_BUFFER, bounds=True),
+            "POSITION": builder.accessor(rest * _MM, target=ARRAY_BUFFER, bounds=True),
             "NORMAL": builder.accessor(normals, target=ARRAY_BUFFER),
         },
         "indices": builder.accessor(triangles.reshape(-1).astype(index_type), target=ELEMENT_ARRAY_BUFFER),
@@ -85,16 +81,25 @@ def write(sequence: MeshSequence, path: Path, *, error_mm: float = ERROR_MM) -> 
     node = {"mesh": builder.add("meshes", mesh), "name": path.stem}
     builder.add("scenes", {"nodes": [builder.add("nodes", node)]})
     builder.json["scene"] = 0
-    turned = np.stack([_unit(vertex_normals(frame, triangles)) - normals for frame in vertices])
-    turns = np.linalg.pinv(weights.astype(np.float64)) @ turned.reshape(len(turned), -1)
     primitive["targets"] = [
         {"POSITION": builder.accessor(target * _MM, bounds=True), "NORMAL": builder.accessor(turn)}
-        for target, turn in zip(targets, turns.reshape(targets.shape).astype(np.float32), strict=True)
+        for target, turn in zip(targets, _turns(frames, weights, normals, triangles), strict=True)
     ]
     mesh["weights"] = [0.0] * len(targets)
     mesh["extras"] = {"targetNames": [f"component{k}" for k in range(len(targets))]}
-    _animate(builder, times, weights)
+    _animate(builder, since, start, weights)
     builder.write(path)
+
+
+def _turns(frames: np.ndarray, weights: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Displacements of the normals [K, V, 3] that fit the frames' normals best, by least squares."""
+    inverse = np.linalg.pinv(weights.astype(np.float64))
+    turns = np.zeros((len(inverse), normals.size))
+    for start in range(0, len(frames), BLOCK):
+        block = frames[start : start + BLOCK]
+        turned = np.stack([_unit(vertex_normals(frame, triangles)) - normals for frame in block])
+        turns += inverse[:, start : start + len(block)] @ turned.reshape(len(block), -1)
+    return turns.reshape(-1, *normals.shape).astype(np.float32)
 
 
 _MATERIAL: Json = {
@@ -104,18 +109,15 @@ _MATERIAL: Json = {
 }
 
 
-def _animate(builder: Builder, times: np.ndarray, weights: np.ndarray) -> None:
-    since = (times - times[0]).astype(np.float32)
-    if (np.diff(since) <= 0).any():
-        raise MienError("frames lie too close together for float32 seconds; write .npz instead")
+def _animate(builder: Builder, since: np.ndarray, start: float, weights: np.ndarray) -> None:
     sampler = {
         "input": builder.accessor(since, bounds=True),
         "output": builder.accessor(np.ascontiguousarray(weights).reshape(-1)),
         "interpolation": "LINEAR",
     }
     channel = {"sampler": 0, "target": {"node": 0, "path": "weights"}}
-    # glTF times start at 0 or later; where the sequence began is ours to remember.
-    extras = {"mien": {"start": float(times[0])}}
+    # glTF times must not be negative, so the start of the sequence is stored in the extras.
+    extras = {"mien": {"start": start}}
     builder.add("animations", {"name": "sequence", "samplers": [sampler], "channels": [channel], "extras": extras})
 
 
@@ -126,10 +128,10 @@ def _unit(normals: np.ndarray) -> np.ndarray:
 
 
 def read(path: Path) -> MeshSequence:
-    """The first mesh whose morph weights are animated, in its own coordinates times its node's transform, in mm.
+    """The first mesh whose morph weights are animated, with its node's transform applied, in mm.
 
-    Linear weights only (cubic and stepped ones are a clip's: `Clip.load`). Raises MienError when there is none or the
-    file is damaged.
+    Only weights with linear interpolation are read (cubic and stepped ones by `Clip.load`). Raises MienError when there
+    is no such mesh, or the file is damaged.
     """
     document = read_glb(path)
     for animation in document.items("animations"):
@@ -154,10 +156,10 @@ def _sequence(document: GltfDocument, animation: Json, channel: Json, target: Js
     base, shapes, triangles = _geometry(document, primitives[0])
     times = document.accessor(sampler.get("input"), kind="SCALAR").astype(np.float64)
     if (np.diff(times) <= 0).any():
-        document.fail("damaged glTF, animation times do not grow")
+        document.fail("damaged glTF, animation times do not increase")
     weights = document.accessor(sampler.get("output"), kind="SCALAR", count=len(times) * len(shapes))
     if len(times) * base.size > _LARGEST:
-        document.fail("too many frames to hold at once")
+        document.fail("too many frames to hold in memory; split the sequence")
     vertices = base + np.tensordot(weights.reshape(len(times), len(shapes)), shapes, axes=1)
     world = document.world_matrices()[int(target["node"])]
     vertices = (vertices.astype(np.float64) @ world[:3, :3].T + world[:3, 3]) / float(_MM)

@@ -1,5 +1,5 @@
-"""Universal Scene Description, by Pixar's own library (the extra `mien[usd]`), which is imported when it is used.
+"""Universal Scene Description, through Pixar's library (the extra `mien[usd]`), which is imported at first use.
 
-`stage` opens, checks and writes files and says how time is written, `rig` writes a rig as UsdSkel, `clip` writes and
-reads performances, `mesh` meshes and their sequences.
+`stage` opens, checks and writes files and converts times to time codes, `rig` writes a rig as UsdSkel, `clip` writes
+and reads clips, `mesh` meshes and mesh sequences.
 """

@@ -1,8 +1,9 @@
-"""Performances as a UsdSkel animation, written with the rig that performs them and read back.
+"""Clips as a UsdSkel animation, written with the rig that performs them, and read back.
 
-Written: blendshape weights, the head joint's rotation (`camera_from_head`; joints rest unrotated), the eye joints'
-rotation when vertices hang on them, optionally the head's translation. Samples lie at the clip's true times (see
-`stage`). Lost frames hold the last seen pose. What USD cannot say travels in the animation's `customData`.
+The animation holds blendshape weights, the head joint's rotation (`camera_from_head`; joints are unrotated at rest),
+the eye joints' rotation when vertices are skinned to them, and optionally the head's translation. Samples lie at the
+clip's times (see `stage`). Lost frames hold the last seen pose. What USD has no field for is stored in the animation's
+`customData`.
 """
 
 from collections.abc import Sequence
@@ -26,16 +27,16 @@ __all__ = ["read", "write_clip"]
 
 _KEY = "mien"
 _LIMIT = 2**30
-"""Most numbers that the samples of one animation may hold."""
+"""Most numbers that the samples of one animation may have to be read."""
 
 
 def write_clip(
     clip: Clip, path: Path, *, rig: Rig | None = None, translation: bool = False, morph_normals: bool = False
 ) -> None:
-    """Write `rig` performing `clip`; channels the rig lacks are left out.
+    """Write `rig` animated by `clip`; channels the rig lacks are left out.
 
-    `translation` also moves the head, relative to its first place. `morph_normals` adds normal offsets to the
-    blendshapes (exact shading where it is not recomputed, twice the size).
+    `translation` also moves the head, relative to its first position. `morph_normals` adds normal offsets to the
+    blendshapes (exact shading in viewers that do not recompute normals, twice the size).
 
     Raises:
         MienError: no rig, an empty clip, a rig that has none of its channels, a path that cannot be written, or no
@@ -59,7 +60,7 @@ def _animate(stage: Any, prims: RigPrims, rig: Rig, clip: Clip, path: Path, tran
     start = first if first < 0 or first > LATEST_START else 0.0
     codes = timeline(stage, clip.times - start)
     if len(set(codes)) < len(codes):
-        raise MienError(f"cannot write {path}: frames lie closer together than a nanosecond")
+        raise MienError(f"cannot write {path}: frames are closer together than a nanosecond; write .npz")
     rotations = eye_rotations(rig, whole)
     gaze = bool(rotations) and clip.gaze is not None
     if clip.head_rotation is not None:
@@ -106,7 +107,7 @@ def _translate(root: Any, codes: Sequence[float], place: np.ndarray) -> None:
 
 
 def _array(value: Any) -> Any:
-    """Lists as USD's arrays, the only lists that its dictionaries hold."""
+    """Lists as USD's array types, the only lists that USD's dictionaries accept."""
     (Vt,) = pxr("Vt")
     if not isinstance(value, list):
         return value
@@ -118,9 +119,9 @@ def _array(value: Any) -> Any:
 def read(path: Path) -> Clip:
     """The first animation of blendshape weights in a USD file as a clip.
 
-    Channels are the animation's blendshape names (PascalCase ARKit names in lowerCamel), without the correctives that
-    mien wrote. Head rotation is read from a joint named "head", gaze from "eyeLeft" and "eyeRight". Confidence, gaze
-    and start time are those of `customData` when mien wrote the file.
+    Channels are the animation's blendshape names (PascalCase ARKit names are converted to lowerCamel), without the
+    correctives that mien wrote. Head rotation is read from a joint named "head", gaze from "eyeLeft" and "eyeRight". In
+    a file of mien, confidence, gaze and start time are read from `customData`.
 
     Raises:
         MienError: no readable USD, no animation of blendshapes, or no OpenUSD installed.
@@ -137,7 +138,7 @@ def read(path: Path) -> Clip:
 
 
 class _Reader:
-    """One SkelAnimation of a stranger."""
+    """Reads one SkelAnimation of an untrusted file."""
 
     def __init__(self, path: Path, stage: Any, prim: Any) -> None:
         (UsdSkel,) = pxr("UsdSkel")
@@ -175,9 +176,11 @@ class _Reader:
         return self._without_lost(clip)
 
     def _samples(self, attribute: Any, codes: Sequence[float], width: int) -> np.ndarray:
-        """Values at the codes, [T, width]; held or interpolated between samples as the stage says."""
+        """Values at the time codes, [T, width], held or interpolated between samples as the stage specifies."""
         if len(codes) * width > _LIMIT:
-            raise MienError(f"{self.path}: an animation of {len(codes)} frames and {width} values is too large")
+            raise MienError(
+                f"{self.path}: an animation of {len(codes)} frames and {width} values is too large; split it"
+            )
         out = np.zeros((len(codes), width), np.float32)
         for i, code in enumerate(codes):
             value: Any = attribute.Get(code)
@@ -198,7 +201,7 @@ class _Reader:
         return {name: turns[:, joints.index(name)] for name in turned if name in joints}
 
     def _translation(self, codes: Sequence[float]) -> np.ndarray | None:
-        """Head displacement [mm] from the root's track, in files that say where it began."""
+        """Head displacement [mm] from the root's track, in files that state its start."""
         origin: Any = self.extras.get("translation")
         parent = self.prim.GetParent()
         if origin is None or len(origin) != 3 or not parent.GetAttribute("xformOp:translate"):
@@ -228,5 +231,5 @@ class _Reader:
 
 
 def _strings(value: Any) -> list[str]:
-    """The entries of one of USD's arrays of words; none where it is not authored."""
+    """The entries of a USD string array; none when it is not authored."""
     return [] if value is None else [str(entry) for entry in value]

@@ -1,43 +1,66 @@
-"""Mesh sequences as points that are sampled over time, and the polygons of strangers as triangles."""
+"""Mesh sequences as points that are sampled over time, and the polygons of untrusted files as triangles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import numpy as np
+from jaxtyping import Float
 
 from mien import __version__
 from mien.core.errors import MienError
 from mien.core.mesh import MeshSequence, Topology
+from mien.io.atomic import check_writable
 from mien.io.usd.rig import add_mesh, as_points
-from mien.io.usd.stage import new_stage, open_stage, pxr, reading, timeline, write
+from mien.io.usd.stage import new_stage, open_stage, pxr, reading, save_piece, timeline, write
 
-__all__ = ["points_of", "read", "to_millimetres", "triangulated", "write_sequence"]
+__all__ = ["points_of", "read", "stream", "to_millimetres", "triangulated"]
 
 _LIMIT = 4 * 2**30
-"""Most bytes that the vertices of a sequence may take."""
+"""Largest size of a sequence's vertices to be read [bytes]."""
+_PIECE = 2**24
+"""Size of the samples that are held in memory before they are saved [bytes]."""
 _FARTHEST = 1e7
-"""Coordinates [mm] beyond this are damage: 10 km."""
+"""Coordinates beyond this [mm], 10 km, count as damage."""
 
 
-def write_sequence(sequence: MeshSequence, path: Path) -> None:
-    """Write a mesh whose points are sampled at the sequence's times; raises MienError when it cannot be written."""
-    if not len(sequence.times):
-        raise MienError(f"cannot write {path}: the sequence has no frames")
+@contextmanager
+def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Generator[Callable[[np.ndarray], None]]:
+    """Write a mesh whose points are sampled at `times`, frame by frame; raises MienError when it cannot be written.
+
+    Samples are saved in pieces to a temporary binary file, which OpenUSD maps into memory, and `path` is exported from
+    that file at the end, so that memory use does not grow with the number of frames (measured for 600 frames of 26,719
+    points, 183 MiB of samples: 24 MiB more than at the start, against 185 MiB without pieces).
+    """
     UsdGeom, Sdf = pxr("UsdGeom", "Sdf")
-    stage = new_stage(f"mien {__version__}")
-    root = UsdGeom.Xform.Define(stage, "/sequence")
-    stage.SetDefaultPrim(root.GetPrim())
-    codes = timeline(stage, sequence.times - (sequence.times[0] if sequence.times[0] < 0 else 0.0))
-    mesh = add_mesh(stage, Sdf.Path("/sequence/mesh"), sequence.vertices[0], sequence.topology)
-    # Normals at rest would be wrong in every other frame; without them viewers make their own.
-    mesh.GetPrim().RemoveProperty("normals")
-    points, extent = mesh.GetPointsAttr(), mesh.GetExtentAttr()
-    for code, vertices in zip(codes, sequence.vertices, strict=True):
-        value = as_points(vertices)
-        points.Set(value, code)
-        extent.Set(UsdGeom.PointBased.ComputeExtent(value), code)
-    write(stage, path)
+    check_writable(path)
+    with TemporaryDirectory(dir=path.resolve().parent, prefix=".mien-", ignore_cleanup_errors=True) as folder:
+        stage = new_stage(f"mien {__version__}", path=Path(folder) / "pieces.usdc")
+        root = UsdGeom.Xform.Define(stage, "/sequence")
+        stage.SetDefaultPrim(root.GetPrim())
+        codes = iter(timeline(stage, times - (times[0] if times[0] < 0 else 0.0)))
+        meshes: list[Any] = []
+        waiting = 0
+
+        def put(vertices: np.ndarray) -> None:
+            nonlocal waiting
+            if not meshes:
+                meshes.append(add_mesh(stage, Sdf.Path("/sequence/mesh"), vertices, topology))
+                # Normals at rest would be wrong in every other frame; without normals viewers compute them.
+                meshes[0].GetPrim().RemoveProperty("normals")
+            code, value = next(codes), as_points(vertices)
+            meshes[0].GetPointsAttr().Set(value, code)
+            meshes[0].GetExtentAttr().Set(UsdGeom.PointBased.ComputeExtent(value), code)
+            waiting += 12 * len(vertices)
+            if waiting >= _PIECE:
+                save_piece(stage, path)
+                waiting = 0
+
+        yield put
+        save_piece(stage, path)
+        write(stage, path)
 
 
 def read(path: Path) -> MeshSequence:
@@ -65,18 +88,18 @@ def _sequence(path: Path, stage: Any, mesh: Any, codes: list[float]) -> MeshSequ
     Usd, UsdGeom = pxr("Usd", "UsdGeom")
     first = points_of(mesh, codes[0], fail)
     if len(codes) * first.nbytes > _LIMIT:
-        fail(f"{len(codes)} frames of {len(first)} points are too many; split it")
+        fail(f"{len(codes)} frames of {len(first)} points are too many to read; split the file")
     out = np.empty((len(codes), *first.shape), np.float32)
     cache = UsdGeom.XformCache()
     for i, code in enumerate(codes):
         points = points_of(mesh, code, fail)
         if len(points) != len(first):
-            fail(f"the mesh has {len(points)} points at {code} and {len(first)} before; it must keep them")
+            fail(f"the mesh has {len(points)} points at {code} and {len(first)} before; the number must not change")
         cache.SetTime(Usd.TimeCode(code))
         matrix = to_millimetres(stage, np.array(cache.GetLocalToWorldTransform(mesh.GetPrim())))
         placed = points @ matrix[:3, :3] + matrix[3, :3]
         if np.abs(placed).max(initial=0) > _FARTHEST:
-            fail("a point reaches farther than 10 km; the file is damaged")
+            fail("a point is farther away than 10 km; the file is damaged")
         out[i] = placed
     triangles, _ = triangulated(mesh, len(first), fail)
     times = np.array(codes) / (float(stage.GetTimeCodesPerSecond()) or 24.0)
@@ -95,9 +118,9 @@ def points_of(mesh: Any, code: Any, fail: Callable[[str], NoReturn]) -> np.ndarr
 
 
 def triangulated(mesh: Any, count: int, fail: Callable[[str], NoReturn]) -> tuple[np.ndarray, np.ndarray]:
-    """(triangles [F, 3] of a mesh with `count` points, number of the polygon's corner at each of their corners [F, 3]).
+    """(triangles [F, 3] of a mesh with `count` points, index of the polygon corner at each triangle corner [F, 3]).
 
-    Polygons become fans; a left-handed mesh is turned over.
+    Polygons become triangle fans; the orientation of a left-handed mesh is reversed.
     """
     counts = np.array(mesh.GetFaceVertexCountsAttr().Get() or (), np.int64)
     indices = np.array(mesh.GetFaceVertexIndicesAttr().Get() or (), np.int64)
@@ -117,7 +140,7 @@ def triangulated(mesh: Any, count: int, fail: Callable[[str], NoReturn]) -> tupl
 
 
 def to_millimetres(stage: Any, matrix: np.ndarray) -> np.ndarray:
-    """`matrix` (row vectors, as USD's are) into mien's frame: millimetres, +Y up."""
+    """`matrix` (for row vectors, as in USD) followed by the conversion to mien's frame: millimetres, +Y up."""
     (UsdGeom,) = pxr("UsdGeom")
     turn = np.eye(4)
     if UsdGeom.GetStageUpAxis(stage) == UsdGeom.Tokens.z:

@@ -1,7 +1,7 @@
-"""`python -m mien.io.usd.probe FILE`: reads a USD file from end to end, and ends with 0 if it lives.
+"""`python -m mien.io.usd.probe FILE`: reads a whole USD file, and exits with 0 if the process does not crash.
 
-Over damaged bytes OpenUSD may abort the process it is in, so `stage.open_stage` has this one read files first.
-What USD says of the file does not matter here: it says it again to who reads the file next.
+OpenUSD may abort its process on damaged bytes, so `stage.open_stage` first lets this separate process read the file.
+Errors that USD reports without aborting are ignored here, because USD reports them again when the file is opened.
 """
 
 import sys
@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 
 def main(path: str) -> None:
-    """Read every layer and every value, and let what is wrong pass."""
+    """Read every layer and every value, ignoring reported errors."""
     (Usd,) = pxr("Usd")
     try:
         with reading(path):

@@ -1,14 +1,14 @@
 """A rig as UsdSkel: mesh with sparse blendshapes, materials, display colours, skeleton.
 
     /name             SkelRoot, the default prim
-    /name/mesh        Mesh in metres, one material a part, blendshapes below it (displacements of the moving points)
-    /name/skeleton    Skeleton: the rig's joints, at rest unrotated, or one joint "root" for a rig without
-    /name/animation   SkelAnimation, which the skeleton plays; at rest without a clip
+    /name/mesh        Mesh in metres, one material per part, blendshapes below it (displacements of the moving points)
+    /name/skeleton    Skeleton: the rig's joints, unrotated at rest, or one joint "root" for a rig without joints
+    /name/animation   SkelAnimation that drives the skeleton; the rest pose when there is no clip
     /name/materials   a UsdPreviewSurface per part
 
-Vertices keep the rig's order and count (texture coordinates have indices of their own, so no seam is split). A rig
-whose joints carry no weights hangs on its head joint, so that the head still turns. Correctives are blendshapes whose
-`customData` says what drives them; their weights are written out, since UsdSkel knows no combination shapes.
+Vertices keep the rig's order and count (texture coordinates have separate indices, so no seam is split). A rig without
+skinning weights is bound to its head joint, so that the head still turns. Correctives are blendshapes whose rule is in
+their `customData`; their weights are computed and written, since UsdSkel has no combination shapes.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ M_PER_MM = np.float32(1e-3)
 
 @dataclass(frozen=True)
 class RigPrims:
-    """What `add_rig` made, as pxr schemas."""
+    """The prims that `add_rig` added, as pxr schemas."""
 
     root: Any
     animation: Any
@@ -41,7 +41,10 @@ class RigPrims:
 
 
 def write_rig(rig: Rig, path: Path, *, morph_normals: bool = False) -> None:
-    """Write `rig` at rest; `morph_normals` adds normal offsets (about double the size). Raises MienError."""
+    """Write `rig` at rest; `morph_normals` adds normal offsets (about twice the size).
+
+    Raises MienError when the path cannot be written or OpenUSD is not installed.
+    """
     stage = new_stage(f"mien {__version__}", rig.licence)
     add_rig(stage, rig, morph_normals=morph_normals)
     write(stage, path)
@@ -100,7 +103,8 @@ def add_mesh(stage: Any, path: Any, vertices: np.ndarray, topology: Topology, co
 
 
 def _paint(mesh: Any, triangles: np.ndarray, parts: tuple[Part, ...], colors: np.ndarray | None) -> None:
-    """Display colours: one a face, or the vertices' times the part's, which needs one a corner where parts meet."""
+    """Set display colours: one per face, or, with vertex colours, their product with the part's colour; that needs one
+    colour per face corner where parts meet."""
     UsdGeom, Vt = pxr("UsdGeom", "Vt")
     per_face = np.zeros(len(triangles), np.int64)
     for number, part in enumerate(parts):
@@ -119,7 +123,7 @@ def _paint(mesh: Any, triangles: np.ndarray, parts: tuple[Part, ...], colors: np
 
 
 def _materials(stage: Any, mesh: Any, parts: tuple[Part, ...], *, painted: bool) -> None:
-    """A material per part, bound to the part's faces; `painted` ones show the display colour."""
+    """Add a material per part, bound to the part's faces; with `painted` the materials show the display colour."""
     Gf, Sdf, UsdGeom, UsdShade = pxr("Gf", "Sdf", "UsdGeom", "UsdShade")
     folder = mesh.GetPath().GetParentPath().AppendChild("materials")
     UsdGeom.Scope.Define(stage, folder)
@@ -164,13 +168,13 @@ def _skeleton(stage: Any, path: Any, joints: tuple[Joint, ...]) -> Any:
 
 
 def offsets(joints: tuple[Joint, ...]) -> list[np.ndarray]:
-    """Each joint's place relative to its parent [m]."""
+    """Position of each joint relative to its parent [m]."""
     at = {joint.name: np.asarray(joint.position, float) * 1e-3 for joint in joints}
     return [at[j.name] - (at[j.parent] if j.parent is not None else 0.0) for j in joints]
 
 
 def _paths(joints: tuple[Joint, ...]) -> list[str]:
-    """UsdSkel says where a joint hangs by its path: "neck/head"."""
+    """The joints' paths, by which UsdSkel states their parents: "neck/head"."""
     out: dict[str, str] = {}
     for joint in joints:
         out[joint.name] = joint.name if joint.parent is None else f"{out[joint.parent]}/{joint.name}"
@@ -178,7 +182,10 @@ def _paths(joints: tuple[Joint, ...]) -> list[str]:
 
 
 def _bind(binding: Any, rig: Rig, joints: tuple[Joint, ...]) -> None:
-    """Joint influences: every weight above 1e-6, strongest first, rows of equal length; or the whole mesh on one."""
+    """Set the joint influences: every weight above 1e-6, strongest first, in rows of equal length.
+
+    A mesh without skinning weights is bound to one joint.
+    """
     Gf, UsdGeom, Vt = pxr("Gf", "UsdGeom", "Vt")
     binding.CreateGeomBindTransformAttr(Gf.Matrix4d(1.0))
     if rig.joint_weights is None:
@@ -205,7 +212,7 @@ def _blendshapes(stage: Any, mesh: Any, binding: Any, rig: Rig, morph_normals: b
     corrective = rig.corrective_shapes if rig.corrective_shapes is not None else rig.shapes[:0]
     names = (*rig.shape_names, *(entry.name for entry in rig.correctives))
     normals = rig.neutral.normals if morph_normals else None
-    # The material subsets lie below the mesh, too.
+    # The material subsets are children of the mesh, too, so their names are taken.
     taken = {child.GetName() for child in mesh.GetPrim().GetChildren()}
     targets: list[Any] = []
     for number, name in enumerate(names):
@@ -224,7 +231,7 @@ def _blendshapes(stage: Any, mesh: Any, binding: Any, rig: Rig, morph_normals: b
 
 
 def _fill(blend: Any, rig: Rig, shape: np.ndarray, normals: np.ndarray | None) -> None:
-    """Offsets of the points that move; readers take no indices at all for "every point", so stillness needs one."""
+    """Set the offsets of the points that move; a shape without motion gets one, because no indices mean all points."""
     (Vt,) = pxr("Vt")
     moving = np.abs(shape).max(axis=1) > STILL
     turn = None

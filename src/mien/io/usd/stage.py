@@ -1,16 +1,15 @@
-"""Stages: pxr when it is needed, files of strangers within bounds, time codes from seconds.
+"""USD stages: loading pxr on demand, opening untrusted files safely, writing files, and time codes from seconds.
 
-Time. A USD time code is a double, and a sample may lie at any of them, so a clip's true times are kept: code =
-seconds x `timeCodesPerSecond`. The rate is the whole number (or its 1000/1001) nearest to the clip's usual step, so
-that steady takes fall on whole frames, which is where players stop; stamps off that grid get fractional codes. Codes
-are rounded to 1e-9 of a frame, which undoes the rounding of k / rate and moves no stamp by more than a nanosecond.
+Time: a USD time code is a double, and a sample may lie at any time code, so a clip's times are kept: code = seconds x
+`timeCodesPerSecond`. The rate is the integer (or 1000/1001 of one) nearest to the clip's usual frame rate, so that
+evenly spaced frames get integer codes, at which players show them; other times get fractional codes. Codes are rounded
+to 1e-9 of a frame, which undoes the rounding of k / rate and moves no time by more than a nanosecond.
 """
 
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from jaxtyping import Float
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
+from mien.io.extras import USD
 
 __all__ = [
-    "SUFFIXES",
     "compose",
     "frame_rate",
     "new_stage",
@@ -29,33 +28,30 @@ __all__ = [
     "prim_name",
     "pxr",
     "reading",
+    "save_piece",
     "time_codes",
     "timeline",
     "write",
 ]
 
-SUFFIXES = (".usd", ".usda", ".usdc")
-"""Extensions that are written: .usd is binary, as .usdc is; .usda is text."""
-_OPENED = (*SUFFIXES, ".usdz")
+_TEXT = b"#usda "
+"""First bytes of a USD text file."""
 _LAYERS = 64
-"""A model is made of at most this many files."""
+"""Largest number of files that a model may consist of."""
 _RATES = tuple(range(1, 241))
 _EXACT = 9
-"""Decimals of a time code."""
+"""Decimal places of a time code."""
 _PATIENCE = 120.0
-"""Seconds after which a file is taken for one that never ends."""
+"""Time limit for the process that tries to read a file [s]; a file that takes longer is refused."""
 
 
 def pxr(*modules: str) -> list[Any]:
-    """Modules of USD's Python package ("Usd", "UsdGeom", ...); raises MienError that names the extra without it."""
-    try:
-        return [import_module(f"pxr.{name}") for name in modules]
-    except ModuleNotFoundError:
-        raise MienError("USD files need OpenUSD; run: pip install 'mien[usd]'") from None
+    """Modules of USD's Python package ("Usd", "UsdGeom", ...); raises a MienError that names the missing extra."""
+    return USD.load(*modules)
 
 
 def frame_rate(times: Float[np.ndarray, "T"]) -> float:
-    """Frames a second for a file's time codes: what the usual step of `times` [s] is nearest to; 24 without a step."""
+    """Time codes per second for a file: the rate nearest to the usual step of `times` [s], or 24 for one frame."""
     if len(times) < 2:
         return 24.0
     rate = 1 / float(np.median(np.diff(times)))
@@ -64,7 +60,7 @@ def frame_rate(times: Float[np.ndarray, "T"]) -> float:
 
 
 def time_codes(times: Float[np.ndarray, "T"], rate: float) -> list[float]:
-    """Time codes of `times` [s]; they grow as the times do."""
+    """Time codes of `times` [s], strictly increasing as the times are."""
     return np.round(np.asarray(times, np.float64) * rate, _EXACT).tolist()
 
 
@@ -79,10 +75,10 @@ def timeline(stage: Any, times: Float[np.ndarray, "T"]) -> list[float]:
     return codes
 
 
-def new_stage(generator: str, licence: str = "") -> Any:
-    """An empty stage in memory: metres, +Y up."""
+def new_stage(generator: str, licence: str = "", path: Path | None = None) -> Any:
+    """An empty stage in metres, +Y up, in memory or backed by a file at `path`."""
     Usd, UsdGeom = pxr("Usd", "UsdGeom")
-    stage = Usd.Stage.CreateInMemory()
+    stage = Usd.Stage.CreateInMemory() if path is None else Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
     UsdGeom.SetStageMetersPerUnit(stage, 1.0)
     stage.SetMetadata("comment", generator)
@@ -92,7 +88,7 @@ def new_stage(generator: str, licence: str = "") -> Any:
 
 
 def prim_name(text: str, taken: set[str]) -> str:
-    """A name for a prim, like `text`, and not among `taken`, to which it is added."""
+    """A valid prim name that resembles `text` and is not in `taken`; the name is added to `taken`."""
     (Tf,) = pxr("Tf")
     base = name = Tf.MakeValidIdentifier(text or "unnamed")
     number = 1
@@ -104,51 +100,59 @@ def prim_name(text: str, taken: set[str]) -> str:
 
 
 def write(stage: Any, path: Path) -> None:
-    """Write the stage by the extension, whole or not at all; raises MienError when it cannot be written."""
+    """Write the stage in the format of the extension, whole or not at all; raises MienError when that fails."""
     (Tf,) = pxr("Tf")
     with write_whole(path) as temporary:
-        temporary.touch()  # an OSError says why a place refuses; USD only says that it does
+        temporary.touch()  # raises an OSError with the reason why the path cannot be written; USD gives none
         try:
             done = stage.GetRootLayer().Export(str(temporary))
         except Tf.ErrorException as error:
             raise MienError(f"cannot write {path}: {_said(error)}") from None
         if not done:
-            raise MienError(f"cannot write {path}: USD refused; is the disk full?")
+            raise MienError(f"cannot write {path}: USD could not write the file; is the disk full?")
+
+
+def save_piece(stage: Any, path: Path) -> None:
+    """Save a stage that is backed by a temporary file of `path`; raises MienError when it cannot be written."""
+    (Tf,) = pxr("Tf")
+    try:
+        stage.GetRootLayer().Save()
+    except Tf.ErrorException as error:
+        raise MienError(f"cannot write {path}: {_said(error)}") from None
 
 
 def open_stage(path: str | Path) -> Any:
-    """Open a stranger's file.
+    """Open an untrusted file.
 
-    Raises MienError when it is missing or damaged, refers to itself, or draws in files from outside of its own folder.
+    Raises MienError when it is missing or damaged, refers to itself, or refers to files outside of its folder.
     """
     path = Path(path)
-    if path.suffix.lower() not in _OPENED:
-        raise MienError(f"{path}: not a USD file; use {', '.join(_OPENED)}")
     try:
         with path.open("rb") as file:
+            text = file.read(len(_TEXT)) == _TEXT
             blocks = iter(lambda: file.read(1 << 20), b"")
-            alone = not any(b"@" in block for block in blocks)  # in text, asset paths stand between two of them
+            alone = text and not any(b"@" in block for block in blocks)  # asset paths are enclosed in "@"
     except OSError as error:
         raise MienError(f"cannot read {path}: {error.strerror or error}") from error
-    if not (alone and path.suffix.lower() == ".usda") and not _survives(path):
+    if not alone and not _survives(path):
         raise MienError(f"{path} is damaged: OpenUSD cannot read it")
     with reading(path):
         return compose(path)
 
 
 def compose(path: Path) -> Any:
-    """The stage of a file that can be read, its layers checked first; to be called within `reading`."""
+    """The stage of a readable file, composed after its layers are checked; must be called within `reading`."""
     Usd, Pcp = pxr("Usd", "Pcp")
     _check_layers(path)
     stage = Usd.Stage.Open(str(path.resolve()), Usd.Stage.LoadAll)
-    cycles = (Pcp.ErrorArcCycle, Pcp.ErrorSublayerCycle)  # USD drops the arc and goes on with what is left
+    cycles = (Pcp.ErrorArcCycle, Pcp.ErrorSublayerCycle)  # USD itself only ignores the reference that closes a cycle
     if any(isinstance(error, cycles) for error in stage.GetCompositionErrors()):
         raise MienError(f"{path} is damaged: a part of it refers to itself")
     return stage
 
 
 def _survives(path: Path) -> bool:
-    """Whether a process that reads all of `path` lives: over damaged bytes OpenUSD may abort the one it is in."""
+    """Whether a separate process can read all of `path`, because OpenUSD may abort its process on damaged bytes."""
     command = [sys.executable, "-m", "mien.io.usd.probe", str(path)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False)
@@ -159,9 +163,9 @@ def _survives(path: Path) -> bool:
 
 @contextmanager
 def reading(path: str | Path) -> Generator[None]:
-    """What USD finds wrong with `path` as one MienError, and its warnings kept from the terminal.
+    """A context that turns USD's errors on `path` into one MienError and keeps its warnings off the terminal.
 
-    Values are read when they are asked for, so a damaged file may open and break later: readers stay in here.
+    USD reads values on demand, so a damaged file may open and fail later: all reading must happen in this context.
     """
     Tf, UsdUtils = pxr("Tf", "UsdUtils")
     delegate = UsdUtils.CoalescingDiagnosticDelegate()
@@ -177,7 +181,7 @@ def reading(path: str | Path) -> Generator[None]:
 
 
 def _check_layers(path: Path) -> None:
-    """Refuse layers outside of the file's folder: a model must not make us open files elsewhere on the machine."""
+    """Refuse layers outside of the file's folder: a model must not make mien open files elsewhere on the machine."""
     (Sdf,) = pxr("Sdf")
     folder = path.resolve().parent
     waiting, seen = [str(path.resolve())], set[str]()
@@ -187,25 +191,25 @@ def _check_layers(path: Path) -> None:
             continue
         seen.add(name)
         if len(seen) > _LAYERS:
-            raise MienError(f"{path} draws in more than {_LAYERS} files; flatten it (usdcat --flatten)")
+            raise MienError(f"{path} refers to more than {_LAYERS} files; flatten it (usdcat --flatten)")
         layer = Sdf.Layer.FindOrOpen(name)
         if layer is None:
             raise MienError(f"{path} is not a USD file, or damaged" if len(seen) == 1 else f"{path}: no file {name}")
-        layer.Reload()  # USD hands out what this process read before, even when the file is another by now
+        layer.Reload()  # USD caches layers, so a changed file would be read as it was before
         for asset in layer.GetCompositionAssetDependencies():
             target = layer.ComputeAbsolutePath(asset)
             outer = target.partition("[")[0]  # a layer within a .usdz package is package.usdz[layer.usdc]
             if "://" in asset or not Path(outer).resolve().is_relative_to(folder):
-                raise MienError(f"{path} draws in {asset[:80]}, which lies outside of its folder; copy it there")
+                raise MienError(f"{path} refers to {asset[:80]}, which lies outside of its folder; copy it there")
             if asset:
                 waiting.append(target)
 
 
 def _said(error: Exception) -> str:
-    """USD's first complaint, on one line."""
+    """The first line of a USD error."""
     first = error.args[0] if error.args else error
     try:
         text = str(getattr(first, "commentary", first)).strip()
-    except UnicodeDecodeError:  # USD quotes what it choked on
+    except UnicodeDecodeError:  # USD's message quotes the damaged bytes
         return "it has bytes that are not UTF-8"
     return (text.splitlines() or ["no reason given"])[0][:160]

@@ -1,4 +1,4 @@
-"""Fitting a rig's identity to landmarks: whose face is this?"""
+"""Fits a rig's identity to the landmarks of one person."""
 
 from mien.rigs.fit.frames import choose_frames
 from mien.rigs.fit.identity import Fit, Guess, Priors, fit_identity

@@ -1,4 +1,4 @@
-"""Which frames of a take show best whose face it is: confident, calm, and from different sides."""
+"""Selects the frames of a take that show the performer's identity best: confident, little expression, many views."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,13 +9,14 @@ from mien.core.transforms import angles_from_quaternion
 __all__ = ["choose_frames"]
 
 _WIDEST = np.radians([45.0, 30.0, 45.0])
-"""Yaw, pitch, roll beyond which half a face is hidden and landmarks are guessed; the training data ends there too."""
+"""Largest yaw, pitch, roll of a chosen frame: beyond it half the face is hidden, so that its landmarks are inaccurate,
+and the training data ends there, too."""
 _APART = np.radians(2.0)
-"""Frames nearer than this in head angle show the same view again, with the same errors."""
+"""Smallest difference of head angle between chosen frames: closer frames show the same view, with the same errors."""
 _CALM = 0.5
-"""Share of the frames, those with the least expression, that are chosen from."""
+"""Share of the frames, those with the least expression, from which frames are chosen."""
 _CONFIDENT = 0.9
-"""Detector confidence of a face that is whole and upright; a half hidden one lies below."""
+"""Least detector confidence of a chosen frame: that of a fully visible, upright face; half hidden faces have less."""
 _SKIN = [c for c, name in enumerate(ARKIT) if not name.startswith("eyeLook")]
 
 
@@ -27,14 +28,14 @@ def choose_frames(
 ) -> Int[np.ndarray, "K"]:
     """Indices of at most `count` frames, in order; empty when no frame shows a face.
 
-    The calmest frame first, then always the one whose head angles are farthest from those chosen. A head that holds
-    still gives few frames: more of one view would repeat its errors.
+    The frame with the least expression is chosen first, then repeatedly the frame whose head angles are farthest from
+    those chosen. A still head gives few frames, because more frames of one view would repeat its errors.
 
     Args:
         rotation: `camera_from_head` of each frame, NaN where there is no face.
         weights: captured expression.
-        confidence: of the detector, 0 where there is no face.
-        count: most frames wanted.
+        confidence: detector confidence, 0 where there is no face.
+        count: largest number of frames to choose.
     """
     angles = angles_from_quaternion(rotation)
     effort = np.where(np.isfinite(weights[:, _SKIN]), weights[:, _SKIN], np.inf).sum(axis=1)

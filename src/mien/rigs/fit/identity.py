@@ -1,4 +1,4 @@
-"""`fit_identity`: whose face is in these landmarks. See `mien.rigs.fit.solver` for the method."""
+"""`fit_identity`: the identity of the person whose landmarks are given. See `mien.rigs.fit.solver` for the method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,43 +16,45 @@ __all__ = ["Fit", "Guess", "Priors", "fit_identity"]
 
 @dataclass(frozen=True, kw_only=True)
 class Priors:
-    """How far what is seen is believed against what is usual."""
+    """Standard deviations and weights of the observations and of the priors."""
 
     landmark_mm: float = 2.0
     """Standard deviation of a landmark on the face [mm]; 2 is a network's NME of 0.03 on eyes 90 mm across."""
     repeated: float = 0.6
-    """Correlation of a landmark's error between two frames of one person: a detector errs alike again and again, so
-    that F frames weigh as F / (1 + repeated (F - 1)) independent ones."""
+    """Correlation of a landmark's error between two frames of one person: a detector repeats its errors, so that F
+    frames count as F / (1 + repeated (F - 1)) independent ones."""
     identity: float = 1.0
-    """Standard deviation of identity coefficients where nothing was guessed."""
+    """Standard deviation of identity coefficients without a `Guess`."""
     guess: float = 0.5
-    """Standard deviations of a `Guess` count as this share of themselves: it has seen the same landmarks before."""
+    """Factor on the standard deviations of a `Guess`, which comes from the same landmarks and is not independent."""
     brows: float = 0.25
-    """Trust in a brow's landmarks: hair grows where it likes on the skin that the rig moves."""
+    """Weight of the brows' landmarks, because the place of the brow hair on the skin differs from person to person."""
     expression: float = 0.3
-    """Standard deviation of expression weights about what is expected of them."""
+    """Standard deviation of expression weights about their expected values."""
     sparsity: float = 1.0
-    """Cost of a full weight, in half squared standard deviations, where no weights are expected."""
+    """Cost of a weight of 1, in half squared standard deviations, when no expected weights are given."""
     focal: float = 0.2
-    """Standard deviation of the logarithm of an unknown focal length: lenses of 36 to 56 degrees lie within one."""
+    """Standard deviation of the logarithm of an unknown focal length: fields of view of 36 to 56 degrees lie within
+    one."""
     slide: float = 0.3
-    """Standard deviation across the jaw over that along it: 1 for points fixed to the skin, nearly 0 for annotations
-    of the visible outline. mien's are fixed, and exact ones are best at 1; a network places them worse along than
-    across, and its own are as good at 0.05 as at 1 (`benchmarks/fit.py`): the default lies between."""
+    """Ratio of a jaw landmark's standard deviation across the jaw line to that along it: 1 for points fixed to the
+    skin, nearly 0 for annotations of the visible outline. mien's landmarks are fixed to the skin, and exact ones fit
+    best at 1; a network locates them less accurately along the line than across it, and its landmarks fit equally well
+    at 0.05 and at 1 (`benchmarks/fit.py`): the default lies between."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Guess:
-    """What is known of an identity before its landmarks are looked at."""
+    """A prior on the identity that does not come from the fit."""
 
     mean: Float[np.ndarray, "M"]
-    """Coefficients of the rig's identity modes, in standard deviations."""
+    """Mean coefficients of the rig's identity modes, in standard deviations."""
     covariance: Float[np.ndarray, "M M"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """One person, as F frames show them."""
+    """The fit of one person to F frames."""
 
     identity: Float[np.ndarray, "M"]
     """Coefficients of the rig's identity modes, in standard deviations."""
@@ -67,11 +69,11 @@ class Fit:
     reprojected: Float[np.ndarray, "F L 2"]
     """The fitted face's landmarks in the image [px]."""
     residual: Float[np.ndarray, "F"]
-    """Median distance between them and the landmarks given, over those used [px]."""
+    """Median distance in each frame between `reprojected` and the given landmarks that were used [px]."""
     steps: int
     converged: bool
     rig: Rig
-    """The rig with this identity: neutral and joints moved, shapes as they were."""
+    """The rig with this identity: neutral and joints are moved, shapes are unchanged."""
 
     @property
     def neutral(self) -> Mesh:
@@ -98,22 +100,22 @@ def fit_identity(
     focal_known: bool = True,
     priors: Priors | None = None,
 ) -> Fit:
-    """The person in F frames: shared identity, a pose and an expression of each frame.
+    """Fit one person to F frames: one identity for all frames, and a pose and an expression for each frame.
 
     Args:
         landmarks: points of `layout` in each frame [px]; rows that are not finite are left out.
-        cameras: one or more. Their focal lengths are the mean of the prior where they are not known.
+        cameras: one or more cameras. Focal lengths that are not known are the mean of their prior.
         rig: a rig with identity modes.
         layout: a layout the rig has landmarks of.
-        camera_of: which camera saw each frame; the first one saw all when None.
-        trust: weight of each point, 0 leaves it out. Irises are always left out: they turn with the gaze.
-        expected: weights each frame is believed to show, the network's answer for example.
-        guess: who it probably is; anybody when None.
-        focal_known: whether the cameras' focal lengths are to be kept.
-        priors: how much is believed; the defaults suit mien's own landmarks.
+        camera_of: index of each frame's camera; None when the first camera filmed all frames.
+        trust: weight of each point, 0 leaves it out. Irises are always left out, because they move with the gaze.
+        expected: expected weights of each frame, for example the output of the capture network.
+        guess: prior on the identity; None for the prior of the rig's modes.
+        focal_known: whether the cameras' focal lengths are fixed.
+        priors: weights of observations and priors; the defaults suit mien's own landmarks.
 
     Raises:
-        MienError: the rig has no identity modes or not this layout, or a frame has fewer than six points to use.
+        MienError: the rig has no identity modes or lacks the layout, or a frame has fewer than six usable points.
     """
     priors = priors or Priors()
     model = FaceModel.of(rig, layout)
@@ -127,7 +129,7 @@ def fit_identity(
     guess = guess or Guess(mean=np.zeros(len(model.modes)), covariance=np.eye(len(model.modes)))
     image = np.where(trust[..., None] > 0, image, 0.0)
     state = _start(model, image, trust, np.array([c.focal for c in cameras]), camera, expected, guess.mean)
-    # Errors that come again do not average out: as much as frames add, what they share is held by its priors.
+    # Repeated errors do not average out over frames, so the priors of what frames share are strengthened with F.
     again = 1 + priors.repeated * (len(image) - 1)
     problem = Problem(
         model=model,
@@ -170,7 +172,7 @@ def _start(
     expected: np.ndarray | None,
     identity: np.ndarray,
 ) -> State:
-    """The guessed face with the expected expression, posed by orthographic cameras."""
+    """The start of the search: the guessed face with the expected expression, posed by orthographic cameras."""
     weights = np.zeros((len(image), len(ARKIT))) if expected is None else np.clip(expected, 0.0, 1.0).astype(float)
     points = model.points(identity, weights)
     poses = [orthographic(image[f], points[f], trust[f], float(focal[camera[f]])) for f in range(len(image))]
@@ -186,7 +188,8 @@ def _start(
 def _whiten(
     model: FaceModel, image: np.ndarray, trust: np.ndarray, state: State, camera: np.ndarray, priors: Priors
 ) -> np.ndarray:
-    """[F, L, 2, 2] pixels to standard deviations: `landmark_mm` at the face's distance; jaw points across, along."""
+    """Matrices [F, L, 2, 2] from pixels to standard deviations: `landmark_mm` at the face's distance, and for jaw
+    points different across and along the jaw line."""
     pixels_per_mm = np.exp(state.log_focal)[camera] / np.maximum(-state.shift[:, 2], 1.0)
     scale = np.sqrt(trust) / (priors.landmark_mm * pixels_per_mm[:, None])
     out = np.broadcast_to(np.eye(2), (*image.shape, 2)) * scale[..., None, None]

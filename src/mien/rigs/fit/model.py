@@ -1,7 +1,7 @@
-"""What a fit moves: the landmarks of a rig as a linear function of identity and expression, seen by a camera.
+"""The model of a fit: a rig's landmarks as a linear function of identity and expression, projected by a camera.
 
-Everything is in the order (identity modes, log focal per camera) shared by all frames, and (turn, shift, 52 weights)
-of each frame.
+Parameters are in the order (identity modes, log focal length per camera), shared by all frames, and (rotation,
+translation, 52 weights) of each frame.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ POSE = 6
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FaceModel:
-    """Landmarks of every face that a rig can make."""
+    """The landmarks of a rig as a linear function of identity and expression."""
 
     layout: LandmarkLayout
     neutral: Float[np.ndarray, "L 3"]
-    """Of the mean face, rig frame [mm]."""
+    """Landmarks of the mean face in the rig frame [mm]."""
     modes: Float[np.ndarray, "M L 3"]
-    """Displacement per standard deviation of an identity mode [mm]."""
+    """Displacement of the landmarks per standard deviation of an identity mode [mm]."""
     shapes: Float[np.ndarray, "52 L 3"]
-    """Displacement of each ARKit channel at 1 [mm]; zero for channels that the rig lacks."""
+    """Displacement of the landmarks by each ARKit channel at 1 [mm]; zero for channels that the rig lacks."""
 
     @classmethod
     def of(cls, rig: Rig, layout: str) -> "FaceModel":
@@ -56,9 +56,9 @@ class FaceModel:
 def project(
     seen: Float[np.ndarray, "*batch 3"], focal: Float[np.ndarray, "*focals"]
 ) -> tuple[Float[np.ndarray, "*batch 2"], Float[np.ndarray, "*batch 2 3"]]:
-    """Image position of camera-frame points, from the camera's centre with y up [px], and its derivative [px/mm].
+    """Image positions of camera-frame points, relative to the principal point with y up [px], and derivatives [px/mm].
 
-    Points behind the camera are projected from just before it: their huge error turns the step back.
+    Points behind the camera are projected as if they were just in front of it: their large error rejects the step.
     """
     depth = np.maximum(-seen[..., 2], 1.0)
     scale = focal / depth

@@ -1,4 +1,4 @@
-"""A rig with somebody's identity: `Rig.with_identity`, and the joints moved with the face around them."""
+"""A rig with a person's identity: `Rig.with_identity`, with the joints moved along with the face around them."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from mien.core import Joint, Rig
 __all__ = ["head_position", "person"]
 
 _REACH = 40.0
-"""How far around a joint's nearest vertices its displacement is averaged [mm]: about half a skull's depth, so that a
-joint inside follows what surrounds it and not one side."""
+"""Width of the neighbourhood over which a joint's displacement is averaged [mm]: about half a skull's depth, so that an
+inner joint follows the vertices on all its sides."""
 
 
 def person(rig: Rig, identity: Float[np.ndarray, "M"]) -> Rig:
-    """The rig with this identity, its joints moved: eyes to their eyeballs' centres, others with what surrounds them.
+    """The rig with this identity; eye joints move with the centres of the eyeballs, other joints with nearby vertices.
 
-    An eye joint follows the sphere that fits its sclera (vertex groups "sclera_left" and "sclera_right") where the rig
-    has these. Raises MienError when the rig has no identity modes.
+    The centre of an eyeball is that of the sphere fitted to its sclera (vertex groups "sclera_left" and "sclera_right")
+    when the rig has these groups. Raises MienError when the rig has no identity modes.
     """
     moved = rig.with_identity(identity)
     before, after = (r.neutral.vertices.astype(np.float64) for r in (rig, moved))
@@ -37,18 +37,18 @@ def person(rig: Rig, identity: Float[np.ndarray, "M"]) -> Rig:
 
 
 def head_position(rig: Rig) -> Float[np.ndarray, "3"]:
-    """Where the head joint is [mm]; the origin for a rig without one."""
+    """Position of the head joint [mm]; the origin for a rig without one."""
     return next((np.array(joint.position) for joint in rig.joints if joint.name == "head"), np.zeros(3))
 
 
 def _displacement(place: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Mean displacement of the vertices around a place, nearer ones more."""
+    """Mean displacement of the vertices around a point, weighted by their distance."""
     far = np.linalg.norm(before - place, axis=1)
     share = np.exp(-0.5 * ((far - far.min()) / _REACH) ** 2)
     return share @ (after - before) / share.sum()
 
 
 def _sphere(points: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "3"]:
-    """Centre of the sphere that fits points best (linear least squares)."""
+    """Centre of the sphere that fits the points best (linear least squares)."""
     system = np.column_stack([2 * points, np.ones(len(points))])
     return np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0][:3]

@@ -1,17 +1,18 @@
-"""One face's identity, and every frame's pose and expression, from landmarks: robust Gauss-Newton with priors.
+"""One identity, and a pose and an expression per frame, from landmarks: robust Gauss-Newton with priors.
 
-The most probable face under
+The solver finds the most probable face under
 
 - landmarks: Huber's function of the reprojection error, with a standard deviation stated in millimetres on the face;
-- identity: normal coefficients; standard, as the modes are scaled (ICT-FaceKit: 100 orthogonal modes whose pupils lie
-  65.7 +- 3.9 mm apart; people's 63.4 +- 3.8 mm, Dodgson 2004), or as they are known from elsewhere (`Guess`);
-- expression: each weight in [0, 1], near what was expected of it (the network's answer) or, without that, sparse;
-- focal length, where it is free: log-normal about the camera's.
+- identity: normally distributed coefficients; standard normal, as the modes are scaled (ICT-FaceKit has 100 orthogonal
+  modes, with pupils 65.7 +- 3.9 mm apart; people's are 63.4 +- 3.8 mm apart, Dodgson 2004), or the prior of a `Guess`;
+- expression: each weight in [0, 1], near its expected value (the output of a network) or, without that, sparse;
+- focal length, when it is free: log-normal about the camera's.
 
-As in Blanz & Vetter 2003 ("Face recognition based on fitting a 3D morphable model") and, for several frames, Thies et
-al. 2016 ("Face2Face", section 4), on landmarks alone. Frames meet only in the identity, so the normal equations are an
-arrowhead and are solved by its Schur complement (Triggs et al. 2000). Levenberg's damping; bounds by projection
-(Bertsekas 1982): a weight at its bound that wants to leave is held there for the step.
+The method is that of Blanz & Vetter 2003 ("Face recognition based on fitting a 3D morphable model") and, for several
+frames, of Thies et al. 2016 ("Face2Face", section 4), on landmarks alone. Frames share only identity and focal lengths,
+so the normal equations have arrowhead form and are solved by the Schur complement (Triggs et al. 2000). Steps use
+Levenberg's damping, and bounds are kept by projection (Bertsekas 1982): a weight at its bound whose step points outside
+is held there.
 """
 
 from dataclasses import dataclass
@@ -25,22 +26,22 @@ from mien.rigs.fit.model import POSE, FaceModel, project, turn_matrix
 __all__ = ["Problem", "State", "minimise", "orthographic"]
 
 _HUBER = 1.345
-"""Residuals beyond this many standard deviations lose weight: 95 % efficiency on Gaussian noise (Huber 1964)."""
+"""Residuals beyond this many standard deviations are weighted down: 95 % efficiency on Gaussian noise (Huber 1964)."""
 MOST_STEPS = 100
-"""Steps at most; a frame of predicted landmarks takes 10, twelve exact ones 45."""
+"""Largest number of steps; one frame of predicted landmarks takes 10, twelve frames of exact ones 45."""
 DONE = 3e-5
-"""A step that lowers the cost by less than this share ends the search; identity then changes by under 0.02 mm."""
+"""The search ends when a step lowers the cost by less than this share; the face then changes by under 0.02 mm."""
 _GIVE_UP = 1e8
-"""Damping beyond which no step helps any more."""
+"""Damping beyond which no step can lower the cost, and the search ends."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """Where the search is."""
+    """The parameters of the fit at one step of the search."""
 
     identity: Float[np.ndarray, "M"]
     log_focal: Float[np.ndarray, "G"]
-    """Of each camera [log px]."""
+    """Logarithm of each camera's focal length [log px]."""
     rotation: Float[np.ndarray, "F 3 3"]
     """`camera_from_head`."""
     shift: Float[np.ndarray, "F 3"]
@@ -50,21 +51,21 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """The cost of a state, its residuals and their derivatives. All arrays are whole; nothing is changed."""
+    """The cost of a state, its residuals and their derivatives. No array contains NaN, and none is modified."""
 
     model: FaceModel
     image: Float[np.ndarray, "F L 2"]
-    """Landmarks from the camera's centre, y up [px]; 0 where `whiten` is 0."""
+    """Landmarks relative to the principal point, y up [px]; 0 where `whiten` is 0."""
     whiten: Float[np.ndarray, "F L 2 2"]
-    """Error [px] to standard deviations, trust included; 0 leaves a point out."""
+    """Matrices from errors [px] to standard deviations, trust included; 0 leaves a point out."""
     camera: Int[np.ndarray, "F"]
-    """Which camera saw each frame."""
+    """Index of each frame's camera."""
     log_focal: Float[np.ndarray, "G"]
-    """Mean of the prior."""
+    """Mean of the prior on the logarithms of the focal lengths."""
     focal_precision: float
-    """1 / variance of a log focal."""
+    """1 / variance of the logarithm of a focal length."""
     identity: Float[np.ndarray, "M"]
-    """Mean of the prior."""
+    """Mean of the prior on the identity coefficients."""
     identity_precision: Float[np.ndarray, "M M"]
     """Inverse covariance of the identity coefficients."""
     expected: Float[np.ndarray, "F 52"]
@@ -73,13 +74,14 @@ class Problem:
     """Cost per unit of weight."""
 
     def residuals(self, state: State) -> Float[np.ndarray, "F L 2"]:
-        """Reprojection errors in standard deviations, before robustness."""
+        """Reprojection errors in standard deviations, before Huber's function."""
         seen = self._seen(state)[1]
         image, _ = project(seen, self._focal(state))
         return np.einsum("flij,flj->fli", self.whiten, self.image - image)
 
     def jacobians(self, state: State) -> tuple[Float[np.ndarray, "F 2L S"], Float[np.ndarray, "F 2L P"]]:
-        """Derivative of the whitened projection by what frames share (identity, log focals) and by what is theirs."""
+        """Derivatives of the whitened projection by the shared parameters (identity, log focal lengths) and by those of
+        each frame."""
         turned, seen = self._seen(state)
         image, by_point = project(seen, self._focal(state))
         by_point = np.einsum("flij,fljk->flik", self.whiten, by_point)
@@ -91,7 +93,7 @@ class Problem:
         by_focal = np.einsum("flij,flj->fli", self.whiten, image).reshape(frames, -1)
         shared[np.arange(frames), :, modes + self.camera] = by_focal
         own = np.zeros((frames, 2 * count, POSE + len(ARKIT)))
-        # A turn w moves the point by w x turned, so a row j of the projection's derivative becomes turned x j.
+        # A rotation w moves the point by w x turned, so a row j of the projection's derivative becomes turned x j.
         own[..., :3] = np.cross(turned[:, :, None], by_point).reshape(frames, -1, 3)
         own[..., 3:6] = by_point.reshape(frames, -1, 3)
         own[..., POSE:] = np.einsum("flik,clk->flic", by_model, self.model.shapes).reshape(frames, -1, len(ARKIT))
@@ -129,7 +131,7 @@ class _Normal:
     def step(
         self, damping: float, free_shared: Bool[np.ndarray, "S"], free_own: Bool[np.ndarray, "F P"]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Damped step of what is free; the rest is 0."""
+        """Damped step of the free parameters; the step of the others is 0."""
         own, cross = _held(self.own, free_own), self.cross * free_own[:, :, None] * free_shared
         shared = _held(self.shared[None], free_shared[None])[0]
         for matrix in (shared, *own):
@@ -142,7 +144,7 @@ class _Normal:
 
 
 def _held(matrices: Float[np.ndarray, "N P P"], free: Bool[np.ndarray, "N P"]) -> np.ndarray:
-    """Copies with the rows and columns of what is not free replaced by the identity's."""
+    """Copies with the rows and columns of parameters that are not free replaced by those of the identity matrix."""
     out = matrices * (free[:, :, None] & free[:, None, :])
     n, p = np.nonzero(~free)
     out[n, p, p] = 1.0
@@ -180,7 +182,10 @@ def _normal(problem: Problem, state: State, residuals: np.ndarray) -> _Normal:
 def minimise(
     problem: Problem, state: State, *, identity: bool = True, focal: bool = True, expression: bool = True
 ) -> tuple[State, int, bool]:
-    """(state, steps taken, whether it converged); what is not named stays where it is, poses always move."""
+    """(state, steps taken, whether it converged); identity, focal lengths and expression are fixed where False.
+
+    Poses are always free.
+    """
     free_shared = np.r_[np.full(len(state.identity), identity), np.full(len(state.log_focal), focal)]
     residuals = problem.residuals(state)
     cost = problem.cost(state, residuals=residuals)
@@ -232,7 +237,7 @@ def orthographic(
     affine = np.linalg.lstsq(spread, (image - mean_image) * np.sqrt(share)[:, None], rcond=1e-4)[0].T
     left, scales, right = np.linalg.svd(affine, full_matrices=False)
     if scales[1] < 1e-3 * scales[0] or scales[0] <= 0:
-        raise MienError("no face fits these landmarks: they lie on one line")
+        raise MienError("no face fits these landmarks: they lie on one line; leave this frame out")
     rows = left @ right
     matrix = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
     depth = focal / float(scales.mean())

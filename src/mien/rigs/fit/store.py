@@ -1,4 +1,4 @@
-"""A fitted person as .npz: the identity, and the face's landmarks, which is all that head pose needs of it."""
+"""A fitted person as .npz: the identity, and the landmarks of the face at rest, which head pose is computed from."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,23 +15,23 @@ __all__ = ["Identity", "load_identity", "save_identity"]
 
 _KIND, _VERSION = "mien.identity", 1
 _FARTHEST = 1000.0
-"""A landmark farther from the head joint [mm] belongs to no face."""
+"""Largest plausible distance of a landmark from the head joint [mm]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Identity:
-    """One person."""
+    """The identity of one person."""
 
     rig: str
-    """The rig whose modes these are."""
+    """Name of the rig whose identity modes the coefficients belong to."""
     coefficients: Float[np.ndarray, "M"]
     """Identity coefficients, in standard deviations."""
     landmarks: dict[str, Float[np.ndarray, "L 3"]] = field(default_factory=dict[str, np.ndarray])
-    """Layout name -> points of the face at rest [mm], from the head joint."""
+    """Name of a landmark layout -> its points on the face at rest, relative to the head joint [mm]."""
 
 
 def save_identity(fit: Fit, path: Path) -> None:
-    """Write what was fitted; raises MienError when the path cannot be written."""
+    """Write the identity of a fit; raises MienError when the path cannot be written."""
     rig = fit.rig
     head = head_position(rig)
     landmarks = {
@@ -50,7 +50,7 @@ def save_identity(fit: Fit, path: Path) -> None:
 
 
 def load_identity(path: str | Path) -> Identity:
-    """Read what `save_identity` wrote; raises MienError when the file is missing, damaged or something else."""
+    """Read a file that `save_identity` wrote; raises MienError when it is missing, damaged or of another kind."""
     path = Path(path)
     meta, arrays = npz.load(path, _KIND, _VERSION, "fitted face (from mien fit)")
     landmarks = {key.removeprefix("landmarks_"): a for key, a in arrays.items() if key.startswith("landmarks_")}

@@ -1,1 +1,1 @@
-"""Mo, the head that comes with mien: modelled by this package's code, stored with it."""
+"""Mo, mien's built-in head: modelled by the code of this package, and stored in it as a file."""

@@ -1,4 +1,4 @@
-"""Where the 68, 70 and 198 landmarks sit on mo."""
+"""The anchors of the 68, 70 and 198 landmarks on mo."""
 
 from collections.abc import Callable
 
@@ -34,11 +34,11 @@ _MIDDLE: dict[str, tuple[tuple[float, float], ...]] = {
     "chin": ((-12, -86), (0, -88), (12, -86), (0, -77)),
     "philtrum": ((-3.5, -45), (0, -44.5), (3.5, -45)),
 }
-"""(x, y) [mm] of mien198's points that lie on no ring, as seen from the front; in the order of their groups."""
+"""(x, y) [mm] of mien198's points that lie on no ring, as seen from the front, in the order of their groups."""
 
 
 def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) -> dict[str, LandmarkAnchors]:
-    """Anchors of ibug68, mien70, mien198 (barycentric on a triangle, or on a vertex or edge of lip and lid rings)."""
+    """Anchors of ibug68, mien70 and mien198: barycentric on triangles, or on vertices or edges of lip and lid rings."""
     indices = np.zeros((198, 3), int)
     weights = np.zeros((198, 3))
 
@@ -90,7 +90,7 @@ def make_landmarks(skin: Skin, piece: Piece, eyeballs: Piece, eyeballs_at: int) 
 
 
 def _between(skin: Skin, indices: np.ndarray, weights: np.ndarray) -> None:
-    """mien198's points between those of mien70 on the contours of lids and lips, evenly by vertex number."""
+    """Anchor mien198's points between those of mien70 on the contours of lids and lips, evenly by vertex count."""
     for name, row in (("lips_outer", BORDER), ("lips_inner", CONTACT), ("eye_left", 4), ("eye_right", 4)):
         if name.startswith("lips"):
             rows = [skin.lips(side, row) for side in ("upper", "lower")]
@@ -111,7 +111,7 @@ def _between(skin: Skin, indices: np.ndarray, weights: np.ndarray) -> None:
 
 
 def _is_corner_to_corner(ends: list[int], row: np.ndarray) -> bool:
-    """Both ends of a row lie on the other row as well; no run of a contour goes that far."""
+    """Whether both ends lie on both rows, as the corners do; no run of a contour reaches from corner to corner."""
     return set(ends) == {int(row[0]), int(row[-1])}
 
 
@@ -137,7 +137,7 @@ def _seen(x: float, y: float) -> Float[np.ndarray, "3"]:
 
 
 def _project(piece: Piece, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest triangle's vertices and the nearest point's barycentric coordinates."""
+    """(vertices of the nearest triangle, barycentric coordinates of the nearest point on it)."""
     tri = piece.triangles
     centres = piece.vertices[tri].mean(axis=1)
     best: tuple[float, np.ndarray, np.ndarray] | None = None

@@ -1,4 +1,4 @@
-"""Mo, put together: pieces, their shapes, joints, landmarks."""
+"""Builds mo from its pieces, their shapes, joints and landmarks."""
 
 import numpy as np
 from jaxtyping import Float
@@ -35,12 +35,12 @@ __all__ = ["build"]
 _BEYOND = ("mouthClose", "jawOpen")
 _NECK = np.array([0.0, -139.0, -34.0])
 TONGUE_JAW = 0.48
-"""Share of jawOpen in tongueOut: teeth let a tongue pass."""
+"""Share of jawOpen in tongueOut, so that the tongue passes between the teeth."""
 _HEAD = np.array([0.0, -82.0, -28.0])
 
 
 def build() -> Rig:
-    """Model mo from scratch (some ten seconds); the same rig every time."""
+    """Build mo from scratch, which takes some ten seconds; the result is always the same rig."""
     piece = make_skin()
     skin = Skin(piece)
     piece.tint = skin_tint(skin)
@@ -90,7 +90,7 @@ def build() -> Rig:
 
 
 def _sided(name: str, own: np.ndarray | None, other: np.ndarray | None, mirror: np.ndarray) -> np.ndarray:
-    """The shape of a left, right or central channel from its own field or that of its partner."""
+    """The shape of a left, right or central channel, from its own displacements or mirrored from its partner's."""
     field = own if own is not None else other
     assert field is not None
     swapped = np.empty_like(field)
@@ -101,7 +101,7 @@ def _sided(name: str, own: np.ndarray | None, other: np.ndarray | None, mirror: 
 
 
 def _fields(skin: Skin, pieces: dict[str, Piece]) -> tuple[dict[str, np.ndarray], dict[tuple[str, str], np.ndarray]]:
-    """Per channel, and per pair of channels that needs a corrective (left or central ones), how every vertex moves."""
+    """Displacements of all vertices per channel, and per pair of channels that needs a corrective (left or central)."""
     on_skin = {**eye_shapes(skin), **mouth_shapes(skin), **jaw_shapes(skin), **brow_shapes(skin)}
     on_skin.update(cheek_shapes(skin, on_skin["eyeSquintLeft"]))
     on_skin["mouthClose"] = mouth_close(skin, on_skin["jawOpen"])
@@ -123,7 +123,7 @@ def _fields(skin: Skin, pieces: dict[str, Piece]) -> tuple[dict[str, np.ndarray]
 def _carried(
     skin: Skin, pieces: dict[str, Piece], bind: tuple[np.ndarray, np.ndarray], channel: str, field: np.ndarray
 ) -> np.ndarray:
-    """The displacements of all pieces, in their order, when the skin moves by `field`."""
+    """The displacements of all pieces, in their order, when the skin is displaced by `field`."""
     nearest, share = bind
     moves = {name: np.zeros_like(p.vertices) for name, p in pieces.items()}
     moves["skin"] = field
@@ -147,7 +147,7 @@ def _carried(
 
 
 def _bind(skin: Skin, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 8 nearest visible skin vertices of each point and smooth weights."""
+    """The 8 nearest visible skin vertices of each point, and smooth weights for them."""
     from scipy.spatial import KDTree
 
     visible = np.flatnonzero(~skin.hidden)
@@ -170,7 +170,8 @@ def _joints() -> tuple[Joint, ...]:
 
 
 def _skinning(vertices: np.ndarray, pieces: list[Piece], starts: dict[str, int]) -> Float[np.ndarray, "V 5"]:
-    """The neck bends between its base and the skull; the jaw is moved by shapes, so its joint carries nothing."""
+    """Skinning weights: the neck bends between its base and the skull; no vertex is skinned to the jaw joint, because
+    shapes move the jaw."""
     weights = np.zeros((len(vertices), 5), np.float32)
     skin = vertices[: len(pieces[0].vertices)]
     # the throat bends lower than the nape: the joint's height depends on z

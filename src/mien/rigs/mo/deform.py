@@ -1,4 +1,4 @@
-"""Dragging skin: a few vertices are moved, some are held, the rest follows as a thin plate (biharmonic)."""
+"""Deforms the skin: some vertices are displaced, some are fixed, and the others follow as a thin plate (biharmonic)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,12 +24,12 @@ def ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def hump(x: np.ndarray, centre: float, width: float) -> np.ndarray:
-    """A bell of height 1."""
+    """A bell curve of height 1."""
     return np.exp(-(((x - centre) / width) ** 2))
 
 
 class Skin:
-    """The skin piece with what shapes need: rows of the lips on both sides, normals, and the plate's operator."""
+    """The skin with the data that shapes need: rows of both halves of the lips, normals, and the thin plate."""
 
     def __init__(self, piece: Piece) -> None:
         from scipy.sparse import csr_matrix, diags
@@ -54,19 +54,19 @@ class Skin:
         self._plate = (laplace.T @ diags(1 / np.maximum(mass, 0.05)) @ laplace).tocsc()
 
     def lips(self, side: str, row: int) -> Int[np.ndarray, "N"]:
-        """A whole row of the upper or lower lip, right corner to left corner."""
+        """A whole row of the upper or lower lip, from the right to the left corner."""
         left = self.labels[f"mouth_{side}"][row]
         return np.concatenate([self.mirror[left][::-1], left[1:]])
 
     def along(self, indices: Int[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
-        """x over the mouth's half width: -1 at the right corner, +1 at the left."""
+        """x divided by the mouth's half width: -1 at the right corner, +1 at the left."""
         rest = self.v[self.lips("upper", CONTACT)]
         if len(indices) == len(rest):
             return np.clip(rest[:, 0] / rest[-1, 0], -1, 1)
         return np.clip(self.v[indices, 0] / MOUTH_WIDTH, -1, 1)
 
     def drag(self, handles: Handles, hold: Bool[np.ndarray, "V"]) -> Float[np.ndarray, "V 3"]:
-        """Displacements of all vertices: the handles' own, zero where held, a smooth plate between."""
+        """Displacements of all vertices: as given at the handles, zero at `hold`, a thin plate between."""
         from scipy.sparse.linalg import splu
 
         field = np.zeros_like(self.v)
@@ -85,20 +85,20 @@ class Skin:
         return field
 
     def near(self, *spots: tuple[Sequence[float], float]) -> Bool[np.ndarray, "V"]:
-        """True within a radius [mm] of any of the spots (centre, radius)."""
+        """True within the radius [mm] of any of the spots (centre, radius)."""
         inside = np.zeros(len(self.v), bool)
         for centre, radius in spots:
             inside |= np.linalg.norm(self.v - np.asarray(centre), axis=1) < radius
         return inside
 
     def bell(self, centre: Sequence[float], width: float) -> Float[np.ndarray, "V"]:
-        """A smooth bump of height 1 about a point; cavity and lid insides excluded."""
+        """A bell of height 1 about a point; 0 inside the mouth and behind the lids."""
         r = np.linalg.norm(self.v - np.asarray(centre), axis=1)
         return np.exp(-((r / width) ** 2)) * ~self.hidden
 
     @property
     def hidden(self) -> Bool[np.ndarray, "V"]:
-        """Vertices inside the mouth or behind the lids."""
+        """True for vertices inside the mouth or behind the lids."""
         out = np.zeros(len(self.v), bool)
         for name, rows in (("mouth_upper", CONTACT), ("mouth_lower", CONTACT), ("eye_upper", 4), ("eye_lower", 4)):
             inner = self.labels[name][:rows].ravel()
@@ -106,7 +106,7 @@ class Skin:
         return out
 
     def slide(self, indices: Int[np.ndarray, "N"], moves: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
-        """Moves bent so that the vertices keep their height over the sculpted head: skin slides on what is below."""
+        """`moves` corrected so that the vertices keep their height above the sculpted head, as skin slides on bone."""
         start = self.v[indices]
         goal = start + moves
         level = head(start)

@@ -1,4 +1,4 @@
-"""Shapes of the left eye's lids: they turn about the eye's axis, so they ride on the ball."""
+"""Shapes of the left eye's lids, which rotate about the eye's axis and so stay on the eyeball."""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,11 +11,11 @@ __all__ = ["eye_correctives", "eye_shapes"]
 
 _UPPER_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.96, 0.86, 0.70, 0.50)
 _LOWER_FOLLOW = (1.0, 1.0, 1.0, 1.0, 1.0, 0.92, 0.75, 0.5, 0.25)
-"""Share of the margin's turn per row of `rings.eye_rings` (0-3 behind the lid, 4 its edge, 5-8 skin)."""
+"""Share of the margin's rotation for each row of `rings.eye_rings` (0-3 behind the lid, 4 its edge, 5-8 skin)."""
 
 
 def _turn(points: np.ndarray, angle: np.ndarray, onto: np.ndarray) -> np.ndarray:
-    """Displacement by a turn up of `angle` [rad] about the eye's x axis; `onto` pulls towards the lid's sphere."""
+    """Displacement by an upward rotation of `angle` [rad] about the eye's x axis; `onto` pulls to the lid's sphere."""
     q = points - EYE_CENTRE
     c, s = np.cos(angle), np.sin(angle)
     turned = np.stack([q[:, 0], c * q[:, 1] + s * q[:, 2], c * q[:, 2] - s * q[:, 1]], axis=1)
@@ -28,9 +28,10 @@ def _turn(points: np.ndarray, angle: np.ndarray, onto: np.ndarray) -> np.ndarray
 def _lids(
     skin: Skin, upper: np.ndarray, lower: np.ndarray, extra: list | None = None, *, tangent: bool = False
 ) -> Float[np.ndarray, "V 3"]:
-    """The field of a turn of the upper and lower margin [rad per margin vertex, + up].
+    """Displacements by a rotation of the upper and lower margin [rad per margin vertex, + up].
 
-    `tangent` ends off the sphere, on its tangent: what may come on top of another turn must not cut into the ball.
+    With `tangent` vertices move along the tangent of the sphere instead, because a rotation that is added to another
+    one must not cut into the eyeball.
     """
     handles = []
     for name, angle, follow in (("eye_upper", upper, _UPPER_FOLLOW), ("eye_lower", lower, _LOWER_FOLLOW)):
@@ -51,7 +52,7 @@ def _lids(
 
 
 def eye_shapes(skin: Skin) -> dict[str, np.ndarray]:
-    """Fields of the seven lid channels of the left eye."""
+    """Displacements of the seven lid channels of the left eye."""
     s = ring_parameter()
     q = {side: skin.v[skin.labels[f"eye_{side}"][4]] - EYE_CENTRE for side in ("upper", "lower")}
     angle = {side: np.arctan2(p[:, 1], p[:, 2]) for side, p in q.items()}
@@ -71,14 +72,14 @@ def eye_shapes(skin: Skin) -> dict[str, np.ndarray]:
         "eyeLookDownLeft": _lids(skin, degrees(-30), degrees(-11)),
     }
     for name, way in (("eyeLookOutLeft", 1.0), ("eyeLookInLeft", -1.0)):
-        ahead = ramp(s if way > 0 else 1 - s, 0.25, 0.85)  # lids open where the iris goes, and settle behind it
+        ahead = ramp(s if way > 0 else 1 - s, 0.25, 0.85)  # lids open on the side the iris moves to, close behind it
         raised, lowered = degrees(7.5) * ahead - degrees(2.5) * (1 - ahead), degrees(-6) * ahead
         shapes[name] = _lids(skin, raised, lowered, tangent=True) + _sideways(skin, way * np.radians(5.0))
     return shapes
 
 
 def _sideways(skin: Skin, angle: float) -> np.ndarray:
-    """The lids are taken along a little, about the vertical axis, by the bulge of the cornea."""
+    """Displacements by the bulge of the cornea, which moves the lids slightly about the vertical axis."""
     field = np.zeros_like(skin.v)
     for name in ("eye_upper", "eye_lower"):
         for row, share in enumerate((1, 1, 1, 1, 1, 0.8, 0.5, 0.25, 0.1)):
@@ -93,9 +94,9 @@ def _sideways(skin: Skin, angle: float) -> np.ndarray:
 
 
 def eye_correctives(skin: Skin, shapes: dict[str, np.ndarray]) -> dict[tuple[str, str], np.ndarray]:
-    """Fields of the left eye at both channels' 1: closed lids are closed, whatever else would move them.
+    """Correctives of the left eye, at weight 1 of both channels: closed lids stay closed whatever else moves them.
 
-    On the way the lids' gap is (1 - blink) times what the other shape leaves of it, so it never turns over.
+    At smaller weights the gap between the lids is (1 - blink) times the gap of the other shape, so lids never cross.
     """
     s = ring_parameter()
     arch = np.sin(np.pi * s) ** 0.7
@@ -112,9 +113,9 @@ def eye_correctives(skin: Skin, shapes: dict[str, np.ndarray]) -> dict[tuple[str
             for row, share in enumerate(follow):
                 at = skin.labels[edge][row]
                 shut = skin.v[at] + blink[at]
-                # the line where they meet shifts as one: squeezed eyes close higher
+                # the line where the lids meet moves as a whole: squeezed eyes close higher
                 shift = _turn(shut, np.radians(squeeze) * share * arch, np.zeros(len(at)))
-                # a longer way is a deeper chord: half-way there the lids must still clear the eyeball
+                # a longer path is a deeper chord: half-way along it the lids must still clear the eyeball
                 away = (shut - EYE_CENTRE) / np.linalg.norm(shut - EYE_CENTRE, axis=1, keepdims=True)
                 shift += (bulge * share * arch)[:, None] * away
                 handles.append((at, shift - share * other[at]))

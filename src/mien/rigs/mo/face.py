@@ -11,11 +11,11 @@ from mien.rigs.mo.rings import BORDER, CONTACT, LINING, RED
 __all__ = ["JAW_HINGE", "brow_shapes", "cheek_shapes", "jaw_motion", "jaw_shapes", "mouth_close", "parted_lips"]
 
 JAW_HINGE = np.array([0.0, -28.0, -16.0])
-"""The axis of the jaw's joints, in front of and below the ear canals [mm]."""
+"""A point of the jaw's hinge axis, in front of and below the ear canals [mm]."""
 JAW_ANGLE = np.radians(16.5)
-"""Turn of the jaw at jawOpen = 1; people reach about 25 degrees, films stay below."""
+"""Rotation of the jaw at jawOpen = 1; people reach about 25 degrees, animated films use less."""
 _CORNER_SHARE = 0.40
-"""The mouth's corners take this share of the jaw's motion."""
+"""Share of the jaw's motion that the corners of the mouth follow."""
 
 
 def jaw_motion(name: str, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "N 3"]:
@@ -35,7 +35,7 @@ def jaw_motion(name: str, points: Float[np.ndarray, "N 3"]) -> Float[np.ndarray,
 
 
 def jaw_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
-    """jawOpen, jawForward and jawLeft."""
+    """The displacements of jawOpen, jawForward and jawLeft."""
     shares = {"jawOpen": (_CORNER_SHARE, -0.03), "jawForward": (0.45, 0.12), "jawLeft": (0.5, 0.22)}
     return {name: _jaw(skin, name, *share) for name, share in shares.items()}
 
@@ -53,14 +53,14 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
                 share = corner + (1 - corner) * np.clip(1 - t**3, 0, 1) ** 0.75
             else:
                 share = upper_middle + (corner - upper_middle) * t**2.8
-            if row < LINING:  # the cavity: its floor goes with the bone, its roof stays
+            if row < LINING:  # the cavity: its floor moves with the jawbone, its roof does not move
                 share = np.where(t > 0.99, corner, 0.95 if side == "lower" else 0.0) * (0.3 + 0.7 * row / (LINING - 1))
             moves = jaw_motion(name, v[at]) * share[:, None]
             if name == "jawOpen":  # opening narrows the mouth
                 narrow = 0.11 * np.clip(row / (LINING + 1), 0, 1)
                 moves[:, 0] -= narrow * v[at, 0] * t**0.5
             handles.append((at, moves))
-    if name == "jawLeft":  # the lips shear: where they meet they go together
+    if name == "jawLeft":  # the lips shear, and move together where they meet
         rows = BORDER + 1
         for row in range(LINING, CONTACT + 1):
             (up, above), (low, below) = handles[row], handles[rows + row]
@@ -73,7 +73,7 @@ def _jaw(skin: Skin, name: str, corner: float, upper_middle: float) -> np.ndarra
 
 
 def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
-    """The corrective that brings the lips together over a dropped jaw: lips of jawOpen + mouthClose meet again."""
+    """The corrective that closes the lips over a dropped jaw: the lips of jawOpen + mouthClose meet."""
     rows = range(LINING, BORDER + 1)
     handles: Handles = []
     for row in rows:
@@ -82,7 +82,7 @@ def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndar
         meet = 0.55 * jaw_open[up] + 0.45 * jaw_open[down]  # a little above the middle of the gap
         for at in (up, down):
             moves = meet - jaw_open[at]
-            moves[:, 2] += 2.4 * np.clip(1 - t**2, 0, 1)  # the jaw has gone back, the upper teeth have not
+            moves[:, 2] += 2.4 * np.clip(1 - t**2, 0, 1)  # the jaw has moved back, the upper teeth have not
             handles.append((at, moves * np.clip((row - LINING + 2) / 3, 0, 1)))
     v = skin.v
     hold = (v[:, 1] > -36) | (v[:, 1] < -84) | (np.abs(v[:, 0]) > 40) | (v[:, 2] < 20)
@@ -94,7 +94,7 @@ def mouth_close(skin: Skin, jaw_open: Float[np.ndarray, "V 3"]) -> Float[np.ndar
 
 
 def parted_lips(skin: Skin, up: float, down: float, out: float) -> Float[np.ndarray, "V 3"]:
-    """Lips that make way for the tongue."""
+    """Displacements that part the lips for the tongue [mm]."""
 
     def move(amount: float) -> Move:
         def one(u: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ def _patch(skin: Skin, centre: tuple[float, float, float], radius: float) -> np.
 
 
 def brow_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
-    """browDownLeft, browOuterUpLeft (left halves) and browInnerUp (both sides), with the furrows they fold."""
+    """The displacements of browDownLeft, browOuterUpLeft (left) and browInnerUp (both sides), with their furrows."""
     v = skin.v
     x_all, y = np.abs(v[:, 0]), v[:, 1]
     line = np.interp(x_all, (0, 11, 25, 33, 42, 50), (23.0, 23.4, 26.4, 26.8, 25.2, 22.4))
@@ -144,7 +144,7 @@ def brow_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
 
 
 def cheek_shapes(skin: Skin, squint: Float[np.ndarray, "V 3"]) -> dict[str, Float[np.ndarray, "V 3"]]:
-    """cheekPuff (both), cheekSquintLeft and noseSneerLeft; `squint` lends the lower lid's lift."""
+    """The displacements of cheekPuff (both sides), cheekSquintLeft and noseSneerLeft; `squint` lifts the lower lid."""
     v, n = skin.v, skin.normals
     puff = np.zeros_like(v)
     for sign in (1.0, -1.0):

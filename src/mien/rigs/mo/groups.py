@@ -1,4 +1,4 @@
-"""Mo's vertex groups: every part of a face by name."""
+"""Mo's vertex groups: the parts of the face by name."""
 
 from collections.abc import Mapping
 
@@ -16,11 +16,11 @@ _REGIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]
     "cheek": ((40, -36, 50), (21, 24, 26)),
     "forehead": ((0, 52, 50), (54, 26, 46)),
 }
-"""Centre and radii [mm] of ellipsoids on the skin; the cheek's is the left one's."""
+"""Group -> centre and radii [mm] of the ellipsoid that encloses it on the skin; for the cheek, the left one."""
 
 
 def make_groups(skin: Skin, pieces: list[Piece], starts: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Name -> vertices. Pieces go by their own names; "face" is the visible skin in front, "neck" what lies below."""
+    """Name -> vertices. Pieces keep their names; "face" is the visible skin in front, "neck" the skin below it."""
     of = {p.name: p for p in pieces}
     groups: dict[str, np.ndarray] = {p.name: starts[p.name] + np.arange(len(p.vertices)) for p in pieces}
     v = skin.v
@@ -50,7 +50,7 @@ def make_groups(skin: Skin, pieces: list[Piece], starts: Mapping[str, int]) -> d
 
 
 def _paired(skin: Skin, of: Mapping[str, Piece], starts: Mapping[str, int], groups: dict[str, np.ndarray]) -> None:
-    """Lids, and the halves of what comes in two."""
+    """Add the lids, and the left and right halves of paired pieces."""
     for edge in ("upper", "lower"):
         rows = skin.labels[f"eye_{edge}"]
         groups[f"lid_{edge}_left"], groups[f"lid_margin_{edge}_left"] = rows[4:].ravel(), rows[4]

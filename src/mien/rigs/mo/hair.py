@@ -1,4 +1,4 @@
-"""Mo's ears and hair: an auricle over its own plane, and a volume of clumped locks over the skull."""
+"""Mo's ears and hair: auricles as height fields over a plane, and a cap of hair with locks over the skull."""
 
 import numpy as np
 
@@ -32,14 +32,14 @@ _LOCKS: tuple[tuple[tuple[tuple[float, float, float], ...], float], ...] = (
     (((-148, 32, 8), (-148, 62, 10), (-151, 94, 7), (-157, 127, 1)), 28),
     (((-113, 30, 8), (-115, 56, 10), (-119, 84, 7), (-125, 114, 1)), 26),
 )
-"""((azimuth [deg], angle from straight up [deg], lift off the skin [mm]) from root to tip, width [mm])."""
+"""((azimuth [deg], angle from straight up [deg], height above the skin [mm]) from root to tip, width [mm])."""
 
 _Strand = tuple[np.ndarray, np.ndarray, np.ndarray, Sheet]
-"""(vertices, triangles, shade, how it unrolls)."""
+"""(vertices, triangles, shade, the sheet of its texture coordinates)."""
 
 
 def make_ears() -> Piece:
-    """Auricles: a rim, a fold, a bowl and a lobe as heights over an egg-shaped plane; closed by a back."""
+    """Both auricles: rim, fold, bowl and lobe as heights over an egg-shaped plane, closed by a back."""
     segments = 22
     turn = np.arange(segments) / segments * 2 * np.pi
     c, s = np.cos(turn), np.sin(turn)
@@ -87,9 +87,9 @@ def _edge(turn: np.ndarray) -> np.ndarray:
 
 
 def make_hair() -> Piece:
-    """Short hair, parted on the right and swept to the left: a cap and locks. The one piece that is not symmetric.
+    """Short hair, parted on the right and swept to the left: a cap and locks.
 
-    It never moves, so it is its own mirror image as far as shapes are concerned.
+    It is not symmetric, but it never moves, so its vertices can be their own mirror images for shapes.
     """
     pieces = [_cap(), *(_lock(*lock) for lock in _LOCKS)]
     starts = np.cumsum([0, *(len(vertices) for vertices, *_ in pieces)])
@@ -107,13 +107,13 @@ def make_hair() -> Piece:
 
 
 def _skull(azimuth: np.ndarray, polar: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The skin seen from inside the skull, and its rays; angles [rad] from the front and from straight up."""
+    """(points of the skin, rays from inside the skull to them) at angles [rad] from the front and from straight up."""
     ray = np.stack([np.sin(polar) * np.sin(azimuth), np.cos(polar), np.sin(polar) * np.cos(azimuth)], axis=1)
     return march(np.tile(_HAIR_ORIGIN, (len(ray), 1)), ray), ray
 
 
 def _cap() -> _Strand:
-    """What covers the skull."""
+    """The hair that covers the skull."""
     turn = (np.arange(_COLUMNS) - _COLUMNS // 2) / _COLUMNS * 2 * np.pi
     front = np.clip(np.cos(turn), 0, 1) ** 1.5
     parting = np.exp(-(((turn - _PART) / 0.16) ** 2))
@@ -138,7 +138,7 @@ def _cap() -> _Strand:
 
 
 def _lock(path: tuple[tuple[float, float, float], ...], width: float) -> _Strand:
-    """A strand of hair, flat towards the head, that ends in a point."""
+    """A lock of hair with a flat side towards the head and a pointed tip."""
     from scipy.interpolate import PchipInterpolator
 
     s = np.sin(0.5 * np.pi * np.linspace(0, 1, _STATIONS + 1)) ** 1.15

@@ -1,6 +1,6 @@
-"""Mo, the head that comes with mien: modelled by this package's code, stored with it.
+"""Mo, mien's built-in head, which the code of this package models and a file in this package stores.
 
-`load_mo()` reads the stored head; `build()` models it again (`mien rig build mo` stores it).
+`load_mo()` reads the stored head; `build()` builds it from code (`mien rig build mo` stores the result).
 """
 
 from functools import cache
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 __all__ = ["STORED", "build", "load_mo"]
 
 STORED = Path(__file__).with_name("mo.npz")
-"""The head as packaged."""
+"""The packaged head."""
 
 
 @cache
 def load_mo() -> "Rig":
-    """The packaged head; the same object every time. Raises MienError when the installation lacks it."""
+    """The packaged head, the same object in every call. Raises MienError when the installation lacks it."""
     from mien.rigs.mo.store import read
 
     return read(STORED)
 
 
 def build() -> "Rig":
-    """Model the head from scratch, which takes some ten seconds; always the same head."""
+    """Build the head from scratch, which takes some ten seconds; the result is always the same head."""
     from mien.rigs.mo.build import build as model
 
     return model()

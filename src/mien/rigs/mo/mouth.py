@@ -1,4 +1,4 @@
-"""Shapes of the lips. Sided ones are made for the left; the right ones are their mirror images."""
+"""Shapes of the lips. One-sided shapes are modelled on the left; the right ones are their mirror images."""
 
 from collections.abc import Callable
 
@@ -14,21 +14,22 @@ Move = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(position along the lip in [-1, 1], row offset as in `rings.RED`) -> displacements [N, 3] mm."""
 
 _GIVES = {LINING: 0.0, LINING + 1: 0.1, LINING + 2: 0.55}
-"""How far the rows behind the lips follow them backwards: there is little room before the teeth."""
+"""Row behind the lips -> share of the lips' backward motion that it follows, because the teeth leave little room."""
 
 
 def lip_field(skin: Skin, upper: Move, lower: Move, *, extra: Handles | None = None, slide: float = 1.0) -> np.ndarray:
-    """The skin's field when the lips' rows move as told; cavity at rest, cheeks and chin follow."""
+    """Displacements of the skin when the lips' rows move by `upper` and `lower`; cheeks and chin follow, the mouth
+    cavity does not."""
     handles: Handles = []
     for side, move in (("upper", upper), ("lower", lower)):
         for row, share in ((LINING, 0.5), (LINING + 1, 0.9), (LINING + 2, 1.0), *((row, 1.0) for row in RED)):
             at = skin.lips(side, row)
             u = skin.along(at)
-            joined = share + (1 - share) * 0.7 * np.abs(u[:, None]) ** 3  # the corner is one thing, inside and out
+            joined = share + (1 - share) * 0.7 * np.abs(u[:, None]) ** 3  # the corner moves as a whole
             d = move(u, np.full(len(at), RED.get(row, 0.0))) * joined
-            # what goes back is pressed flat against the teeth
+            # parts of the lips that move back are pressed flat against the teeth
             d[:, 2] = np.where(d[:, 2] < 0, d[:, 2] * _GIVES.get(row, 1.0), d[:, 2])
-            rest = skin.lips(side, CONTACT)  # what is behind the lips goes where they go
+            rest = skin.lips(side, CONTACT)  # the rows behind the lips move with them
             base = at if row >= CONTACT else rest
             handles.append((at, skin.slide(base, d) * slide + d * (1 - slide)))
     handles += extra or []
@@ -45,25 +46,25 @@ def _vector(*parts: np.ndarray | float) -> np.ndarray:
 
 
 def _left(u: np.ndarray, power: float = 1.5) -> np.ndarray:
-    """0 on the right, 1 at the left corner."""
+    """A factor that is 0 on the right side and 1 at the left corner."""
     return np.clip((u + 0.25) / 1.25, 0, 1) ** power
 
 
 def _toward_line(skin: Skin, side: str, row: np.ndarray) -> np.ndarray:
-    """From the lip's row to where the lips meet, per vertex."""
+    """Displacement of each vertex of a lip's row to the line where the lips meet."""
     at = next(number for number, offset in RED.items() if offset == row[0])
     return skin.v[skin.lips(side, CONTACT)] - skin.v[skin.lips(side, at)]
 
 
 def _bump(skin: Skin, centre: tuple[float, float, float], width: float, move: tuple[float, float, float]) -> Handles:
-    """A patch of skin as a handle: full move in the middle, less around."""
+    """A patch of skin as a handle, with the full displacement in the middle and less around it."""
     at = np.flatnonzero(skin.near((centre, 0.55 * width)) & ~skin.hidden)
     weight = hump(np.linalg.norm(skin.v[at] - np.asarray(centre), axis=1), 0, width)
     return [(at, weight[:, None] * np.asarray(move))]
 
 
 def mouth_shapes(skin: Skin) -> dict[str, Float[np.ndarray, "V 3"]]:
-    """Fields of the lip channels (the left one of each pair) but for those of the jaw."""
+    """Displacements of the lip channels (the left one of each pair), without those of the jaw."""
     return {**_sided(skin), **_parting(skin), **_central(skin)}
 
 
@@ -73,7 +74,7 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
 
     apple = _bump(skin, (40, -33, 57), 16, (2.6, 4.8, 3.2))
 
-    def corner_up(side: str) -> Move:  # a bow, not a wedge; stretched lips thin out
+    def corner_up(side: str) -> Move:  # a smiling mouth is a bow and no wedge, and stretched lips get thinner
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             width = _left(u, 1.2)
             sag = _vector(0.0, 9.0 * _left(u, 2.8) + 0.6 * hump(u, 0.0, 0.35), 0.0)
@@ -107,7 +108,7 @@ def _sided(skin: Skin) -> dict[str, np.ndarray]:
 
 
 def _parting(skin: Skin) -> dict[str, np.ndarray]:
-    """Pressed, lowered and raised lips, where the two go different ways."""
+    """Pressed, lowered and raised lips, in which the two lips move in different directions."""
 
     def press(side: str) -> Move:
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -144,7 +145,7 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
     def pucker(way: float) -> Move:
         def move(u: np.ndarray, r: np.ndarray) -> np.ndarray:
             full = np.clip(1 - u**2, 0, 1)
-            # narrow lips are round: what was the middle of a wide bow gives, what was beside it swells
+            # narrow lips are round: the middle of the wide bow recedes, and both sides of it bulge
             swell = way * r * (0.9 * full + 0.6 * hump(np.abs(u), 0.55, 0.3))
             out = 8.0 * (1 - 0.3 * u**2) - 0.7 * r * full
             return _vector(-9.5 * np.sin(np.pi / 2 * u), swell + _level(u, 0.85), out)
@@ -174,7 +175,7 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
     chin = _bump(skin, (0, -80, 68), 14, (0.0, 4.5, 1.6))
     philtrum = _bump(skin, (0, -42, 74), 9, (0.0, 1.5, 1.0))
     pursed = lip_field(skin, pucker(1.0), pucker(-1.0), slide=0.0)
-    for x, y, z, rise in ((5, -44, 72, 0.8), (13, -76, 66, 2.2)):  # gathered skin is round, not a ridge
+    for x, y, z, rise in ((5, -44, 72, 0.8), (13, -76, 66, 2.2)):  # gathered skin is round and has no ridge
         beside = skin.bell((x, y, z), 7.0) + skin.bell((-x, y, z), 7.0)
         beside[np.unique(np.concatenate([skin.lips(side, row) for side in ("upper", "lower") for row in RED]))] = 0.0
         pursed += rise * beside[:, None] * skin.normals
@@ -189,16 +190,17 @@ def _central(skin: Skin) -> dict[str, np.ndarray]:
 
 
 def mouth_correctives(skin: Skin) -> dict[tuple[str, str], Float[np.ndarray, "V 3"]]:
-    """Fields (the left one of each pair) at both channels' 1 that lips need where two shapes do not simply add up."""
+    """Correctives of the lips (the left one of each pair), at weight 1 of both channels, for pairs of shapes whose sum
+    is wrong."""
 
-    def unpressed(side: str) -> Move:  # pressed and rolled in: the red is gone once, not one and a half times
+    def unpressed(side: str) -> Move:  # pressed and rolled lips hide the red once, not one and a half times
         return lambda u, r: -0.45 * ramp(u, -0.35, 0.35)[:, None] * _toward_line(skin, side, r)
 
     def bow(u: np.ndarray, r: np.ndarray) -> np.ndarray:  # the lower lip of a laugh is a bowl
         weight = ramp(u, -0.35, 0.35) * hump(u, 0.62, 0.33)
         return _vector(1.2, -3.4, 0.5) * weight[:, None] + _corner(u)
 
-    def bared(u: np.ndarray, r: np.ndarray) -> np.ndarray:  # the upper one shows the teeth
+    def bared(u: np.ndarray, r: np.ndarray) -> np.ndarray:  # the upper lip shows the teeth
         weight = ramp(u, -0.5, 0.4) * (1 - np.abs(u) ** 3)
         return _vector(0.0, 2.4, -0.4) * weight[:, None] + _corner(u)
 
@@ -210,13 +212,13 @@ def mouth_correctives(skin: Skin) -> dict[tuple[str, str], Float[np.ndarray, "V 
 
 
 def _level(u: np.ndarray, share: float) -> np.ndarray:
-    """Lift [mm] that straightens the line of the lips by a share: what is rounded is no bow."""
+    """Vertical displacement [mm] that straightens the line of the lips by a share, because rounded lips are no bow."""
     line = lip_line(MOUTH_WIDTH * u)
     return share * (float(lip_line(np.array(0.6 * MOUTH_WIDTH))) - line)
 
 
 def _corner(u: np.ndarray) -> np.ndarray:
-    """Cheeks hold the corner of a smile up and back when the jaw drops."""
+    """Displacement of the corner of a smile, which the cheeks hold up and back when the jaw drops."""
     return _vector(0.6, 2.6, 0.0) * _left(u, 2.5)[:, None]
 
 

@@ -1,4 +1,4 @@
-"""What is in and on mo's skin: eyeballs, teeth, tongue, brows, lashes. Left-hand pieces are mirrored."""
+"""Mo's pieces besides its skin: eyeballs, teeth, tongue, brows, lashes. Left pieces are mirrored to the right."""
 
 from itertools import pairwise
 
@@ -25,12 +25,12 @@ __all__ = [
 
 IRIS_ANGLE = np.radians(28.0)
 _EYE_RINGS = np.radians([4.3, 8.6, 12.1, 13.1, 14.6, 17.2, 20.2, 23.2, 26.0, 27.7, 29.4, 34, 43, 57, 76, 98])
-"""The last one stays behind the lids when the eye turns as far as it goes."""
+"""Angles of an eyeball's rings from its axis [rad]; the last ring stays behind the lids at the largest rotation."""
 _LIMBUS = 9
-"""Ring of the iris's rim."""
+"""Index of the ring at the rim of the iris."""
 _EYE_SEGMENTS = 36
 _CATCHLIGHTS = (((-0.22, 0.25), 5.0), ((0.13, -0.23), 1.8))
-"""The lamp's mirror image on a cornea: x and y of its direction from the eye's centre, radius [deg]."""
+"""Highlights of a lamp on a cornea: (x and y of the direction from the eye's centre, radius [deg])."""
 _LAMP_SHARE, _LAMP_RISE = 0.5, 1.02
 
 
@@ -43,7 +43,7 @@ def paired(
     roughness: float = 0.6,
     sheets: list[Sheet] | None = None,
 ) -> Piece:
-    """A piece of two mirrored halves from its left one."""
+    """A piece of two mirrored halves, from its left half."""
     count = len(vertices)
     tint = np.ones((count, 3)) if tint is None else tint
     return Piece(
@@ -59,7 +59,7 @@ def paired(
 
 
 def make_eyeballs() -> Piece:
-    """Spheres about their axis +z: dense rings at pupil and iris; the first vertex of each is the pupil's centre."""
+    """Spheres with rings about their axis +z, dense at pupil and iris; the first vertex is the pupil's centre."""
     turn = np.arange(_EYE_SEGMENTS) / _EYE_SEGMENTS * 2 * np.pi
     rings = [[(0.0, 0.0, 1.0)]]
     for angle in _EYE_RINGS:
@@ -80,10 +80,10 @@ def make_eyeballs() -> Piece:
 
 
 def make_catchlights() -> Piece:
-    """White caps just off the eyeballs, the image of a lamp; they hang on the head, see `catchlight_motion`.
+    """White caps just above the eyeballs, which show the reflection of a lamp; their motion is `catchlight_motion`.
 
-    Drawn, not left to the viewer's light: an eye without one looks dead. Both eyes see the same lamp, so these are
-    not mirror images, and count as their own.
+    They are modelled and not left to the viewer's lights, because eyes without highlights look lifeless. Both eyes
+    reflect the same lamp, so the caps of the two eyes are not mirror images, and each counts as its own.
     """
     segments = 14
     turn = np.arange(segments) / segments * 2 * np.pi
@@ -115,10 +115,10 @@ def make_catchlights() -> Piece:
 
 
 def catchlight_motion(channel: str, catchlights: Piece) -> Float[np.ndarray, "V 3"]:
-    """Displacements [mm] at an eyeLook channel of 1: a lamp's image moves with the cornea, half as far as the eye.
+    """Displacements [mm] at an eyeLook channel of 1: the reflection moves with the cornea, half as far as the pupil.
 
-    The cornea bulges, so its image lies between the middle of the eye and the pupil. One that stood still would slip
-    off the iris and bite into its rim.
+    The cornea bulges, so the reflection lies between the centre of the eye and the pupil. A reflection that did not
+    move would slip off the iris and cut into its rim.
     """
     away = channel.removeprefix("eyeLook").removesuffix("Left").removesuffix("Right")
     angle = _LAMP_SHARE * GAZE_LIMITS[away]
@@ -127,7 +127,7 @@ def catchlight_motion(channel: str, catchlights: Piece) -> Float[np.ndarray, "V 
     turn = Rotation.from_euler("xy", [angle * {"Up": -1.0, "Down": 1.0}.get(away, 0.0), sideways])
     own = np.sign(catchlights.vertices[:, 0]) == side
     centre = EYE_CENTRE * [side, 1, 1]
-    # a straight way is a chord: a little higher at its end, it clears the eyeball half-way
+    # a straight path is a chord: the end of the path is raised a little, so that it clears the eyeball half-way
     moved = centre + _LAMP_RISE * turn.apply(catchlights.vertices - centre)
     return np.where(own[:, None], moved - catchlights.vertices, 0.0)
 
@@ -142,13 +142,13 @@ def _eye_tint(angle: np.ndarray, d: np.ndarray) -> np.ndarray:
     around = np.arctan2(d[:, 1], d[:, 0])
     iris = (degrees > 12.5) & (degrees < 27.0)
     fibres = 1 + 0.13 * np.cos(11 * around + 0.7) + 0.09 * np.cos(19 * around + 2.1)
-    low = 1.0 - 0.62 * d[:, 1] / np.sin(IRIS_ANGLE)  # light gathers low in an iris
+    low = 1.0 - 0.62 * d[:, 1] / np.sin(IRIS_ANGLE)  # the lower part of an iris is brighter
     shadow = 1 - 0.30 * np.clip((d[:, 1] - 0.20) / 0.30, 0, 1)  # of the upper lid and its lashes
     return np.clip(tint * np.where(iris, fibres * low, shadow)[:, None], 0, 1)
 
 
 def _teeth_columns() -> tuple[np.ndarray, np.ndarray]:
-    """Positions along the arch in (-1, 1) and how far each stands out: 0 between teeth, 1 on them."""
+    """(positions along the dental arch in (-1, 1), relief of each: 0 between teeth, 1 on them)."""
     widths = np.array([1.25, 1.0, 0.95, 0.9, 0.9, 0.9])
     edges = np.append(0, np.cumsum(widths)) / widths.sum()
     at, out = [], []
@@ -163,13 +163,13 @@ def _teeth_columns() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _arch(u: np.ndarray, width: float, front: float, deep: float) -> np.ndarray:
-    """x, z along a dental arch (half an ellipse's arc)."""
+    """(x, z) along a dental arch, which is half an ellipse."""
     a = u * np.radians(84.0)
     return np.stack([width * np.sin(a), front - deep * (1 - np.cos(a))], axis=1)
 
 
 def make_teeth(front: float) -> Piece:
-    """Upper and lower teeth with gums, `front` [mm] the z of the upper incisors."""
+    """Upper and lower teeth with gums; `front` is the z of the upper incisors [mm]."""
     u, out = _teeth_columns()
     rows: list[np.ndarray] = []
     tints: list[np.ndarray] = []
@@ -216,8 +216,8 @@ _TONGUE_OUT = (
     (-69.0, -63.0, -64.35, -64.15, -66.4, -70.9),
     (22.0, 45.0, 62.0, 76.0, 88.0, 95.0),
 )
-"""Middle line of the tongue, from root (0) to tip (1), and its y and z [mm]: at rest behind the upper teeth, and out
-between teeth that `build.TONGUE_JAW` has opened, over the lower lip."""
+"""Middle line of the tongue: positions from root (0) to tip (1), with y and z [mm]. At rest it lies behind the upper
+teeth; stretched out it passes between teeth opened by `build.TONGUE_JAW` and over the lower lip."""
 
 
 def _middle(line: tuple[tuple[float, ...], ...], s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -230,13 +230,13 @@ def _middle(line: tuple[tuple[float, ...], ...], s: np.ndarray) -> tuple[np.ndar
 
 
 def make_tongue() -> Piece:
-    """A rounded tongue whose tip rests behind the upper teeth; label "along" is 0 at the root, 1 at the tip."""
+    """A rounded tongue with its tip behind the upper teeth; the label "along" is 0 at the root and 1 at the tip."""
     segments, stations = 16, 13
     s = np.sin(0.5 * np.pi * np.linspace(0, 1, stations)) ** 1.1
     turn = np.arange(segments) / segments * 2 * np.pi + np.pi / 2
     across, up = (np.sign(c) * np.abs(c) ** 0.8 for c in (np.cos(turn).round(9), np.sin(turn).round(9)))
     width = 12.4 * np.sqrt(np.clip(1 - np.clip((s - 0.38) / 0.622, 0, 1) ** 2.2, 0, 1))
-    flat = 1 - 0.5 * np.clip((s - 0.4) / 0.4, 0, 1) ** 1.5  # a tip that fits between the teeth
+    flat = 1 - 0.5 * np.clip((s - 0.4) / 0.4, 0, 1) ** 1.5  # flattened so that the tip fits between the teeth
     thick = 7.0 * (1 - 0.46 * s) * flat * np.sqrt(np.clip(1 - np.clip((s - 0.25) / 0.752, 0, 1) ** 2.4, 0, 1))
     groove = np.exp(-((across / 0.3) ** 2)) * (up > 0) * 0.2 * np.sin(np.pi * s)[:, None]
     (centre, _), along = _middle(_TONGUE_REST, s), np.repeat(s, segments)
@@ -264,7 +264,8 @@ def make_tongue() -> Piece:
 
 
 def tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
-    """Displacements: the tongue passes between the teeth, where it is thin, and hangs over the lower lip."""
+    """Displacements of tongueOut [mm]: the tongue passes between the teeth, where it is thin, and hangs over the lower
+    lip."""
     s, v = tongue.labels["along"], tongue.vertices
     (rest, _), (line, normal) = _middle(_TONGUE_REST, s), _middle(_TONGUE_OUT, s)
     high = (v[:, 1] - rest[:, 0]) * np.interp(s, (0, 0.4, 0.55, 0.8, 1), (1.0, 0.46, 0.5, 0.9, 1.3))
@@ -273,7 +274,7 @@ def tongue_out(tongue: Piece) -> Float[np.ndarray, "V 3"]:
 
 
 def make_brows() -> Piece:
-    """Soft, raised ribbons along the brow ridge: full and round inside, tapering out."""
+    """Raised ribbons along the brow ridge, wide and round at the inner end and tapered at the outer end."""
     from scipy.interpolate import PchipInterpolator
 
     s = np.sin(0.5 * np.pi * np.linspace(-0.93, 1, 15)) * 0.5 + 0.5
@@ -282,7 +283,7 @@ def make_brows() -> Piece:
     tall = 3.5 * PchipInterpolator((0, 0.05, 0.2, 0.5, 0.8, 1), (0.50, 0.74, 0.92, 0.92, 0.62, 0.12))(s)
     rows = []
     for across, lift in ((-1.0, -0.8), (-0.74, 1.3), (0.0, 2.3), (0.74, 1.3), (1.0, -0.8)):
-        lean = 0.8 * across * (1 - s) * np.clip(s / 0.1, 0, 1)  # the inner end leans up, and is round
+        lean = 0.8 * across * (1 - s) * np.clip(s / 0.1, 0, 1)  # the inner end leans upwards and is round
         flat = np.stack([x - lean + 2.4 * across**2 * np.clip(1 - s / 0.09, 0, 1), y + across * tall], axis=1)
         start = np.concatenate([flat, np.full((len(flat), 1), 160.0)], axis=1)
         skin = march(start, np.tile([0.0, 0.0, -1.0], (len(flat), 1)), outward=False)

@@ -10,45 +10,46 @@ __all__ = ["Piece", "Sheet", "grid", "mirror_by_position", "ring_strip"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
-    """Rows of vertices whose triangles unroll flat: a strip, a tube, or a disc. An island of the texture."""
+    """Rows of vertices whose triangles unroll into a flat island of the texture: a strip, a tube, or a disc."""
 
     rows: Int[np.ndarray, "R N"]
-    """A row of one vertex repeated is a point."""
+    """Vertex indices of each row; a row that repeats one vertex is a point."""
     closed: bool = False
-    """The last column meets the first: a tube, cut open there."""
+    """Whether the last column is connected to the first: a tube, which is cut open there."""
     polar: bool = False
-    """Closed rows are circles around the first one."""
+    """Whether the closed rows are circles around the first row: a disc."""
     triangles: tuple[int, int] | None = None
-    """Run of the piece's triangles; all of them when two sides do not share their vertices."""
+    """Range of the piece's triangles to search for those of the sheet, needed when two sheets share their vertices."""
 
     def shifted(self, vertices: int, triangles: int) -> "Sheet":
-        """The same sheet of a piece that comes after so many vertices and triangles."""
+        """The same sheet with indices increased by numbers of vertices and triangles."""
         run = self.triangles and (self.triangles[0] + triangles, self.triangles[1] + triangles)
         return replace(self, rows=self.rows + vertices, triangles=run)
 
 
 @dataclass(kw_only=True)
 class Piece:
-    """Vertices, triangles and colours of one piece, with the vertex each vertex becomes in the mirror x -> -x."""
+    """Vertices, triangles and colours of one piece, with each vertex's partner in the mirror image x -> -x."""
 
     name: str
     vertices: Float[np.ndarray, "V 3"]
-    """[mm]."""
+    """Vertex positions [mm]."""
     triangles: Int[np.ndarray, "F 3"]
     mirror: Int[np.ndarray, "V"]
     color: tuple[float, float, float]
-    """Base colour, sRGB."""
+    """Base colour, sRGB in [0, 1]."""
     tint: Float[np.ndarray, "V 3"]
-    """Multiplies the base colour."""
+    """Factor on the base colour."""
     roughness: float = 0.6
     labels: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     """Named vertex indices: the rows of structured rings, in order."""
     sheets: list[Sheet] = field(default_factory=list[Sheet])
-    """How it unrolls for the texture; triangles on none are taken as seen from the front (skin: from within)."""
+    """The sheets that unroll for the texture; other triangles are projected from the front (of the skin, from inside
+    the head)."""
 
 
 def ring_strip(a: Int[np.ndarray, "N"], b: Int[np.ndarray, "N"], *, closed: bool = False) -> Int[np.ndarray, "F 3"]:
-    """Triangles between two rows of vertices; seen from the side where a -> b runs to the left of the row's sense."""
+    """Triangles between two rows of vertices, facing the side from which b lies to the left of a along the rows."""
     if closed:
         a, b = np.append(a, a[0]), np.append(b, b[0])
     quads = np.stack([a[:-1], a[1:], b[1:], b[:-1]], axis=1)
@@ -63,7 +64,7 @@ def grid(rows: Int[np.ndarray, "R N"], *, closed: bool = False) -> Int[np.ndarra
 
 
 def mirror_by_position(vertices: Float[np.ndarray, "V 3"]) -> Int[np.ndarray, "V"]:
-    """The vertex at each vertex's mirrored position; for pieces without coincident vertices."""
+    """The index of the vertex at each vertex's mirrored position, for pieces without coincident vertices."""
     from scipy.spatial import KDTree
 
     distance, at = KDTree(vertices).query(vertices * [-1, 1, 1])

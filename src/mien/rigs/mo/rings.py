@@ -22,14 +22,14 @@ __all__ = [
 ]
 
 EYE_STEPS = 21
-"""Intervals of a lid's margin, corner to corner."""
+"""Number of intervals of a lid's margin, from corner to corner."""
 MOUTH_STEPS = 15
-"""Intervals of half a lip, midline to corner."""
+"""Number of intervals of half a lip, from the midline to the corner."""
 LINING, CONTACT, BORDER = 5, 8, 12
-"""Rows of `mouth_rings`: the first behind the lips (those below it line the cavity), where the lips meet, and where
-their red ends."""
+"""Rows of `mouth_rings`: the first row behind the lips (earlier rows line the cavity), the row where the lips meet, and
+the row at the border of their red."""
 RED = {CONTACT: 0.0, CONTACT + 1: 0.46, CONTACT + 2: 1.0, CONTACT + 3: 1.6, BORDER: 2.0}
-"""How far out a row of the lips lies: 0 where they meet, 1 on the ridge, 2 at the border."""
+"""Row of the lips -> its outward position: 0 where the lips meet, 1 on the ridge, 2 at the border."""
 MOUTH_WIDTH = 22.0
 """Half width of the mouth [mm]."""
 _THROAT = 13.0
@@ -39,7 +39,7 @@ _INNER, _OUTER = -16.4, 18.8
 
 
 def _corner_line(s: np.ndarray) -> np.ndarray:
-    """Elevation [rad] of the line between the corners of the eye; the outer one is higher."""
+    """Elevation [rad] of the line between the corners of the eye; the outer corner is higher."""
     return np.radians(-4.0 + 6.5 * s)
 
 
@@ -50,13 +50,13 @@ def _skew(s: np.ndarray, peak: float) -> np.ndarray:
 
 
 def on_lid(x: np.ndarray, angle: np.ndarray, radius: float) -> Float[np.ndarray, "N 3"]:
-    """Points about the eye's centre: `x` along the lids' axis, turned up by `angle` [rad] on a sphere of `radius`."""
+    """Points on a sphere of `radius` about the eye's centre, at `x` along the lids' axis and rotated up by `angle`."""
     arm = np.sqrt(np.maximum(radius**2 - x**2, 1e-9))
     return np.stack([x, arm * np.sin(angle), arm * np.cos(angle)], axis=-1)
 
 
 def closing_line(s: np.ndarray) -> np.ndarray:
-    """Elevation [rad] where the lids meet: low, since the upper lid does most of the way."""
+    """Elevation [rad] of the line where the lids meet: low, since the upper lid moves farther."""
     return _corner_line(s) - np.radians(14.0) * _skew(s, 0.5)
 
 
@@ -90,10 +90,10 @@ def eye_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
         rows += [_roll(flat + 2.0 * away) * (EYE_RADIUS + 0.4), _roll(flat + 0.15 * away) * (EYE_RADIUS + 0.35), edge]
         for offset in (1.1, 2.4, 4.0, 5.8) if side > 0 else (1.1, 2.6, 4.8, 7.5):
             ray = _roll(flat + offset * nasal[:, None] * away)
-            # not where the ray leaves the head: towards the nose it leaves late, far from the lid
+            # the point where the ray leaves the head is not used: towards the nose it is far from the lid
             far = np.linalg.norm(rows[-1], axis=1, keepdims=True)
             skin = settle(EYE_CENTRE + ray * far) - EYE_CENTRE
-            if offset < 3:  # the margin itself keeps to the lid's sphere
+            if offset < 3:  # the margin itself stays on the lid's sphere
                 skin += (ray * radius - skin) * (1 - offset / 3.5)
             rows.append(skin)
         out.append([row + EYE_CENTRE for row in rows])
@@ -111,20 +111,20 @@ def _unroll(points: np.ndarray) -> np.ndarray:
 
 
 def _roll(flat: np.ndarray) -> np.ndarray:
-    """Directions of the map's points; the inverse of `_unroll`."""
+    """Directions of the points of the map; the inverse of `_unroll`."""
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     angle = length / (EYE_RADIUS + LID)
     return np.concatenate([flat / np.maximum(length, 1e-12) * np.sin(angle), np.cos(angle)], axis=1)
 
 
 def lip_line(x: np.ndarray) -> np.ndarray:
-    """Height [mm] where the lips meet: a slight bow, corners turned up for a friendly rest."""
+    """Height [mm] of the line where the lips meet: a slight bow with raised corners, for a friendly face at rest."""
     t = np.abs(x) / MOUTH_WIDTH
     return -57.5 - 0.8 * np.cos(np.pi * np.clip(t * 1.6, 0, 1)) + 2.5 * t**2.5
 
 
 def _borders(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Height of the upper and lower lip's red over the lip line [mm] at t = |x| / half width."""
+    """Heights of the upper and lower lip's red above the lip line [mm] at t = |x| / half width."""
     taper = np.clip(1 - t**3, 0, 1) ** 0.7
     bow = 1 + 0.16 * np.exp(-(((t - 0.2) / 0.14) ** 2)) - 0.10 * np.exp(-((t / 0.09) ** 2))
     return 5.4 * taper * bow, 7.4 * np.clip(1 - t**3, 0, 1) ** 0.75
@@ -139,7 +139,7 @@ def mouth_rings() -> tuple[list[np.ndarray], list[np.ndarray]]:
     t = np.sin(0.5 * np.pi * np.linspace(0, 1, MOUTH_STEPS + 1)) ** 0.92
     x = MOUTH_WIDTH * t
     line = lip_line(x)
-    corner = t**6  # how far a row is pushed sideways at the corner
+    corner = t**6  # sideways displacement of a row at the corner
     both: list[list[np.ndarray]] = []
     for side, height in zip((1.0, -1.0), _borders(t), strict=True):
         swell = np.clip(1 - t**2, 0, 1) ** 0.6
@@ -169,7 +169,8 @@ def _outward(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _inside(contact: np.ndarray, side: float, t: np.ndarray) -> list[np.ndarray]:
-    """Rows behind the lips, throat first. Columns crowd at the lips' corner; farther in that would be all slivers."""
+    """Rows behind the lips, throat first. Columns are dense at the lips' corner and evened out farther inside, where
+    they would make slivers."""
     even = np.linspace(0, 1, len(t))
     rows = []
     for lift, back, share in ((0.15, 3.0, 0.1), (2.2, 6.5, 0.25), (7.5, 8.0, 0.45)):

@@ -1,6 +1,6 @@
 """Mo's head as a signed distance field: smooth unions of simple bodies, in millimetres.
 
-y = 0 is the line of the eyes, x the subject's left, z out of the face. The blends are polynomial smooth minima
+y = 0 is the line of the eyes, +x the subject's left, +z out of the face. The blends are polynomial smooth minima
 (Quilez 2013); the result is a bound of the distance, so surfaces are found by damped marching.
 """
 
@@ -13,13 +13,13 @@ EYE_CENTRE = np.array([34.5, 0.0, 46.0])
 """Centre of the left eyeball [mm]; the right one is its mirror image."""
 EYE_RADIUS = 20.5
 LID = 1.8
-"""The outer lid surface lies this far off the eyeball [mm]: a lid that turns by 45 degrees along a straight
-path (a blendshape is linear) dips by 1.5 mm on its way and still clears the eyeball."""
+"""Distance of the outer lid surface from the eyeball [mm]: a lid that rotates by 45 degrees along a straight path (a
+blendshape is linear) comes 1.5 mm closer half-way and still clears the eyeball."""
 ORIGIN = np.array([0.0, -18.0, -2.0])
-"""The head's skin is seen whole from here: every direction meets it once."""
+"""Point from which the head's skin is visible completely: every ray from it meets the skin once."""
 
 _ARRIVED = 1e-8
-"""Marching ends when its steps are shorter [mm]."""
+"""Step length below which marching ends [mm]."""
 
 
 def _ellipsoid(p: np.ndarray, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> np.ndarray:
@@ -46,7 +46,7 @@ def _carve(a: np.ndarray, b: np.ndarray, k: float) -> np.ndarray:
 
 
 def head(points: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch"]:
-    """Signed distance bound [mm] of the bald head and neck: negative inside. Symmetric in x by construction."""
+    """Signed distance bound [mm] of the bald head and neck, negative inside, and symmetric in x by construction."""
     p = np.array(points, float)
     p[..., 0] = np.abs(p[..., 0])
     d = _ellipsoid(p, (0, 36, -16), (77, 78, 90))
@@ -80,7 +80,7 @@ def gradient(points: Float[np.ndarray, "*batch 3"], step: float = 0.05) -> Float
 def march(
     start: Float[np.ndarray, "N 3"], direction: Float[np.ndarray, "N 3"], *, outward: bool = True, steps: int = 160
 ) -> Float[np.ndarray, "N 3"]:
-    """First point of the skin along rays: from inside going out, or from outside going in."""
+    """First point of the skin along rays that start inside and go out, or start outside and go in."""
     direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     t = np.zeros(len(direction))
     sign = -1.0 if outward else 1.0

@@ -1,8 +1,8 @@
 """Mo's skin: structured rings at eyes and mouth, graded triangles between them, a lofted neck; mirrored from the left.
 
-The head is seen whole from one point, so its triangles are the convex hull of the directions of its vertices (the
-Delaunay triangulation on the sphere), with edges flipped where the surface is seen at a grazing angle; the holes inside
-the rings and the neck are left out.
+The head is visible completely from one inner point, so its triangles are the convex hull of the directions of its
+vertices (the Delaunay triangulation on the sphere), with edges flipped where the surface is at a grazing angle to the
+ray; the holes inside the rings and the neck are left out.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ __all__ = ["NECK_STEPS", "make_skin"]
 NECK_STEPS = 18
 """Intervals of half the neck's loop."""
 _FIRST_LOOP = ((0, -100, 34), (46, -80, -18), (0, -68, -84))
-"""Front, side and back of the loop [mm] where the directions end and the neck's loft begins."""
+"""Front, side and back of the loop [mm] between the head's triangulation and the loft of the neck."""
 _LAST_LOOP = ((0, -144, 6), (58, -144, -36), (0, -144, -80))
 _SIZES: tuple[tuple[tuple[float, float, float], float, float], ...] = (
     ((0, -30, 82), 1.9, 0.16),  # nose tip and nostrils
@@ -31,7 +31,7 @@ _SIZES: tuple[tuple[tuple[float, float, float], float, float], ...] = (
     ((0, -98, 36), 5.5, 0.16),
     ((0, 60, 60), 6.5, 0.14),
 )
-"""Edge length [mm] near a point, and how fast it grows with distance."""
+"""(point [mm], edge length near it [mm], growth of the edge length with distance)."""
 
 
 def _size(p: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def _size(p: np.ndarray) -> np.ndarray:
 
 
 def _loop(points: tuple[tuple[float, float, float], ...]) -> np.ndarray:
-    """Half a closed loop through front, side and back, [NECK_STEPS + 1, 3]."""
+    """Half of a closed loop through front, side and back, [NECK_STEPS + 1, 3]."""
     front, side, back = (np.asarray(p, float) for p in points)
     a = np.linspace(0, np.pi, NECK_STEPS + 1)[:, None]
     middle = (front + back) / 2
@@ -52,7 +52,7 @@ def _loop(points: tuple[tuple[float, float, float], ...]) -> np.ndarray:
 
 
 def _midline(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Points on the symmetry plane between two vertices, graded by size, ends left out."""
+    """Points on the symmetry plane between two vertices, spaced by the local edge length, without the ends."""
     first, last = (float(np.arctan2(p[1] - ORIGIN[1], p[2] - ORIGIN[2])) for p in (start, end))
     if start[1] > -60 and last < first:  # over the crown
         last += 2 * np.pi
@@ -69,14 +69,14 @@ def _midline(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def _scatter(fixed: np.ndarray, loop: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
-    """Free vertices by dart throwing in a fixed order (Fibonacci directions, golden-ratio shuffled)."""
+    """Free vertices, placed by dart throwing in a fixed order (Fibonacci directions, shuffled by the golden ratio)."""
     count = 40000
     i = np.arange(count)
     z = 1 - 2 * (i + 0.5) / count
     turn = i * np.pi * (3 - np.sqrt(5))
     rays = np.stack([np.abs(np.sqrt(1 - z * z) * np.cos(turn)), np.sqrt(1 - z * z) * np.sin(turn), z], 1)
     rays = rays[np.argsort((i * 0.6180339887498949) % 1.0, kind="stable")]
-    # what is seen at a grazing angle, the nose from below, needs darts of its own
+    # surfaces at a grazing angle to the rays, such as the underside of the nose, need additional darts
     nose = np.array([4.0, -16.5, 78.0]) + np.stack(
         [9 * rays[:3000, 0] - 4.0, 4 * rays[:3000, 1], 0 * rays[:3000, 2]], 1
     )
@@ -105,7 +105,7 @@ def _scatter(fixed: np.ndarray, loop: np.ndarray, holes: list[np.ndarray]) -> np
 
 
 def _within(rays: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """True for directions inside a closed ring of directions, seen in a plane across its middle (gnomonic)."""
+    """True for directions inside a closed ring of directions, in the gnomonic projection about the ring's middle."""
     axis = polygon.mean(axis=0) / np.linalg.norm(polygon.mean(axis=0))
     u = np.cross([0.0, 1.0, 0.0], axis)
     u /= np.linalg.norm(u)
@@ -132,7 +132,7 @@ class _Half:
         return np.arange(start, len(self.vertices))
 
     def add_rings(self, name: str, upper: list[np.ndarray], lower: list[np.ndarray], shared: list[int]) -> None:
-        """Rows of vertices above and below; columns in `shared` exist once."""
+        """Add rows of vertices above and below; the columns in `shared` belong to both and are added once."""
         tops, bottoms = [], []
         for up, down in zip(upper, lower, strict=True):
             top = self.add(up)
@@ -145,7 +145,7 @@ class _Half:
         self.labels[f"{name}_upper"], self.labels[f"{name}_lower"] = np.array(tops), np.array(bottoms)
 
     def ring(self, name: str, row: int = -1) -> np.ndarray:
-        """One ring as a closed (eye) or open (mouth, from the midline round to the midline) row."""
+        """One ring as a row of indices: closed for the eye, open for the mouth (from the midline to the midline)."""
         upper, lower = self.labels[f"{name}_upper"][row], self.labels[f"{name}_lower"][row]
         return np.concatenate([upper, lower[::-1][1:]])
 
@@ -172,15 +172,15 @@ def _hull(half: _Half, free: np.ndarray, holes: list[np.ndarray]) -> np.ndarray:
         on = np.isin(free, hole)
         keep &= ~on[tri].all(axis=1)
     tri = tri[keep]
-    # a fixed order whatever the library returns
+    # the order of the triangles must not depend on the library
     tri = np.array([np.roll(t, -int(np.argmin(t))) for t in tri])
     return free[tri[np.lexsort(tri.T[::-1])]]
 
 
 def _flipped(v: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """The triangles with edges flipped until none has opposite angles over 180 degrees: Delaunay on the surface.
+    """The triangles with edges flipped until no opposite angles sum to over 180 degrees: Delaunay on the surface.
 
-    What is Delaunay as seen from inside the head is all slivers where the surface is seen at a grazing angle.
+    The Delaunay triangulation of directions has slivers where the surface is at a grazing angle to the directions.
     """
     triangles = triangles.copy()
     for _ in range(30):
@@ -218,13 +218,13 @@ def _angle(v: np.ndarray, at: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.nd
 
 
 def _alike(v: np.ndarray, old: np.ndarray, new: np.ndarray) -> bool:
-    """Both new triangles face the way the old ones did."""
+    """Whether both new triangles face the same way as the old ones."""
     before, after = (np.cross(v[t[:, 1]] - v[t[:, 0]], v[t[:, 2]] - v[t[:, 0]]) for t in (old, new))
     return bool((after @ before.sum(axis=0) > 0).all())
 
 
 def _straddled(triangles: np.ndarray, left: np.ndarray, count: int) -> np.ndarray:
-    """Left halves of the quads whose diagonal runs across the symmetry plane: (middle, left, middle)."""
+    """Left halves (middle, left, middle) of the quads whose diagonal crosses the symmetry plane."""
     ends: dict[int, list[int]] = {}
     for corners in triangles[(triangles >= count).any(axis=1)].tolist():
         own = [c for c in corners if c < count and left[c]]
@@ -250,11 +250,11 @@ def _relax(half: _Half, triangles: np.ndarray, free: np.ndarray, rounds: int) ->
         moved[middle[free], 0] = 0.0
         moved = settle(moved)
         moved[middle[free], 0] = 0.0
-        half.vertices[free] = np.round(moved, 6)  # rounding keeps different machines on one path
+        half.vertices[free] = np.round(moved, 6)  # rounding gives all machines the same result
 
 
 def make_skin() -> Piece:
-    """The skin with mouth cavity and lid insides; labels hold the rings' rows (left side, inner to outer)."""
+    """The skin with mouth cavity and insides of the lids; labels have the rings' rows (left side, inner to outer)."""
     half = _Half()
     half.add_rings("eye", *eye_rings(), shared=[0, -1])
     half.add_rings("mouth", *mouth_rings(), shared=[-1])
@@ -299,7 +299,7 @@ def _strips(half: _Half) -> list[np.ndarray]:
 
 
 def _facing(v: np.ndarray, triangles: np.ndarray, centre: np.ndarray, judge: np.ndarray | None = None) -> np.ndarray:
-    """The triangles, turned if `judge` (a part of the same strip) faces `centre`."""
+    """The triangles, reversed if `judge` (a part of the same strip) faces `centre`."""
     a, b, c = (v[(triangles if judge is None else judge)[:, k]] for k in range(3))
     outward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a - centre).sum()
     return triangles if outward > 0 else triangles[:, ::-1]
@@ -333,7 +333,7 @@ def _mirrored(half: _Half, triangles: np.ndarray) -> Piece:
 
 
 def _sheets(labels: dict[str, np.ndarray], mirror: np.ndarray) -> list[Sheet]:
-    """What is not seen from within the head: neck, mouth cavity, throat, the insides of the lids."""
+    """The sheets of the skin that is not visible from inside the head: neck, mouth cavity, throat, insides of lids."""
     neck = labels["neck"]  # from the front to the back; the tube is cut at the back
     around = np.concatenate([mirror[neck[:, ::-1]], neck[:, 1:-1]], axis=1)
     across = {

@@ -1,4 +1,4 @@
-"""Mo in a small npz file: shapes sparse and in steps of 1/200 mm, no pickle."""
+"""Stores mo in a small .npz file without pickle: shapes are sparse and in steps of 1/200 mm."""
 
 import io
 import json
@@ -16,12 +16,12 @@ from mien.core.rig import Corrective, Joint, Rig
 __all__ = ["STEP", "read", "write"]
 
 STEP = 0.005
-"""Quantum of the stored displacements [mm]; int16 then reaches 163 mm."""
+"""Step of the stored displacements [mm]; int16 then reaches 163 mm."""
 _VERSION = 2
 
 
 def write(rig: Rig, path: Path) -> None:
-    """Store the rig, whole or not at all; equal rigs give equal bytes."""
+    """Write the rig, whole or not at all; equal rigs give equal bytes."""
     from mien.io.atomic import write_whole
 
     assert rig.corrective_shapes is not None
@@ -34,7 +34,7 @@ def write(rig: Rig, path: Path) -> None:
         and rig.colors is not None
         and rig.joint_weights is not None
     )
-    marks = rig.landmarks["mien198"]  # the others are its first points
+    marks = rig.landmarks["mien198"]  # the other layouts are the first points of this one
     about = {
         "version": _VERSION,
         "shapes": rig.shape_names,
@@ -66,7 +66,7 @@ def write(rig: Rig, path: Path) -> None:
 
 
 def read(path: Path) -> Rig:
-    """The stored rig; raises MienError when the file is missing or not one of these."""
+    """The stored rig; raises MienError when the file is missing or was not written by `write`."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             data = {name: file[name] for name in file.files}

@@ -1,4 +1,4 @@
-"""Vertex colours of mo's skin: red of the lips, blush, shadows where light does not reach."""
+"""Vertex colours of mo's skin: red lips, blush, and dark places that light does not reach."""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ __all__ = ["skin_tint"]
 
 
 def skin_tint(skin: Skin) -> Float[np.ndarray, "V 3"]:
-    """Multiplies the skin's base colour; 1 is bare skin."""
+    """Factors on the skin's base colour; 1 is bare skin."""
     v = skin.v
     p = v * [1, 1, 1]
     p[:, 0] = np.abs(p[:, 0])

@@ -1,6 +1,7 @@
-"""Mo's texture coordinates: islands that unroll the sheets of every piece, packed so that none lies on another.
+"""Mo's texture coordinates: islands that unroll the sheets of every piece, packed without overlap.
 
-The skin of the head is seen whole from a point inside: azimuth over elevation, cut open at the back, its crown apart.
+The skin of the head is mapped by azimuth and elevation about an inner point, cut open at the back, with the crown as an
+island of its own.
 """
 
 from dataclasses import dataclass
@@ -14,27 +15,28 @@ from mien.rigs.mo.sculpt import ORIGIN
 __all__ = ["unwrap"]
 
 _SKIN_HEIGHT = 0.46
-"""Share of the square's height that the skin of the head takes, over its whole width."""
+"""Share of the texture's height that the skin of the head takes, over the whole width."""
 _GAP = 0.005
-"""Between islands: five pixels of a 1024 texture."""
+"""Gap between islands: five pixels of a texture of 1024 pixels."""
 _CROWN = np.radians(68.0)
-"""Elevation above which the crown is an island of its own: around a pole azimuths fan out. Hair covers it."""
+"""Elevation above which the crown is an island of its own, because azimuths are distorted around the pole. Hair covers
+the crown."""
 _DENSITY = {"hair": 0.55, "crown": 0.5}
-"""Texels per millimetre, against the other islands that are packed."""
+"""Texels per millimetre, relative to the other packed islands."""
 _MEAN_RADIUS = 78.0
-"""Of the head [mm]."""
+"""Mean radius of the head [mm]."""
 
 
 @dataclass
 class _Island:
     triangles: Int[np.ndarray, "N"]
-    """Among those of all pieces."""
+    """Indices among the triangles of all pieces."""
     flat: Float[np.ndarray, "N 3 2"]
-    """Of their corners [mm], from (0, 0)."""
+    """Flat positions of the triangles' corners [mm], from (0, 0)."""
 
 
 def unwrap(pieces: list[Piece]) -> tuple[Float[np.ndarray, "U 2"], Int[np.ndarray, "F 3"]]:
-    """(coordinates, v upwards; indices into them per corner of all triangles in the pieces' order)."""
+    """(texture coordinates, v upwards; indices into them for the corners of all triangles in the pieces' order)."""
     islands: list[_Island] = []
     starts = np.cumsum([0, *(len(p.triangles) for p in pieces)]).tolist()
     for p, start in zip(pieces, starts, strict=False):
@@ -54,12 +56,13 @@ def unwrap(pieces: list[Piece]) -> tuple[Float[np.ndarray, "U 2"], Int[np.ndarra
 
 
 def _packed(sizes: Float[np.ndarray, "N 2"], height: float) -> tuple[Float[np.ndarray, "N 2"], float]:
-    """Lower left corners of boxes on shelves, highest first, in a strip of width 1; the largest scale that fits."""
+    """(lower left corners of boxes that are packed on shelves, highest first, in a strip of width 1; the largest scale
+    that fits)."""
     order = np.argsort(-sizes[:, 1], kind="stable")
     places = np.empty_like(sizes)
 
     def fill(scale: float) -> float:
-        """The height that it takes."""
+        """The height that the boxes take at this scale."""
         x, y, tall = _GAP, _GAP, 0.0
         for k in order.tolist():
             wide, high = (scale * sizes[k]).tolist()
@@ -82,7 +85,7 @@ def _before(pieces: list[Piece]) -> list[int]:
 
 
 def _unrolled(piece: Piece) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Islands of a piece, the skin's head first: its triangles there, and their corners [N, 3, 2] in mm from (0, 0)."""
+    """Islands of a piece, that of the head's skin first: (triangles, their corners [N, 3, 2] in mm from (0, 0))."""
     left = np.ones(len(piece.triangles), bool)
     out: list[tuple[np.ndarray, np.ndarray]] = []
     for sheet in piece.sheets:
@@ -109,7 +112,7 @@ def _on(sheet: Sheet, piece: Piece) -> np.ndarray:
 
 
 def _rolled_out(sheet: Sheet, piece: Piece, at: np.ndarray) -> np.ndarray:
-    """Corners of triangles on the sheet [N, 3, 2]: columns and rows as far apart as they are on average."""
+    """Corners of triangles on the unrolled sheet [N, 3, 2], with the mean distances between columns and rows."""
     rows, count = sheet.rows, sheet.rows.shape[1]
     row, column = np.zeros(len(piece.vertices)), np.zeros(len(piece.vertices))
     row[rows], column[rows] = np.arange(len(rows))[:, None], np.arange(count)
@@ -118,7 +121,7 @@ def _rolled_out(sheet: Sheet, piece: Piece, at: np.ndarray) -> np.ndarray:
     if sheet.closed:  # each triangle whole, on one side of the cut
         c = np.where((np.ptp(c, axis=1, keepdims=True) > count / 2) & (c < count / 2), c + count, c)
     points = rows[[0, -1]][(rows[[0, -1]] == rows[[0, -1], :1]).all(axis=1), 0]
-    for k in range(3):  # a point lies at the middle of what it is joined to
+    for k in range(3):  # a point lies at the middle of the vertices it is connected to
         alone = np.isin(corners[:, k], points)
         c[alone, k] = _middle(c[alone][:, [(k + 1) % 3, (k + 2) % 3]], count if sheet.closed else 0)
     v = piece.vertices[rows]
@@ -130,7 +133,7 @@ def _rolled_out(sheet: Sheet, piece: Piece, at: np.ndarray) -> np.ndarray:
     ring = np.concatenate([v, v[:, :1]], axis=1) if sheet.closed else v
     along = np.append(0, np.cumsum(np.linalg.norm(np.diff(ring, axis=1), axis=2).mean(axis=0)))
     flat = np.stack([np.interp(c, np.arange(len(along)), along), np.interp(r, np.arange(len(down)), down)], axis=-1)
-    return flat if along[-1] >= down[-1] else flat[..., ::-1]  # lying, so that shelves are low
+    return flat if along[-1] >= down[-1] else flat[..., ::-1]  # the longer side is horizontal, so that shelves are low
 
 
 def _middle(columns: np.ndarray, count: int) -> np.ndarray:
@@ -142,7 +145,7 @@ def _middle(columns: np.ndarray, count: int) -> np.ndarray:
 
 
 def _head(piece: Piece, at: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The face and the sides of the head, and its crown."""
+    """The islands of the head: face and sides, and crown."""
     ray = piece.vertices - ORIGIN
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     azimuth, elevation = np.arctan2(ray[:, 0], ray[:, 2]), np.arcsin(np.clip(ray[:, 1], -1, 1))
@@ -157,9 +160,10 @@ def _head(piece: Piece, at: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _unfolded(flat: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Vertices [V, 2] with folds smoothed out: red of lips and nostrils is seen from behind in places.
+    """Vertices [V, 2] without folds, which the red of the lips and the nostrils have where they are seen from behind.
 
-    What is folded, and its neighbours, moves to the mean of what is around it (Tutte 1963) until nothing is folded.
+    The vertices of folded triangles and their neighbours move to the mean of their neighbours (Tutte 1963) until no
+    triangle is folded.
     """
     from scipy.sparse import csr_matrix
 
@@ -167,7 +171,7 @@ def _unfolded(flat: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
     edges, uses = np.unique(edges, axis=0, return_counts=True)
     border = np.unique(edges[uses == 1])
-    edges = edges[np.abs(flat[edges[:, 0], 0] - flat[edges[:, 1], 0]) < np.pi]  # not over the cut
+    edges = edges[np.abs(flat[edges[:, 0], 0] - flat[edges[:, 1], 0]) < np.pi]  # not across the cut
     near = np.concatenate([edges, edges[:, ::-1]])
     joined = csr_matrix((np.ones(len(near)), near.T), shape=(len(flat), len(flat)))
     degree = np.maximum(np.asarray(joined.sum(axis=1)), 1)
@@ -180,7 +184,7 @@ def _unfolded(flat: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         loose = np.zeros(len(flat), bool)
         loose[triangles[folded]] = True
         loose |= (joined @ loose > 0) & (attempt < 100)
-        if attempt < 100:  # the slit of the mouth holds, but for its corners
+        if attempt < 100:  # the slit of the mouth stays fixed, except for its corners
             loose[border] = False
         flat[loose] = (joined @ flat / degree)[loose]
     return flat

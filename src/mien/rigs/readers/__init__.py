@@ -1,1 +1,1 @@
-"""Rigs from files: glTF and VRM, USD, OBJ."""
+"""Readers of rigs from files: glTF and VRM, USD, folders of OBJ files."""

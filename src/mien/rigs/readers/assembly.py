@@ -1,8 +1,8 @@
-"""Pieces of a stranger's scene (a glTF's primitives, a USD's meshes) put together to one `Rig`.
+"""Assembles the pieces of a file's scene (a glTF's primitives, a USD's meshes) into one `Rig`.
 
-Metres become millimetres. A file whose left eye joint lies at smaller X than its right one is turned to face +Z.
-Joints are those of `mien.rigs.readers.gltf.joints`, and "root" for what hangs on none of them. Vertex group "head":
-what the head, jaw or eyes carry, or any ARKit shape moves.
+Metres become millimetres. A file whose left eye joint lies at smaller X than its right one is turned to face +Z. Joints
+are those of `mien.rigs.readers.gltf.joints`, and "root" for vertices that are bound to none of them. The vertex group
+"head" has the vertices that are bound to head, jaw or eyes, or that any ARKit shape moves.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,25 +22,25 @@ __all__ = ["Source", "assembled", "shapes_by_name"]
 
 _ON_HEAD = ("head", "jaw", "eyeLeft", "eyeRight")
 _EYE_TURN = 0.5
-"""Mean displacement [mm] of an eye joint's vertices by the eyeLook shapes above which the shapes turn the eye."""
+"""Mean displacement [mm] of an eye joint's vertices by the eyeLook shapes above which these shapes turn the eye."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a file says beside its meshes."""
+    """The information in a file besides its meshes."""
 
     name: str
     licence: str
     places: dict[str, np.ndarray]
-    """Joint -> where it rests in the scene [m]; those of `mien.rigs.readers.gltf.joints` that were found."""
+    """Joint -> its position at rest in the scene [m]; those of `mien.rigs.readers.gltf.joints` that were found."""
     faces_away: bool = False
-    """Whether the format faces -Z, where no eye joints tell."""
+    """Whether faces of this format look along -Z when no eye joints show their direction."""
     correctives: tuple[Corrective, ...] = ()
-    """What drives those of the shapes that are no channels; others than the meshes have are ignored."""
+    """Rules of the shapes that are correctives; rules without a shape in the meshes are ignored."""
 
 
 def shapes_by_name(pieces: list[Piece], fail: Callable[[str], NoReturn]) -> tuple[tuple[str, ...], np.ndarray]:
-    """(names, displacements [S, V, 3] mm) over all pieces; shapes of one name are one."""
+    """(names, displacements [S, V, 3] mm) over all pieces; shapes with the same name become one."""
     starts = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
     names = tuple(dict.fromkeys(name for piece in pieces for name in piece.targets))
     if len(names) * int(starts[-1]) * 12 > LIMIT:
@@ -53,7 +53,7 @@ def shapes_by_name(pieces: list[Piece], fail: Callable[[str], NoReturn]) -> tupl
 
 
 def assembled(source: Source, pieces: list[Piece], names: tuple[str, ...], shapes: np.ndarray) -> Rig:
-    """The rig of `pieces`, whose shapes are `names` and `shapes` [mm]."""
+    """The rig of `pieces`, with the shape names `names` and displacements `shapes` [mm]."""
     starts = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
     vertices = np.concatenate([piece.positions for piece in pieces]) * np.float32(1000)
     joints, weights = _joints(source.places, pieces)
@@ -84,7 +84,7 @@ def assembled(source: Source, pieces: list[Piece], names: tuple[str, ...], shape
 def _correctives(
     listed: Sequence[Corrective], names: tuple[str, ...], shapes: np.ndarray
 ) -> tuple[tuple[str, ...], np.ndarray, tuple[Corrective, ...], np.ndarray]:
-    """Channels and correctives taken apart; without any correctives all are channels."""
+    """(names and shapes of the channels, the correctives, their shapes)."""
     by_name = {corrective.name: corrective for corrective in listed}
     found = tuple(by_name[name] for name in names if name in by_name)
     if not found:
@@ -126,7 +126,7 @@ def _topology(pieces: list[Piece], starts: np.ndarray, head: np.ndarray) -> Topo
 
 
 def _joints(places: dict[str, np.ndarray], pieces: list[Piece]) -> tuple[tuple[Joint, ...], np.ndarray]:
-    """Joints at rest [mm] and vertex weights on them; none when the file has no head joint."""
+    """Joints at rest [mm] and the skinning weights; no joints when the file has no head joint."""
     weights = np.concatenate([piece.joints for piece in pieces])
     if "head" not in places:
         return (), np.zeros((len(weights), 0), np.float32)
@@ -152,7 +152,7 @@ def _faces_away(source: Source, joints: tuple[Joint, ...]) -> bool:
 def _without_turned_eyes(
     names: tuple[str, ...], shapes: np.ndarray, joints: tuple[Joint, ...], weights: np.ndarray
 ) -> np.ndarray:
-    """Give the eyes' vertices to the head where eyeLook shapes turn them already, so that gaze is not applied twice."""
+    """Skin the eyes' vertices to the head when eyeLook shapes turn them, so that gaze is not applied twice."""
     order = [joint.name for joint in joints]
     for side in ("Left", "Right"):
         if f"eye{side}" not in order:

@@ -1,1 +1,1 @@
-"""A clip on another rig, by shape names where they match and by motion where they do not."""
+"""Retargeting: applies a clip to another rig, by shape names where they match and by motion where they do not."""

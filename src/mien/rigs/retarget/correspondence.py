@@ -1,10 +1,11 @@
-"""Which point of one face is which point of another: a template's skin is fitted onto the other's.
+"""Corresponding points of two faces, found by fitting the skin of one, the template, onto the skin of the other.
 
-First a similarity: from landmarks that both have, else from their eyes and where their lips part, else from their eyes
-and iterated closest points. Then the template bends: each step pulls its vertices towards the nearest surface that
-faces alike, held together by a thin plate (squared graph Laplacian of the displacement) that softens from step to step,
-as in non-rigid ICP (Amberg, Romdhani & Vetter 2007), whose per-vertex affine maps are here displacements: a ninth of
-the unknowns, and one factorisation for all three axes.
+First the template is aligned by a similarity transform: from landmarks that both rigs have, else from the eyes and the
+line where the lips part, else from the eyes and iterated closest points. Then the template is deformed: each step pulls
+its vertices towards the nearest surface with a similar normal, regularised by a thin plate (squared graph Laplacian of
+the displacement) that softens from step to step, as in non-rigid ICP (Amberg, Romdhani & Vetter 2007). That paper's
+affine map per vertex is replaced by a displacement, which needs a quarter of the unknowns and one factorisation for all
+three axes.
 """
 
 from dataclasses import dataclass
@@ -32,29 +33,30 @@ __all__ = [
 ]
 
 _STIFFNESS = (1e6, 1e5, 1e4, 1e3, 1e2, 2e1, 4.0, 1.0)
-"""Weights of the thin plate against a vertex's pull. A plate of weight a bends over 2 pi a^(1/4) edges: from 200 edges
-(the whole face) to 6 (a lip)."""
+"""Weight of the thin plate in each step, relative to the pull on a vertex. A plate of weight a bends over 2 pi a^(1/4)
+edges: from 200 edges (the whole face) to 6 (a lip)."""
 _ANCHOR = 30.0
-"""Pull of a landmark; those of two rigs mark the same place to a millimetre or two."""
+"""Weight of a landmark's pull; the landmarks of two rigs agree to a millimetre or two."""
 _REACH = 0.45
-"""Pulls longer than this [eye distances] in the first step are none; the limit shrinks to a tenth of that."""
+"""Largest distance of a pull in the first step [eye distances]; the limit shrinks to a tenth of that."""
 _TRIMMED = 0.8
-"""Share of the closest pairs that the similarity is fitted to: hair and collars have no partner."""
+"""Share of the closest pairs that the similarity is fitted to, because hair and collars have no counterpart."""
 _ICP_STEPS, _ICP_POINTS = 25, 1500
 _STARTS = 5
-"""Of more starts than these the nearest after a few steps go on."""
+"""Number of starts that are refined to the end: those that are nearest after a few steps."""
 MISFIT = 0.036
-"""Mean distance of the fitted pairs [eye distances] from which on no face lies on a face. Measured from ICT: 0.013 to
-its identities and a game character, 0.029 to mo; 0.040 to random triangles, 0.049 to a box, 0.080 to a sphere."""
+"""Mean distance of the fitted pairs [eye distances] above which a fit is refused. Measured from ICT: 0.013 to its
+identities and a game character, 0.029 to mo; 0.040 to random triangles, 0.049 to a box, 0.080 to a sphere."""
 _BODY, _HEADS = 700.0, (1 / 7, 1 / 5, 1 / 3.5)
-"""A mesh higher than the first [mm] is a body, whose head is one of these shares of it: adult, child, cartoon."""
+"""A mesh higher than the first number [mm] is a body; the others are the tried ratios of head height to body height:
+adult, child, cartoon."""
 _HUMAN = 62.0
-"""Eye distance [mm] where a rig does not tell: the adult mean."""
+"""Eye distance [mm] that is assumed for a rig without eyes: the adult mean."""
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """x -> scale R x + shift."""
+    """A similarity transform: x -> scale R x + shift."""
 
     scale: float
     rotation: Float[np.ndarray, "3 3"]
@@ -62,11 +64,11 @@ class Similarity:
     """[mm]"""
 
     def __call__(self, points: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-        """Moved points."""
+        """The points transformed."""
         return self.vectors(points) + self.shift
 
     def vectors(self, vectors: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-        """Scaled and turned displacements."""
+        """Displacements scaled and rotated, without the shift."""
         return self.scale * (vectors @ self.rotation.T)
 
 
@@ -80,9 +82,9 @@ class Correspondence:
     """Vertices of the second rig's triangles."""
     barycentric: Float[np.ndarray, "N 3"]
     distance: Float[np.ndarray, "N"]
-    """How far apart the pairs stay after the fit [mm of the second]."""
+    """Distance of each pair after the fit [mm of the second rig]."""
     similarity: Similarity
-    """The second's frame from the first's."""
+    """Transform from the first rig's frame to the second's."""
 
     def at_second(self, field: Float[np.ndarray, "*batch V 3"]) -> Float[np.ndarray, "*batch N 3"]:
         """Values of the second rig's vertices at the pairs."""
@@ -94,14 +96,14 @@ class Correspondence:
 
 
 def same_topology(first: Rig, second: Rig) -> bool:
-    """Whether both have the same triangles of the same number of vertices."""
+    """Whether both rigs have the same number of vertices and the same triangles."""
     return len(first.neutral.vertices) == len(second.neutral.vertices) and np.array_equal(
         first.neutral.topology.triangles, second.neutral.topology.triangles
     )
 
 
 def correspond(first: Rig, second: Rig) -> Correspondence:
-    """Pair the skin of two rigs; raises MienError when there is nothing to align them by."""
+    """Pair the skin of two rigs; raises MienError when they cannot be aligned."""
     if same_topology(first, second):
         at = skin(first).origin
         pairs = np.repeat(at[:, None], 3, axis=1)
@@ -129,11 +131,11 @@ def register(
     landmarks: tuple[Int[np.ndarray, "L"], Float[np.ndarray, "L 3"]] | None = None,
     misfit: float = MISFIT,
 ) -> tuple[Surface, Similarity]:
-    """(template bent onto target, the similarity it began from).
+    """(the template deformed onto the target, the similarity that it started from).
 
-    `landmarks` are vertices of the first and their places on the second [mm]; by default those that both rigs share.
-    Without any, faces whose closest points stay `misfit` [eye distances] apart on average do not fit.
-    Raises MienError when there is nothing to align the faces by, or they do not fit.
+    `landmarks` are vertices of the first rig and their positions on the second [mm]; by default those that both rigs
+    share. Without landmarks, faces whose closest points are more than `misfit` [eye distances] apart on average do not
+    fit. Raises MienError when the faces cannot be aligned or do not fit.
     """
     places, marks = shared_landmarks(first, second) if landmarks is None else landmarks
     mouth = None if len(places) else _by_mouth(first, second, template, target, misfit)
@@ -150,9 +152,9 @@ def register(
 
 
 def shared_landmarks(first: Rig, second: Rig) -> tuple[Int[np.ndarray, "L"], Float[np.ndarray, "L 3"]]:
-    """(vertices of the first, places on the second [mm]) of the points of a layout that both have.
+    """(vertices of the first rig, positions on the second [mm]) of the points of a layout that both rigs have.
 
-    The jaw line is left out: its points lie on no feature. Pupils too: they are no skin.
+    The jaw line is left out, because its points lie on no feature, and the pupils, because they do not lie on the skin.
     """
     for name, own in first.landmarks.items():
         other = second.landmarks.get(name)
@@ -169,7 +171,7 @@ def shared_landmarks(first: Rig, second: Rig) -> tuple[Int[np.ndarray, "L"], Flo
 def fit_similarity(
     source: Float[np.ndarray, "N 3"], target: Float[np.ndarray, "N 3"], weights: Float[np.ndarray, "N"] | None = None
 ) -> Similarity:
-    """The similarity that takes source to target with the least squared error (Umeyama 1991, without reflection)."""
+    """The least-squares similarity from source to target (Umeyama 1991, without reflection)."""
     weights = np.ones(len(source)) if weights is None else weights
     share = weights[:, None] / weights.sum()
     a, b = (source * share).sum(axis=0), (target * share).sum(axis=0)
@@ -183,9 +185,9 @@ def fit_similarity(
 def _by_mouth(
     first: Rig, second: Rig, template: Surface, target: Surface, misfit: float
 ) -> tuple[Int[np.ndarray, "L"], Float[np.ndarray, "L 3"], Similarity] | None:
-    """(vertices of the first at its lips, their places on the second [mm], the similarity of eyes and lips).
+    """(vertices of the first rig at its lips, their positions on the second [mm], the similarity from eyes and lips).
 
-    None where eyes or lips are not known, or the faces do not fit so.
+    None when eyes or lips are not known, or the faces do not fit with this similarity.
     """
     from scipy.spatial import KDTree
 
@@ -199,7 +201,7 @@ def _by_mouth(
     fit = fit_similarity(
         np.concatenate([a.centre + a.unit * eyes, own]), np.concatenate([b.centre + b.unit * eyes, marks])
     )
-    # Twice the misfit: it was measured where closest points had been brought as near as they come.
+    # The limit is twice the misfit, which was measured after the closest points had been iterated.
     if not _icp(template, target, fit, a.centre, a.unit, steps=1)[1] < 2 * misfit * a.unit * fit.scale:
         return None
     return template.origin[KDTree(template.vertices).query(own)[1]], marks, fit
@@ -235,9 +237,9 @@ def _first_fit(
 
 
 def _guesses(template: Surface, target: Surface) -> list[Similarity]:
-    """Starts for a head without any mark: nose tip on nose tip, head as wide as head, and some sizes about it.
+    """Starts for a head without landmarks or eyes: nose tips and head widths agree, with some variations of the size.
 
-    In a whole body the head is looked for in the uppermost shares of its height.
+    The head of a whole body is assumed to be one of the upper shares of the body's height (`_HEADS`).
     """
     tip, width = _tip_and_width(template.vertices)
     height = target.vertices[:, 1].max() - target.vertices[:, 1]
@@ -252,19 +254,19 @@ def _guesses(template: Surface, target: Surface) -> list[Similarity]:
 
 
 def _tip_and_width(vertices: Float[np.ndarray, "N 3"]) -> tuple[Float[np.ndarray, "3"], float]:
-    """(the foremost point of a head, how wide it is above that) [mm]."""
+    """(the foremost point of a head, the width of the head above that point) [mm]."""
     tip = np.median(vertices[np.argsort(vertices[:, 2])[-10:]], axis=0)
     extent = np.ptp(vertices, axis=0)
-    above = vertices[vertices[:, 1] > tip[1] + 0.05 * extent[1]]  # shoulders are below
+    above = vertices[vertices[:, 1] > tip[1] + 0.05 * extent[1]]  # excludes the shoulders
     return tip, float(np.ptp(above[:, 0])) if len(above) else float(extent[0])
 
 
 def _icp(
     template: Surface, target: Surface, fit: Similarity, eyes: np.ndarray, unit: float, steps: int = _ICP_STEPS
 ) -> tuple[Similarity, float]:
-    """Refine a similarity by closest points on the mask between brows and chin, where faces are alike.
+    """Refine a similarity by iterated closest points between brows and chin, where faces are similar.
 
-    Returns the fit and how far apart [mm] the closest pairs stay on average; infinite when there are none.
+    Returns the similarity and the mean distance of the closest pairs [mm], which is infinite when there are no pairs.
     """
     offset = (template.vertices - eyes) / unit
     mask = (np.abs(offset[:, 0]) < 1.1) & (offset[:, 1] > -1.9) & (offset[:, 1] < 0.7) & (offset[:, 2] > -0.4)
@@ -306,7 +308,7 @@ def _bend(
 
 
 def _plate(surface: Surface) -> Any:
-    """Squared Laplacian of the surface's edges: how much a field bends."""
+    """Squared graph Laplacian of the surface, which measures how much a field bends."""
     from scipy.sparse import coo_array, diags_array, eye_array
 
     count, triangles = len(surface.vertices), surface.triangles
@@ -319,7 +321,7 @@ def _plate(surface: Surface) -> Any:
 
 
 def factorised(matrix: Any) -> Any:
-    """A sparse symmetric positive definite matrix, factorised once; `.solve(right)` uses it."""
+    """The factorisation of a sparse symmetric positive definite matrix, with the method `solve(right)`."""
     from scipy.sparse.linalg import splu
 
     options = {"SymmetricMode": True}

@@ -1,4 +1,4 @@
-"""Pairs on the eyeballs: the gaze of one face, seen in the shapes of another that turn its eyes."""
+"""Corresponding points on the eyeballs, so that gaze can be retargeted to shapes that turn the eyes."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from mien.rigs.retarget.surface import eyeballs
 __all__ = ["EyePairs", "eye_pairs", "turned_eyes"]
 
 _MOST = 150
-"""Points per eye: as much say as a lid has."""
+"""Points per eye, which give an eye about the weight of a lid."""
 _TURNS = 0.3
-"""Displacement [mm] of an eyeball from which on shapes turn it."""
+"""Displacement of an eyeball by a shape [mm] above which the shape turns it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,12 @@ class EyePairs:
     first: Int[np.ndarray, "N"]
     second: Int[np.ndarray, "N"]
     scale: Float[np.ndarray, "N"]
-    """Radius of the second's eye over the first's."""
+    """Ratio of the radius of the second rig's eye to that of the first's."""
 
 
 def eye_pairs(first: Rig, second: Rig) -> EyePairs | None:
-    """Pairs on the eyeballs, where both rigs have eye joints and round eyeballs, and the second's shapes turn them."""
+    """Pairs on the eyeballs; None unless both rigs have eye joints and round eyeballs, and the second's shapes turn the
+    eyes."""
     own, other = eyeballs(first), eyeballs(second)
     at = {(rig, joint.name): np.asarray(joint.position) for rig in (first, second) for joint in rig.joints}
     rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -51,7 +52,7 @@ def eye_pairs(first: Rig, second: Rig) -> EyePairs | None:
 def turned_eyes(
     rig: Rig, channels: tuple[str, ...], points: Int[np.ndarray, "N"], shapes: Float[np.ndarray, "C N 3"]
 ) -> Float[np.ndarray, "C N 3"]:
-    """`shapes` at eyeball `points`; where they leave the eyes still, what the eye joints do at full eyeLook."""
+    """`shapes` at eyeball `points`; where they do not move the eyes, the motion of the eye joints at full eyeLook."""
     from scipy.spatial.transform import Rotation
 
     if np.abs(shapes).max(initial=0.0) >= _TURNS:

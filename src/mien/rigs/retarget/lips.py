@@ -1,7 +1,7 @@
-"""Where a face's mouth is, whatever its shapes are called: the lips are where skin that touches comes apart.
+"""Locates a rig's mouth independently of shape names: the lips are where skin that touches at rest comes apart.
 
-Faces of different proportions do not lie on each other by shape alone: a stylised chin lies where a human lip is. Eyes
-are known by joints or blinks; these points are what the lower half of a face is laid on.
+Faces of different proportions cannot be aligned by their surface alone: a stylised chin may lie at the height of a
+human lip. Eyes are located by joints or blinks; the points of this module align the lower half of the face.
 """
 
 import numpy as np
@@ -14,24 +14,26 @@ from mien.rigs.retarget.surface import Surface
 __all__ = ["lip_points"]
 
 _INNER = (60, 64, 62, 66)
-"""iBUG 68: corners (the subject's right, left), middle of the upper and lower lip, all on the lip line."""
+"""Points of iBUG 68 on the lip line: corners (the subject's right, left), middle of the upper and of the lower lip."""
 _LOW, _HIGH, _WIDE = -2.2, -0.5, 0.9
-"""Where a mouth may be, from the middle between the eyes [eye distances]."""
+"""Lowest and highest height and largest lateral distance of a mouth from the middle between the eyes [eye
+distances]."""
 _GAP = 0.07
-"""Points of both lips lie within this at rest [eye distances]: 4 mm, lips slightly open."""
+"""Largest distance at rest between paired points of the two lips [eye distances]: 4 mm, lips slightly open."""
 _PARTED, _TORN = 0.05, 3.0
-"""They come apart by at least this [eye distances], and by this many times their distance: skin stretches less."""
+"""Least distance to which paired points come apart, in eye distances and as a multiple of their distance at rest, by
+which skin does not stretch."""
 _FRONT = 0.08
-"""Lips lie at most this far behind the foremost skin at their place [eye distances]; the lining of a mouth does not."""
+"""Largest distance of the lips behind the foremost skin [eye distances]; the lining of a mouth lies deeper."""
 _FEWEST = 8
-"""Pairs that make a lip line."""
+"""Least number of pairs that form a lip line."""
 
 
 def lip_points(rig: Rig, surface: Surface, frame: FaceFrame) -> Float[np.ndarray, "4 3"] | None:
-    """Places at rest [mm] of the right and left corner, upper and lower middle of the lip line; None if not found.
+    """Positions at rest [mm] of the right and left corner, upper and lower middle of the lip line; None if not found.
 
-    From what its shapes part, and else from its landmarks: found in the same way on two faces, they err alike.
-    `surface` is its skin.
+    They are found by the pairs of points that the rig's shapes move apart, and else by its landmarks: points that are
+    found by the same method on two faces have similar errors. `surface` is the rig's skin.
     """
     pairs = _parting(rig, surface, frame)
     found = _along(surface.vertices[pairs], frame.unit) if len(pairs) >= _FEWEST else None
@@ -42,9 +44,9 @@ def lip_points(rig: Rig, surface: Surface, frame: FaceFrame) -> Float[np.ndarray
 
 
 def _along(points: Float[np.ndarray, "P 2 3"], unit: float) -> Float[np.ndarray, "4 3"] | None:
-    """Ends and middle of the line that pairs (upper, lower) make; None where it is no mouth.
+    """Ends and middle of the line of pairs (upper, lower); None when the line is no mouth.
 
-    `unit` is the distance of the eyes.
+    `unit` is the distance of the eyes [mm].
     """
     middle = points.mean(axis=1)
     order = np.argsort(middle[:, 0])
@@ -58,7 +60,7 @@ def _along(points: Float[np.ndarray, "P 2 3"], unit: float) -> Float[np.ndarray,
 
 
 def _parting(rig: Rig, surface: Surface, frame: FaceFrame) -> Int[np.ndarray, "P 2"]:
-    """Pairs of the surface's vertices (of the upper lip, of the lower lip) that lie together and come apart."""
+    """Pairs of vertices (of the upper lip, of the lower lip) that lie together at rest and come apart in a shape."""
     from scipy.spatial import KDTree
 
     offset = (surface.vertices - frame.centre) / frame.unit
@@ -79,7 +81,7 @@ def _parting(rig: Rig, surface: Surface, frame: FaceFrame) -> Int[np.ndarray, "P
 
 
 def _foremost(offset: Float[np.ndarray, "N 3"], places: Float[np.ndarray, "P 3"]) -> np.ndarray:
-    """Which places have no skin in front of them."""
+    """True for positions without skin in front of them."""
     from scipy.spatial import KDTree
 
     around = KDTree(offset[:, :2]).query_ball_point(places[:, :2], _GAP)

@@ -1,9 +1,10 @@
-"""A performance for another face: by names where they match, by motion where they do not.
+"""Retargets a clip to another rig: by names where they match, by motion where they do not.
 
-By names a weight is copied: both faces do "jawOpen" in their own way, which is what animators mean by retargeting.
-What the clip moves and the target has no name for goes through motion: the displacements that those channels make on a
-source face are carried to the target's skin (`correspondence`), and the target's unnamed shapes are mixed to follow
-them (`mien.rigs.bounded`). With `method="motion"` everything goes that way: for rigs whose names say nothing.
+By name a weight is copied: each face performs "jawOpen" with its own shape, which is what animators mean by
+retargeting. Channels of the clip that the target has no shape for are retargeted by motion: the displacements that they
+cause on a source face are transferred to the target's skin (`correspondence`), and weights of the target's other shapes
+are solved to reproduce them (`mien.rigs.bounded`). With `method="motion"` all channels are retargeted by motion, for
+rigs whose names have no meaning.
 """
 
 from collections.abc import Sequence
@@ -27,49 +28,50 @@ from mien.rigs.retarget.eyes import eye_pairs, turned_eyes
 __all__ = ["Motion", "Retargeted", "motion_between", "retarget", "symmetry_of"]
 
 _MOVES = 0.02
-"""A channel that stays below this weight need not be carried over."""
+"""A channel that stays below this weight is not retargeted."""
 _LIKE, _MOST_GAIN = 0.4, 4.0
-"""A channel's size is changed when its partner is this much alike (cosine), by at most this factor."""
+"""Least cosine between the motions of a channel and its partner for the channel's size to be adjusted, and the largest
+factor of the adjustment."""
 _HOLD = 1.0
-"""Weight of "as its partner does" against a shape's own strength."""
+"""Weight of the term that gives a channel's weight to its partner, relative to the shape's own magnitude."""
 _SEEN = 1e-3
-"""Share of the strongest shape's motion at the pairs below which a shape is not seen in them (tongue, hair)."""
+"""Share of the strongest shape's motion at the pairs below which a shape does not move them (tongue, hair)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Retargeted:
-    """A clip for another rig, and how it came about."""
+    """A retargeted clip, and which channels were retargeted in which way."""
 
     clip: Clip
-    """On the target's shapes."""
+    """The clip, with the target's shapes as channels."""
     named: tuple[str, ...]
     """Channels copied by name."""
     carried: tuple[str, ...]
-    """Channels of the source that went through motion."""
+    """Channels of the source that were retargeted by motion."""
     solved: tuple[str, ...]
-    """Target shapes that follow it, those that move at all."""
+    """Target shapes whose weights were solved from that motion and are not all zero."""
     lost: tuple[str, ...]
     """Moving channels that the target cannot show at all."""
     share: float | None
-    """Share of the carried motion that the target's shapes explain, in [0, 1]; None when nothing was carried."""
+    """Share of the retargeted motion that the target's shapes reproduce, in [0, 1]; None without such motion."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Motion:
-    """What both rigs' shapes do at corresponding points, as products."""
+    """Inner products of both rigs' displacements at corresponding points."""
 
     channels: tuple[str, ...]
     shapes: tuple[str, ...]
     gram: Float[np.ndarray, "K K"]
-    """Between the target's shapes [mm^2]."""
+    """Products between the target's shapes [mm^2]."""
     cross: Float[np.ndarray, "C K"]
-    """Between the source's channels and the target's shapes [mm^2]."""
+    """Products between the source's channels and the target's shapes [mm^2]."""
     own: Float[np.ndarray, "C C"]
-    """Between the source's channels [mm^2]."""
+    """Products between the source's channels [mm^2]."""
     gain: Float[np.ndarray, "C"]
-    """What makes each channel's full motion the full motion of its partner; 1 where it has none."""
+    """Factor from each channel's full motion to the full motion of its partner; 1 for a channel without a partner."""
     partner: Float[np.ndarray, "C K"]
-    """1 where a shape is a channel's partner: the motions that are most alike, one to one."""
+    """1 where a shape is a channel's partner, 0 elsewhere; partners have the most similar motions, one to one."""
 
     def weights(
         self,
@@ -79,11 +81,11 @@ class Motion:
         times: Float[np.ndarray, "T"] | None = None,
         own_range: bool = True,
     ) -> tuple[Float[np.ndarray, "T K"], float]:
-        """(weights of the target's shapes, the share of the motion they explain) for weights of the channels."""
+        """(weights of the target's shapes, the share of the motion that they reproduce) for weights of the channels."""
         symmetric = symmetry_of(performance, self.channels)
         rows = performance * self.gain if own_range else performance
         gram, products = self.gram, rows @ self.cross
-        if own_range:  # what a channel does its partner tends to do
+        if own_range:  # a partner's weight is pulled towards its channel's weight
             hold = _HOLD * np.diag(gram) * self.partner.any(axis=0)
             gram, products = gram + np.diag(hold), products + hold * (performance @ self.partner)
         solved = solve(gram, products, settings, names=self.shapes, symmetric=symmetric, times=times)
@@ -94,7 +96,7 @@ class Motion:
 
 
 def symmetry_of(weights: Float[np.ndarray, "T C"], channels: Sequence[str] = ARKIT) -> Float[np.ndarray, "T"]:
-    """How alike both sides of a performance are, 1 alike to 0 one-sided; 1 at rest."""
+    """Symmetry of a performance in each frame: 1 when both sides are equal, 0 when one side moves alone; 1 at rest."""
     pairs = side_pairs(channels)
     if not pairs:
         return np.ones(len(weights))
@@ -112,16 +114,16 @@ def retarget(
     own_range: bool = True,
     settings: SolveSettings | None = None,
 ) -> Retargeted:
-    """`clip` for `target`; `source` is the face that its channels move, loaded only when motion must be carried.
+    """Retarget `clip` to the rig `target`; `source` is the rig whose shapes the clip's channels move.
 
-    Both are rigs, or what `load_rig` loads: a name or a path. The shapes of a target that is loaded here may have any
-    names.
+    Each is a rig, or a name or path for `load_rig`; `source` is loaded only when channels are retargeted by motion. The
+    shapes of a target that is loaded here may have any names.
 
-    With `own_range` a full motion of the source becomes a full motion of the target, however far that goes: what
-    copying a weight by name does. Without, motion keeps its size against the face, and shapes that cannot go that far
-    stay at their limit.
+    With `own_range` a full motion of the source becomes a full motion of the target, whatever its size, as when a
+    weight is copied by name. Without it motion keeps its size relative to the face, and the weights of shapes that
+    cannot reach that size stay at their limit.
 
-    Raises MienError when not one channel can be shown, or the faces cannot be laid on each other.
+    Raises MienError when no channel can be shown, or the faces cannot be aligned.
     """
     target = target if isinstance(target, Rig) else load_rig(target, any_names=True)
     moving = tuple(name for name in clip.channels if np.nanmax(clip.curve(name), initial=0.0) > _MOVES)
@@ -156,7 +158,8 @@ def motion_between(
 ) -> Motion:
     """Products of the source's `channels` and the target's `shapes` at corresponding points.
 
-    Channels that the source lacks and shapes that the pairs do not see are left out. Give `pairs` to use them again.
+    Channels that the source lacks and shapes that do not move the pairs are left out. `pairs` are computed when they
+    are not given.
     """
     pairs = correspond(source, target) if pairs is None else pairs
     kept = tuple(name for name in channels if name in source.shape_names)
@@ -184,9 +187,10 @@ def _partners(
     own: Float[np.ndarray, "C C"],
     channels: Sequence[str],
 ) -> tuple[Float[np.ndarray, "C"], Float[np.ndarray, "C K"]]:
-    """Per channel the size at which its full motion is the full motion of the shape that is its partner; the partners.
+    """(gain, partner) as in `Motion`.
 
-    Partners are the one-to-one assignment with the most alike motions in all (Kuhn 1955); sides share their size.
+    Partners are the one-to-one assignment with the largest total similarity of motions (Kuhn 1955); left and right
+    channels have the same gain.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -208,7 +212,7 @@ def _partners(
 def _follow(
     clip: Clip, motion: Motion, settings: SolveSettings | None, own_range: bool
 ) -> tuple[Float[np.ndarray, "T K"], float]:
-    """(weights of the target's shapes, NaN where the face is lost; the share of the motion they explain)."""
+    """(weights of the target's shapes, NaN in lost frames; the share of the motion that they reproduce)."""
     seen = clip.seen
     rows = clip.with_channels(motion.channels).weights.astype(float)[seen]
     solved, share = motion.weights(rows, settings, times=clip.times[seen], own_range=own_range)
@@ -218,7 +222,8 @@ def _follow(
 
 
 def _clip(clip: Clip, weights: dict[str, np.ndarray], named: tuple[str, ...]) -> Clip:
-    """On the target's shapes; the gaze is kept for eye joints, also where no look channel has a name any more."""
+    """The clip with the target's shapes as channels; its gaze is kept for the eye joints of a target without eyeLook
+    shapes."""
     gaze = clip.gaze
     looks = [name for name in ARKIT if name.startswith("eyeLook") and name in clip.channels]
     if gaze is None and looks and not set(looks) <= set(named):

@@ -14,15 +14,15 @@ from mien.core.rig import Rig
 __all__ = ["Hits", "Surface", "components", "eyeballs", "skin", "weld"]
 
 _WELD = 0.01
-"""Vertices within this [mm] are one: texture seams double them."""
+"""Distance [mm] within which vertices are welded, because texture seams duplicate them."""
 _SKIN_GROUPS = (("skin",), ("face", "head_neck"))
-"""Groups that rigs of ours give their skin; other rigs' skin is found."""
+"""Vertex groups of the skin in mien's rigs; the skin of other rigs is found by its motion."""
 _CANDIDATES = 16
-"""Triangles tried per point, those with the nearest centres. On mo, whose triangles differ in size by a factor of 20,
-the nearest one is among them for 99 % of points. The others lie in the lining of the mouth, on slivers 15 mm long, and
-are missed by less than 1.5 mm."""
+"""Number of triangles tested per point, those with the nearest centres. On mo, whose triangles differ in size by a
+factor of 20, the nearest triangle is among them for 99 % of points. The other points lie in the lining of the mouth, on
+slivers 15 mm long, and their error is less than 1.5 mm."""
 _BALL = 0.06
-"""Largest relative deviation of an eyeball's radius; corneas and lid seams stay below, other parts far above."""
+"""Largest relative deviation of an eyeball's radius; cornea and seam deviate less, other parts far more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Surface:
     """[mm]"""
     triangles: Int[np.ndarray, "F 3"]
     origin: Int[np.ndarray, "N"]
-    """The rig's vertex that each one stands for."""
+    """The rig's vertex that each welded vertex stands for."""
 
     @cached_property
     def normals(self) -> Float[np.ndarray, "N 3"]:
@@ -62,12 +62,12 @@ class Surface:
 
     @cached_property
     def border(self) -> Bool[np.ndarray, "N"]:
-        """Vertices on an edge of one triangle only."""
+        """True for vertices on an edge that belongs to one triangle only."""
         return _on_border(self.triangles, len(self.vertices))
 
     @cached_property
     def rim(self) -> Bool[np.ndarray, "N"]:
-        """Vertices of the longest line of border edges: where a neck or a mask ends, not lips or lids."""
+        """True for vertices of the longest connected line of border edges: the end of a neck or a mask."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -84,15 +84,15 @@ class Surface:
         return KDTree(self.vertices[self.triangles].mean(axis=1))
 
     def moved(self, vertices: Float[np.ndarray, "N 3"]) -> "Surface":
-        """The same surface with its vertices elsewhere."""
+        """The same surface with other vertex positions."""
         return Surface(vertices, self.triangles, self.origin)
 
     def nearest(
         self, points: Float[np.ndarray, "N 3"], normals: Float[np.ndarray, "N 3"] | None = None, least: float = 0.3
     ) -> Hits:
-        """Nearest points among the triangles nearby, or, with `normals`, among those that face alike.
+        """Nearest points on the nearby triangles, or, with `normals`, on those with similar normals.
 
-        `least` is the smallest cosine between normals; where no triangle nearby faces alike the distance is infinite.
+        `least` is the smallest cosine between normals; the distance is infinite when no nearby triangle reaches it.
         """
         count = min(_CANDIDATES, len(self.triangles))
         _, near = self._tree.query(points, k=count)
@@ -109,7 +109,7 @@ class Surface:
 
 
 def _closest(points: Float[np.ndarray, "N 1 3"], corners: Float[np.ndarray, "N K 3 3"]) -> Float[np.ndarray, "N K 3"]:
-    """Barycentric coordinates of the points of triangles nearest to `points`."""
+    """Barycentric coordinates of the point of each triangle that is nearest to `points`."""
     a, b, c = (corners[..., k, :] for k in range(3))
     ab, ac, ap = b - a, c - a, points - a
     aa, bb, cross = (ab * ab).sum(-1), (ac * ac).sum(-1), (ab * ac).sum(-1)
@@ -118,7 +118,7 @@ def _closest(points: Float[np.ndarray, "N 1 3"], corners: Float[np.ndarray, "N K
     v, w = (bb * p - cross * q) / area, (aa * q - cross * p) / area
     inside = np.stack([1 - v - w, v, w], axis=-1)
     best = np.where(inside.min(axis=-1, keepdims=True) >= 0, inside, np.nan)
-    gap = np.where(np.isfinite(best[..., 0]), -1.0, np.inf)  # a foot inside the triangle beats its edges
+    gap = np.where(np.isfinite(best[..., 0]), -1.0, np.inf)  # a perpendicular foot inside the triangle is nearest
     for i, j in ((0, 1), (1, 2), (2, 0)):
         start, along = corners[..., i, :], corners[..., j, :] - corners[..., i, :]
         t = np.clip(((points - start) * along).sum(-1) / np.maximum((along * along).sum(-1), 1e-30), 0, 1)
@@ -133,9 +133,9 @@ def _closest(points: Float[np.ndarray, "N 1 3"], corners: Float[np.ndarray, "N K
 def weld(
     vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]
 ) -> tuple[Int[np.ndarray, "N"], Int[np.ndarray, "V"]]:
-    """(first of each set of vertices at one place, the set of every vertex).
+    """(first vertex of each set of vertices at the same position, the set of every vertex).
 
-    Only vertices on borders are joined, as a seam's are: closed lips touch without being one.
+    Only vertices on borders are welded, as those of a seam are: closed lips touch but are not connected.
     """
     cells = np.round(np.asarray(vertices, float) / _WELD).astype(np.int64)
     inside = ~_on_border(triangles, len(vertices))
@@ -157,12 +157,12 @@ def _border_edges(triangles: Int[np.ndarray, "F 3"], count: int) -> Int[np.ndarr
 
 
 def skin(rig: Rig) -> Surface:
-    """The rig's skin: its group of that name, else the piece of the head with the most moving vertices."""
+    """The rig's skin: its vertex group of that name, else the connected piece with the most moving vertices."""
     return _cut(rig, _skin_vertices(rig))
 
 
 def components(rig: Rig) -> Int[np.ndarray, "V"]:
-    """The number of the connected piece that each vertex belongs to, welded at seams."""
+    """The number of the connected piece that each vertex belongs to, after welding at seams."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -174,7 +174,7 @@ def components(rig: Rig) -> Int[np.ndarray, "V"]:
 
 
 def eyeballs(rig: Rig, pieces: Int[np.ndarray, "V"] | None = None) -> dict[str, Int[np.ndarray, "_"]]:
-    """Vertices of the "Left" and "Right" eyeball: round pieces about the eye joints; a side that has none is absent."""
+    """Vertices of the "Left" and "Right" eyeball, the round pieces about the eye joints; a missing one is absent."""
     groups = rig.neutral.topology.groups
     pieces = components(rig) if pieces is None else pieces
     at = {joint.name: np.asarray(joint.position) for joint in rig.joints}
@@ -218,7 +218,7 @@ def _skin_vertices(rig: Rig) -> Bool[np.ndarray, "V"]:
 
 
 def _cut(rig: Rig, chosen: Bool[np.ndarray, "V"]) -> Surface:
-    """The triangles whose corners are all chosen, welded."""
+    """The welded surface of the triangles whose corners are all chosen."""
     first, of = weld(rig.neutral.vertices, rig.neutral.topology.triangles)
     corners = rig.neutral.topology.triangles
     kept = of[corners[chosen[corners].all(axis=1)]]

@@ -1,1 +1,1 @@
-"""Shapes for a new face by deformation transfer."""
+"""Deformation transfer: makes shapes for a new face from those of a rig."""

@@ -1,4 +1,4 @@
-"""How a source face lies on a new mesh: what `mien.rigs.transfer.transfer` works on."""
+"""The match of a source rig to a new mesh, which `mien.rigs.transfer.transfer` uses."""
 
 from dataclasses import dataclass
 
@@ -13,44 +13,47 @@ from mien.rigs.retarget.surface import Surface, skin, weld
 __all__ = ["Match", "matched", "on_skin"]
 
 _FAR = 4.0
-"""Distance [mm] between target and fitted source at which a match counts half."""
+"""Distance [mm] between target and fitted source at which a match has half the trust."""
 _ALIKE = 0.020
-"""Mean distance of closest points [eye distances] below which shape alone tells where a face's features are. Measured
-with ICT's mean face, and how far its 51 inner landmarks then lie off the truth, in ICT's size: 0.014 and 2.1 mm for a
-usual identity; 0.024 and 5.1 mm, 0.033 and 3.2 mm, 0.045 and 17 mm for caricatures (1.5, 2 and 3 times an identity),
-0.029 and 6.6 mm for mo. Retargeting lives with more (`correspondence.MISFIT`): its solver only weighs motions, here
-every vertex gets its own."""
+"""Mean distance of closest points [eye distances] above which a match by shape alone is refused. Measured with ICT's
+mean face, with the error of its 51 inner landmarks at ICT's size: 0.014 and 2.1 mm for a usual identity; 0.024 and
+5.1 mm, 0.033 and 3.2 mm, 0.045 and 17 mm for caricatures (1.5, 2 and 3 times an identity), 0.029 and 6.6 mm for mo.
+Retargeting tolerates more (`correspondence.MISFIT`), because it only compares motions of shapes, while here the motion
+of every vertex depends on its match."""
 _SPOTS = np.array([[1, 1, 1], [4, 1, 1], [1, 4, 1], [1, 1, 4]]) / np.array([[3.0], [6], [6], [6]])
-"""Where a target triangle looks for the source's: its centre, and half way to its corners."""
+"""Points of a target triangle that are matched to source triangles: its centre, and half way to its corners."""
 
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """How the target lies on the source."""
+    """The correspondence between a source rig and a target mesh."""
 
     source: Rig
     target: Rig
     similarity: Similarity
     fitted: Float[np.ndarray, "S 3"]
-    """All of the source's vertices, bent onto the target [mm]."""
+    """All of the source's vertices, deformed onto the target [mm]."""
     skin: Surface
     """The target's welded skin."""
     on_skin: Int[np.ndarray, "V"]
-    """Skin vertex of every target vertex; -1 elsewhere."""
+    """Skin vertex of every target vertex; -1 for vertices off the skin."""
     corners: Int[np.ndarray, "N 3"]
-    """Source vertices of the triangle that lies on each skin vertex."""
+    """Source vertices of the triangle that is matched to each skin vertex."""
     barycentric: Float[np.ndarray, "N 3"]
     trust: Float[np.ndarray, "N"]
-    """Of the vertex's match, in [0, 1]."""
+    """Trust in each skin vertex's match, in [0, 1]."""
     beyond: Bool[np.ndarray, "N"]
-    """Vertices that the source ends before: a body below the cut of a neck."""
+    """True for skin vertices beyond the end of the source: a body below the neck."""
     samples: Int[np.ndarray, "F M"]
-    """Source triangles that lie on each skin triangle."""
+    """Source triangles that are matched to each skin triangle."""
     sample_trust: Float[np.ndarray, "F M"]
 
 
 def matched(source: Rig, target: Rig, landmarks: dict[int, int] | None) -> Match:
-    """Lay `source` on `target`: by vertex where the topology is the same, else by fitting; raises MienError if none."""
+    """Match `source` to `target`: by vertex when the topology is the same, else by fitting.
+
+    Raises MienError when there is no good fit.
+    """
     if same_topology(source, target) and landmarks is None:
         return _matched_by_vertex(source, target)
     template, own = skin(source), skin(target)
@@ -77,7 +80,7 @@ def matched(source: Rig, target: Rig, landmarks: dict[int, int] | None) -> Match
 
 
 def _matched_by_vertex(source: Rig, target: Rig) -> Match:
-    """Everything corresponds, also off the skin: one surface of all vertices, welded where the source's are."""
+    """The match of equal topologies, also off the skin: one surface of all vertices, welded where the source's are."""
     first, of = weld(source.neutral.vertices, source.neutral.topology.triangles)
     triangles = of[source.neutral.topology.triangles]
     whole = (np.diff(np.sort(triangles, axis=1), axis=1) > 0).all(axis=1)
@@ -115,7 +118,7 @@ def _marks(source: Rig, target: Rig, landmarks: dict[int, int] | None) -> tuple[
 
 
 def _carried(source: Rig, template: Surface, bent: Surface, similarity: Similarity) -> Float[np.ndarray, "S 3"]:
-    """All of the source's vertices: the skin as bent, the rest shifted as the skin nearby."""
+    """All of the source's vertices: the skin deformed, the others shifted like the skin nearby."""
     from scipy.spatial import KDTree
 
     vertices = source.neutral.vertices.astype(float)
@@ -127,7 +130,7 @@ def _carried(source: Rig, template: Surface, bent: Surface, similarity: Similari
 
 
 def on_skin(target: Rig, own: Surface) -> Int[np.ndarray, "V"]:
-    """The vertex of `own` that stands for each vertex of the rig; -1 where none does."""
+    """The vertex of `own` that stands for each vertex of the rig; -1 for vertices off the skin."""
     first, of = weld(target.neutral.vertices, target.neutral.topology.triangles)
     place = np.full(len(first), -1)
     place[of[own.origin]] = np.arange(len(own.origin))

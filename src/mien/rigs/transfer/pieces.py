@@ -1,4 +1,4 @@
-"""Pieces of a new mesh that are apart from its skin (teeth, eyes, tongue, lashes), and what they follow."""
+"""Motion of the pieces of a new mesh that are not connected to its skin: teeth, eyes, tongue, lashes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,19 +13,20 @@ from mien.rigs.transfer.match import Match, on_skin
 __all__ = ["Ball", "Pieces", "balls", "lifted"]
 
 _STIFF = 0.35
-"""A piece is stiff in a shape when a rigid motion explains its vertices' source motion to this [mm]."""
+"""Largest deviation from a rigid motion [mm] at which a piece moves rigidly in a shape."""
 _NEAR = 4
-"""Source vertices that a vertex off the skin follows."""
+"""Number of source vertices that a vertex off the skin follows."""
 _ON_STIFF = 4.0
-"""A piece within this [mm] of stiff parts of the source (median of its vertices) is such a part."""
+"""Largest distance [mm] (median of its vertices) of a piece from the source's rigid parts to count as one of them."""
 _AROUND, _ROUND = 28.0, 0.06
-"""An eyeball lies within this [mm] of its joint, and its radius deviates by at most this share (cornea, seam)."""
+"""Largest distance of an eyeball's vertices from its joint [mm], and largest relative deviation of its radius (cornea,
+seam)."""
 _CLEAR = 1.0
-"""Least gap [mm] between lid and eyeball, or the resting gap if that is less."""
+"""Least gap between lid and eyeball [mm]; the gap at rest when that is smaller."""
 
 
 class Pieces:
-    """What the target has off its skin: which source or skin vertices each vertex follows. Found once."""
+    """The target's vertices off its skin, with the source or skin vertices that each of them follows."""
 
     def __init__(self, match: Match) -> None:
         target = match.target
@@ -41,14 +42,14 @@ class Pieces:
         self._label = components(match.source)
         self._lips, self._below = _lip_line(match, self._label)
         inner = _inner(match.source)
-        # Nearest first: teeth and eyes, on which what lies near is teeth and gum; then anything inside; then the skin.
+        # The classes are tried in this order: rigid parts (teeth, gums, eyes), any inner part, the skin.
         classes = [(_stiff_pieces(match.source, inner, self._label), _ON_STIFF), (inner, np.inf)]
         label = components(target)
         for piece in np.unique(label[self.members]):
             self._follow(self.members[label[self.members] == piece], [c for c in classes if len(c[0])])
 
     def _follow(self, at: Int[np.ndarray, "P"], classes: list[tuple[np.ndarray, float]]) -> None:
-        """Decide what the piece `at` follows."""
+        """Find the vertices that the piece `at` follows."""
         from scipy.spatial import KDTree
 
         match = self.match
@@ -65,7 +66,7 @@ class Pieces:
                 continue
             away, nearest = KDTree(match.fitted[members]).query(points)
             if np.median(away) < min(least, reach):
-                # One piece of the source only: the edge of the upper teeth lies nearest to the lower ones.
+                # Only one piece of the source is followed: the edge of the upper teeth is nearest to the lower teeth.
                 own = np.bincount(self._label[members[nearest]]).argmax()
                 same = members[self._label[members] == own]
                 gap, index = KDTree(match.fitted[same]).query(points, k=_NEAR)
@@ -81,7 +82,7 @@ class Pieces:
         self.share.append(share / share.sum(axis=1, keepdims=True))
 
     def move(self, shape: Float[np.ndarray, "S 3"], skin_moved: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "V 3"]:
-        """Displacements of all the target's vertices [mm]: the skin's, and what follows."""
+        """Displacements of all the target's vertices [mm]: those of the skin, and of the pieces that follow."""
         match = self.match
         out = np.zeros(match.target.neutral.vertices.shape)
         out[match.on_skin >= 0] = skin_moved[match.on_skin[match.on_skin >= 0]]
@@ -100,7 +101,7 @@ class Pieces:
         return out
 
     def joint_weights(self, weights: Float[np.ndarray, "S J"]) -> Float[np.ndarray, "V J"]:
-        """Skinning for the target: the skin takes that of its match, a piece the mean of what it follows."""
+        """Skinning weights of the target: the skin has those of its match, a piece the mean of those it follows."""
         match = self.match
         on = np.einsum("nk,nkj->nj", match.barycentric, weights[match.corners])
         out = np.zeros((len(match.target.neutral.vertices), weights.shape[1]))
@@ -121,7 +122,7 @@ class Ball:
 
 
 def balls(match: Match, joints: dict[str, tuple[float, float, float]]) -> dict[str, Ball]:
-    """The round piece about each of the eye joints "eyeLeft" and "eyeRight"; absent where there is none."""
+    """The round piece about each of the eye joints "eyeLeft" and "eyeRight"; a joint without one is absent."""
     vertices = match.target.neutral.vertices.astype(float)
     label = components(match.target)
     out: dict[str, Ball] = {}
@@ -146,7 +147,7 @@ def balls(match: Match, joints: dict[str, tuple[float, float, float]]) -> dict[s
 def lifted(
     rest: Float[np.ndarray, "N 3"], moved: Float[np.ndarray, "N 3"], over: dict[str, Ball]
 ) -> Float[np.ndarray, "N 3"]:
-    """`moved`, with what lies outside of the eyeballs at rest kept outside of them: lids ride over the eye."""
+    """`moved`, with vertices that are outside of the eyeballs at rest kept outside, so that lids slide over the eye."""
     out = moved.copy()
     for ball in over.values():
         before = np.linalg.norm(rest - ball.centre, axis=1) - ball.radius
@@ -159,7 +160,7 @@ def lifted(
 
 
 def _stiffened(rest: Float[np.ndarray, "P 3"], moved: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:
-    """`moved`, or the rigid motion nearest to it where that explains it."""
+    """`moved`, or the nearest rigid motion when the deviation from it is small enough."""
     if len(rest) < 4:
         return moved
     rigid = _rigid(rest, moved, rest)
@@ -177,9 +178,9 @@ def _rigid(
 
 
 def _lip_line(match: Match, label: Int[np.ndarray, "S"]) -> tuple[float | None, Bool[np.ndarray, "S"]]:
-    """(height of the target's lip line [mm], whether the middle of each source vertex's piece lies below the source's).
+    """(height of the target's lip line [mm], whether the centre of each source vertex's piece is below the source's).
 
-    Both rows of teeth are so alike and so near that only this tells them apart.
+    The two rows of teeth are so similar and so close that only this distinguishes them.
     """
     source = match.source
     anchors = source.landmarks.get("ibug68")
@@ -192,7 +193,7 @@ def _lip_line(match: Match, label: Int[np.ndarray, "S"]) -> tuple[float | None, 
 
 
 def _stiff_pieces(source: Rig, inner: Int[np.ndarray, "I"], label: Int[np.ndarray, "S"]) -> Int[np.ndarray, "_"]:
-    """Those of the inner vertices whose connected piece no shape bends."""
+    """The inner vertices whose connected piece moves rigidly in every shape."""
     kept: list[np.ndarray] = []
     for piece in np.unique(label[inner]):
         at = np.flatnonzero(label == piece)
@@ -204,7 +205,7 @@ def _stiff_pieces(source: Rig, inner: Int[np.ndarray, "I"], label: Int[np.ndarra
 
 
 def _inner(source: Rig) -> Int[np.ndarray, "_"]:
-    """The source's vertices off its skin, without linings, which bend, and sheets for blending."""
+    """The source's vertices off its skin, without deforming linings and without sheets for blending."""
     groups, count = source.neutral.topology.groups, len(source.neutral.vertices)
     inner = np.ones(count, bool)
     inner[on_skin(source, skin(source)) >= 0] = False

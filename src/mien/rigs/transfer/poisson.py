@@ -1,4 +1,4 @@
-"""Deformation gradients of a source's triangles, and the mesh that follows them best."""
+"""Deformation gradients of the source's triangles, and the least-squares mesh that reproduces them."""
 
 from typing import Any
 
@@ -13,11 +13,12 @@ from mien.rigs.transfer.match import Match
 __all__ = ["Poisson"]
 
 _REACH = 40.0
-"""Length [mm] over which gradients rule; farther apart, places do."""
+"""Length [mm] up to which gradients determine the result; over longer distances positions do."""
 _LOOSE = 0.05
-"""Least weight of a triangle: one without a match keeps its form, and its neighbours decide where it goes."""
+"""Least weight of a triangle: one without a match keeps its shape and moves with its neighbours."""
 _MET, _APART = 1.0, 3.0
-"""Vertices meet in a shape when they come within the first from beyond the second [mm]: lids of a blink."""
+"""Two vertices meet in a shape, as lids do in a blink, when their distance falls from above the second to below the
+first [mm]."""
 _SURE = 2.0
 """Largest distance [mm] of a meeting point from the target's skin."""
 _PULL = 5.0
@@ -44,7 +45,7 @@ class Poisson:
         self.source_skin = skin(source)
 
     def shape(self, shape: Float[np.ndarray, "S 3"], *, meet: bool = False) -> Float[np.ndarray, "N 3"]:
-        """Displacements of the skin's vertices [mm]; with `meet`, what meets on the source's skin meets here."""
+        """Displacements of the skin's vertices [mm]; with `meet`, points that meet on the source's skin meet here."""
         match = self.match
         if not shape.any():
             return np.zeros_like(match.skin.vertices)
@@ -56,7 +57,7 @@ class Poisson:
                 match.skin.triangles.reshape(-1), pushed[:, :, axis].reshape(-1), minlength=len(right)
             )
         moved = np.einsum("nk,nkd->nd", match.barycentric, shape[match.corners].astype(float))
-        moved[match.beyond] = 0  # else a whole body would follow what is left of a motion at the source's edge
+        moved[match.beyond] = 0  # else a whole body would follow the motion that remains at the source's edge
         right += self.hold[:, None] * match.similarity.vectors(moved)
         rows, gaps = self._meetings(shape) if meet else (None, np.zeros((0, 3)))
         if rows is None or not len(gaps):
@@ -64,7 +65,7 @@ class Poisson:
         return factorised((self.matrix + _PULL * (rows.T @ rows)).tocsc()).solve(right + _PULL * (rows.T @ gaps))
 
     def _meetings(self, shape: Float[np.ndarray, "S 3"]) -> tuple[Any, Float[np.ndarray, "P 3"]]:
-        """(differences of the skin's vertices, what each should be [mm]) for points that come together in a shape."""
+        """(matrix of differences of skin vertices, their wanted values [mm]) for points that meet in a shape."""
         from scipy.sparse import coo_array
         from scipy.spatial import KDTree
 
@@ -115,7 +116,7 @@ def _frames(corners: Float[np.ndarray, "*n 3 3"]) -> Float[np.ndarray, "*n 3 3"]
 
 
 def _inverse_frames(corners: Float[np.ndarray, "*n 3 3"]) -> tuple[Float[np.ndarray, "*n 3 3"], Bool[np.ndarray, "*n"]]:
-    """Inverses of the frames, and which triangles have one: slivers below 1e-4 mm^2 say nothing about a gradient."""
+    """Inverses of the frames, and which triangles have one: slivers below 1e-4 mm^2 give no reliable gradient."""
     frames = _frames(corners)
     whole = np.abs(np.linalg.det(frames)) > 1e-6
     return np.linalg.inv(np.where(whole[..., None, None], frames, np.eye(3))), whole

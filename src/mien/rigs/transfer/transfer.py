@@ -1,15 +1,15 @@
 """Shapes for a new face by deformation transfer (Sumner & Popovic 2004).
 
-Each triangle of the source turns and stretches by a 3x3 matrix Q (its deformation gradient, with the unit normal as
-third edge). The target's vertices are those whose triangles follow the Q of the source triangles that lie on them,
-in the least-squares sense. The paper's fourth vertex of every triangle is free and takes up the normal's part of the
-residual whole, so it is left out here, which leaves one unknown per vertex; the terms are weighted by area, so the
-matrix is the cotangent Laplacian (Botsch, Sumner, Pauly & Gross 2006), factorised once for all shapes.
+In each shape a triangle of the source is transformed by a 3x3 matrix Q (its deformation gradient, with the unit normal
+as third edge). The target's vertices are the least-squares solution in which every triangle is transformed by the Q of
+the source triangles matched to it. The paper's fourth vertex of every triangle is free and absorbs the normal's part of
+the residual completely, so it is left out here; the terms are weighted by area, so the matrix is the cotangent
+Laplacian (Botsch, Sumner, Pauly & Gross 2006), factorised once for all shapes.
 
-Added to the paper: a weak pull of every vertex to the place that the source's displacement alone would give it
-(gradients know nothing of where a face sits, and would let it drift); what meets on the source (the lids of a blink)
-meets on the target; and pieces apart from the skin (teeth, eyes, tongue, lashes) follow what lies near them on the
-source, stiff where the source is.
+Three things are added to the paper: every vertex is pulled weakly to the position that the source's displacement would
+give it, because gradients do not fix the position of the face; points that meet on the source (the lids of a blink)
+meet on the target; and pieces that are not connected to the skin (teeth, eyes, tongue, lashes) follow nearby vertices
+of the source, rigidly when the source's piece is rigid.
 """
 
 from dataclasses import replace
@@ -29,7 +29,8 @@ from mien.rigs.transfer.poisson import Poisson
 __all__ = ["read_landmarks", "transfer"]
 
 _MEETING = "eyeBlink"
-"""Shapes in which what meets must meet: lids. Others bring parts together only beside others (mouthClose, jawOpen)."""
+"""Prefix of the shapes in which meeting points must meet: the lids. Other shapes close a gap only in combination
+(mouthClose with jawOpen)."""
 
 
 def transfer(
@@ -37,11 +38,11 @@ def transfer(
 ) -> Rig:
     """A rig on `neutral` with every shape of `source`, and its joints.
 
-    A neutral that is a rig keeps its own joints, skin, colours, landmarks, and shapes whose names the source has not.
+    A neutral that is a rig keeps its joints, skinning, colours, landmarks, and the shapes whose names the source lacks.
 
     Meshes of the same topology correspond by vertex. Otherwise the source is fitted onto the target, from `landmarks`
-    (number of an iBUG 68 point -> vertex of `neutral`) if they are given, else by shape alone, which needs a face that
-    looks along +Z and is upright. Raises MienError when there is no good fit.
+    (number of an iBUG 68 point -> vertex of `neutral`) if they are given, else by shape alone, which needs an upright
+    face that looks along +Z. Raises MienError when there is no good fit.
     """
     target = _target(neutral, name, source)
     match = matched(source, _unparted(target), landmarks)
@@ -54,8 +55,8 @@ def transfer(
     for s, (shape_name, shape) in enumerate(zip(source.shape_names, source.shapes, strict=True)):
         moved = solver.shape(shape, meet=shape_name.startswith(_MEETING))
         shapes[s] = pieces.move(shape, lifted(match.skin.vertices, moved, eyes))
-    # What the transfer does depends on the pose (lids meet, lifted off the eyeballs), so a corrective is not made by
-    # itself: it would correct another rig's faults. The channels are complete without.
+    # Correctives are not transferred: the transfer depends on the pose (lids meet, and are lifted off the eyeballs), so
+    # a transferred corrective would correct faults of another rig. The channels are complete without correctives.
     joints = tuple(replace(joint, position=places[joint.name]) for joint in source.joints)
     weights = None if source.joint_weights is None else _skinned(source, pieces, eyes)
     if target.joints:
@@ -85,7 +86,7 @@ def _target(neutral: Mesh | Rig, name: str, source: Rig) -> Rig:
 
 
 def _unparted(target: Rig) -> Rig:
-    """Without the group "head": whole bodies are matched whole, or what it cuts off would follow the cut."""
+    """The target without the group "head", so that a whole body is matched and its rest does not follow the cut."""
     topology = target.neutral.topology
     groups = {group: members for group, members in topology.groups.items() if group != "head"}
     mesh = Mesh(vertices=target.neutral.vertices, topology=replace(topology, groups=groups))
@@ -95,7 +96,7 @@ def _unparted(target: Rig) -> Rig:
 def _with_eyes(
     target: Rig, source: Rig, joints: tuple[Joint, ...], eyes: dict[str, Ball]
 ) -> tuple[tuple[Joint, ...], Float[np.ndarray, "V J"] | None]:
-    """The target's own joints and skin; its eyeballs hang where the source's do, on eye joints or on the head."""
+    """The target's joints and skinning weights, with eyeballs bound as in the source: to eye joints or to the head."""
     names = [joint.name for joint in target.joints]
     if target.joint_weights is None or "head" not in names:
         return target.joints, target.joint_weights
@@ -105,13 +106,13 @@ def _with_eyes(
     for j, joint in enumerate(source.joints):
         if joint.name in eyes:
             turned = source.joint_weights is not None and bool(source.joint_weights[:, j].any())
-            weights[eyes[joint.name].members] = 0  # the source's shapes turn its eyes, or its joints do: never both
+            weights[eyes[joint.name].members] = 0  # eyes are turned by shapes or by joints, never by both
             weights[eyes[joint.name].members, names.index(joint.name if turned else "head")] = 1
     return (*target.joints, *new), weights
 
 
 def _skinned(source: Rig, pieces: Pieces, eyes: dict[str, Ball]) -> Float[np.ndarray, "V J"]:
-    """Joint weights; an eyeball hangs on its joint alone where the source's does, too."""
+    """Skinning weights; an eyeball is skinned to its joint alone when the source's eyeball is."""
     assert source.joint_weights is not None
     weights = pieces.joint_weights(source.joint_weights)
     for j, joint in enumerate(source.joints):
@@ -121,7 +122,10 @@ def _skinned(source: Rig, pieces: Pieces, eyes: dict[str, Ball]) -> Float[np.nda
 
 
 def read_landmarks(path: str | Path) -> dict[int, int]:
-    """A landmark file: JSON, {"ibug68": {"30": vertex, "36": vertex, ...}}, at least three. Raises MienError."""
+    """Read a landmark file: JSON, {"ibug68": {"30": vertex, "36": vertex, ...}}, with at least three points.
+
+    Raises MienError when the file is not readable or not such a file.
+    """
     import json
 
     path = Path(path)
@@ -138,7 +142,7 @@ def read_landmarks(path: str | Path) -> dict[int, int]:
 
 
 def _place(match: Match, position: tuple[float, float, float]) -> tuple[float, float, float]:
-    """A joint's place: moved as the source's vertices about it are, on average."""
+    """Position of a joint on the target, moved by the mean motion of the source's vertices about it."""
     point = np.asarray(position, float)
     vertices = match.source.neutral.vertices.astype(float)
     near = np.argsort(((vertices - point) ** 2).sum(axis=1))[:200]
@@ -148,7 +152,7 @@ def _place(match: Match, position: tuple[float, float, float]) -> tuple[float, f
 
 
 def _anchors(match: Match, anchors: LandmarkAnchors) -> LandmarkAnchors:
-    """Landmarks on the target's nearest vertices."""
+    """The landmarks at the target's nearest vertices."""
     from scipy.spatial import KDTree
 
     vertices: Float[np.ndarray, "V 3"] = match.target.neutral.vertices.astype(float)

@@ -1,4 +1,4 @@
-"""Motion for synthetic performers: what faces do, over time and in stills, before anyone wears it."""
+"""Motion for synthetic performers: weights, head pose and gaze over time and in stills, for any identity."""
 
 from mien.synth.motion.performance import Motion, motion_at, sample_motion
 from mien.synth.motion.plausible import plausible

@@ -1,7 +1,7 @@
-"""Brows that move for themselves: any of their patterns over any mouth, lids and head pose.
+"""Brow motion that is independent of mouth, lids and head pose.
 
-Expressions tie brows to lids and mouth (surprise lifts all three, a blink frowns a little). A net that learns these
-habits reads brows off the rest of the face; brows drawn apart from everything else make it look at the hair.
+In expressions, brows move together with lids and mouth (surprise raises all three, a blink frowns a little). A network
+that learns these correlations predicts brows from the rest of the face; independent brows make it look at the brows.
 """
 
 import numpy as np
@@ -29,12 +29,12 @@ _PATTERNS: tuple[tuple[tuple[str, ...], float], ...] = (
     ((_OUTER[0], _DOWN[1]), 0.02),
     ((_OUTER[1], _DOWN[0]), 0.02),
 )
-"""What moves together, and its share of draws: the five channels span no more than these."""
+"""Channels that move together, and their share of draws; these are all patterns of the five channels."""
 _SHARES = np.array([share for _, share in _PATTERNS])
 
 
 def brow_pose(rng: np.random.Generator) -> np.ndarray:
-    """[52] with one pattern of the brows on; sides differ a little, inner and outer parts freely."""
+    """[52] with one pattern of the brows on; the sides differ a little, and inner and outer parts are independent."""
     names, _ = _PATTERNS[rng.choice(len(_PATTERNS), p=_SHARES)]
     weights = np.zeros(COUNT)
     for stem in {name.removesuffix("Left").removesuffix("Right"): None for name in names}:
@@ -45,7 +45,7 @@ def brow_pose(rng: np.random.Generator) -> np.ndarray:
 
 
 def brow_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
-    """Brow patterns one after another over `times` [T], [T, 52]: flashes of 0.2 s as well as long holds."""
+    """Brow patterns one after another over `times` [T], [T, 52]: from flashes of 0.2 s to long holds."""
     weights = np.zeros((len(times), COUNT))
     clock = float(times[0]) - rng.uniform(0.0, 1.5)
     while clock < times[-1]:

@@ -1,4 +1,4 @@
-"""Face calisthenics: one channel or action unit after another, alone, up to its full range."""
+"""Exercises of the face: one channel or action unit after another by itself, up to its full range."""
 
 import numpy as np
 
@@ -25,19 +25,19 @@ _PREFERRED = {
     for stem in stems
     for name in expand(stem)
 }
-"""Preference for channels that constraints often remove or that expressions rarely use, set so that each is active in
-at least 8 % of stills, a tongue, which hides a lip, in 5 %."""
+"""Preference for channels that constraints often remove or expressions rarely use, set so that each channel is active
+in at least 8 % of stills, and the tongue, which hides a lip, in 5 %."""
 
 _SHARES = np.array([np.mean([_PREFERRED.get(name, 1.0) for name in unit]) for unit in UNITS])
 _SHARES /= _SHARES.sum()
 _RARE = np.array([2.5 if {"mouthClose", "cheekPuff"} & {*unit} else 1.0 for unit in UNITS])
 _TRACK_SHARES = _RARE * _SHARES**1.6 / (_RARE * _SHARES**1.6).sum()
-"""In windows other sources cover the common channels, so the preference is stronger, most for what no other source
-has: puffed cheeks, and an open jaw behind closed lips."""
+"""Shares in windows, where other sources cover the common channels: the preference is stronger, and strongest for what
+no other source has, which are puffed cheeks and an open jaw behind closed lips."""
 
 
 def draw_units(rng: np.random.Generator, count: int, shares: np.ndarray = _SHARES) -> np.ndarray:
-    """`count` different positions in `UNITS`, seldom-seen channels preferred."""
+    """`count` different positions in `UNITS`, with rare channels preferred."""
     return rng.choice(len(UNITS), size=count, replace=False, p=shares)
 
 
@@ -56,7 +56,8 @@ def unit_weights(rng: np.random.Generator, unit: int, amplitude: float) -> np.nd
 
 
 def calisthenics_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
-    """Single units one after another over `times` [T], [T, 52]; sometimes the next starts before the last is over."""
+    """Single units one after another over `times` [T], [T, 52]; sometimes the next starts before the previous one
+    ends."""
     weights = np.zeros((len(times), COUNT))
     clock = float(times[0]) - rng.uniform(0.0, 1.2)
     while clock < times[-1]:

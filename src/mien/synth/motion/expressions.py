@@ -1,4 +1,4 @@
-"""Keyframed expressions: prototypes as FACS describes them, blended, uneven, with onset, apex and offset."""
+"""Keyframed expressions: prototypes as FACS describes them, blended, asymmetric, with onset, apex and offset."""
 
 from dataclasses import dataclass
 
@@ -77,7 +77,8 @@ EXPRESSIONS: dict[str, dict[str, Range]] = {
     "funnel": {"mouthFunnel": (0.5, 1.0), "jawOpen": (0.1, 0.5), "mouthPucker": (0.0, 0.4)},
     "polite_smile": {"mouthSmile": (0.2, 0.6), "mouthPress": (0.0, 0.4), "mouthDimple": (0.1, 0.6)},
 }  # fmt: skip
-"""Expression -> channel stem -> range of its amplitude at the apex (uniform); one-sided ones are mirrored by half."""
+"""Expression -> channel stem -> range of its amplitude at the apex (uniform); one-sided expressions are mirrored half
+the time."""
 
 _NAMES = tuple(EXPRESSIONS)
 _COLUMNS: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
@@ -97,16 +98,16 @@ class _Timing:
 
 
 ONSET = _Timing(0.40, 0.5, 0.15, 1.2)
-"""Spontaneous smiles take 0.4-0.7 s to rise (Schmidt, Cohn & Tian 2003); startles and flashes less. 0.15 s keeps a
-full rise at 12.5 / s, the takes' fastest mouth and brow movement."""
+"""Spontaneous smiles take 0.4-0.7 s to rise (Schmidt, Cohn & Tian 2003), startles and flashes less. The least of 0.15 s
+limits the peak rate of a full rise to 12.5 / s, that of the fastest mouth and brow movement in the takes."""
 APEX = _Timing(0.60, 0.8, 0.0, 4.0)
 OFFSET = _Timing(0.55, 0.5, 0.18, 1.8)
-"""Offsets are slower than onsets in the same source."""
+"""According to the same source, offsets are slower than onsets."""
 GAP = _Timing(0.35, 0.8, 0.0, 3.0)
 
 
 def _compiled(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(columns, side-shared draw index, low, high): both sides of a stem share one amplitude draw."""
+    """(columns, side-shared draw index, low, high): both sides of a stem have the same amplitude."""
     if name not in _COLUMNS:
         rows = [
             (AT[channel], draw, low, high)
@@ -126,11 +127,11 @@ def _prototype(rng: np.random.Generator, name: str) -> np.ndarray:
 
 
 def expression_apex(rng: np.random.Generator, *, emotions_only: bool = False) -> np.ndarray:
-    """One expression at its apex, [52]: a prototype, or a blend of two or three, often uneven left to right."""
+    """One expression at its apex, [52]: a prototype, or a blend of two or three, often asymmetric."""
     names = EMOTIONS if emotions_only else _NAMES
     weights = _prototype(rng, names[rng.integers(len(names))])
     if rng.random() < 0.45:
-        # Blend: the second expression takes over a share of the first or joins it, as compound emotions do.
+        # Blend: the second expression replaces or joins a share of the first, as in compound emotions.
         other = _prototype(rng, _NAMES[rng.integers(len(_NAMES))]) * rng.uniform(0.3, 1.0)
         weights = np.maximum(weights * rng.uniform(0.4, 1.0), other)
     weights = weights * (rng.uniform(0.35, 1.0) if rng.random() < 0.5 else 1.0)
@@ -139,7 +140,8 @@ def expression_apex(rng: np.random.Generator, *, emotions_only: bool = False) ->
 
 
 def _sides(rng: np.random.Generator) -> np.ndarray:
-    """Per-channel gain of an uneven face: usually a few percent between the sides, sometimes one side nearly off."""
+    """Per-channel gain of an asymmetric face: usually a few percent between the sides, sometimes one side nearly
+    off."""
     kind = rng.random()
     weaker = rng.uniform(0.85, 1.0) if kind < 0.7 else rng.uniform(0.0, 0.85)
     gain = np.ones(COUNT)
@@ -152,14 +154,14 @@ _RIGHT = MIRROR[_LEFT]
 
 
 def expression_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
-    """A chain of expressions over `times` [T], [T, 52]; the window starts anywhere in the chain."""
+    """A sequence of expressions over `times` [T], [T, 52]; the window starts anywhere in it."""
     weights = np.zeros((len(times), COUNT))
-    # Start up to one whole expression early, so that short windows see every phase as often as long ones.
+    # The start is up to one whole expression early, so that short windows show every phase as often as long ones.
     clock = float(times[0]) - rng.uniform(0.0, 2.5)
     while clock < times[-1]:
         onset, apex, offset = ONSET.draw(rng), APEX.draw(rng), OFFSET.draw(rng)
         target = expression_apex(rng)
-        # Muscles do not start together: +-60 ms between channels, ramps 20 % apart.
+        # Channels differ by +-60 ms in start and by 20 % in the duration of ramps.
         lag = 0.03 * rng.standard_normal(COUNT)
         lag = (lag + lag[MIRROR]) / np.sqrt(2)
         stretch = np.exp(0.1 * rng.standard_normal(COUNT))
@@ -169,6 +171,6 @@ def expression_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
             times[:, None], clock + lag[on], np.maximum(onset * stretch[on], ONSET.low), apex, offset * stretch[on]
         )
         weights[:, on] = np.maximum(weights[:, on], target[on] * shape)
-        # The next one often begins while this one fades.
+        # The next expression often begins before the end of this one.
         clock += onset + apex + (offset * rng.uniform(0.2, 1.0) if rng.random() < 0.6 else offset + GAP.draw(rng))
     return weights

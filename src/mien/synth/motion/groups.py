@@ -1,4 +1,4 @@
-"""Groups of the 52 ARKit channels: positions, mirror pairs, face regions and action units that move alone."""
+"""Groups of the 52 ARKit channels: positions, mirror pairs, face regions and action units that move by themselves."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ AT: dict[str, int] = index(ARKIT)
 """Channel name -> column."""
 
 COUNT: int = len(ARKIT)
-"""52."""
+"""Number of channels, 52."""
 
 MIRROR: np.ndarray = np.array([AT[mirrored(name)] for name in ARKIT])
-"""Columns of the face seen in a mirror: `weights[..., MIRROR]`."""
+"""Columns of the mirror image: `weights[..., MIRROR]`."""
 
 
 REGION_COLUMNS: dict[str, np.ndarray] = {
@@ -25,7 +25,7 @@ REGION_COLUMNS: dict[str, np.ndarray] = {
 
 
 def expand(stem: str) -> tuple[str, ...]:
-    """Channels of a stem: "mouthSmile" -> both sides, "jawOpen" or "mouthSmileLeft" -> itself. KeyError if unknown."""
+    """Channels of a stem: "mouthSmile" -> both sides, "jawOpen" -> itself. Raises KeyError for an unknown stem."""
     if stem in AT:
         return (stem,)
     pair = (stem + "Left", stem + "Right")
@@ -35,12 +35,12 @@ def expand(stem: str) -> tuple[str, ...]:
 
 
 def mirror(weights: np.ndarray) -> np.ndarray:
-    """Left and right exchanged, [..., 52]."""
+    """Weights [..., 52] with left and right exchanged."""
     return weights[..., MIRROR]
 
 
 def _units() -> tuple[tuple[str, ...], ...]:
-    """Gaze turns both eyes together; every other channel alone, and every left/right pair together."""
+    """Both eyes in each direction of gaze, every other channel by itself, and every left/right pair together."""
     gaze = (
         ("eyeLookUpLeft", "eyeLookUpRight"),
         ("eyeLookDownLeft", "eyeLookDownRight"),
@@ -48,8 +48,8 @@ def _units() -> tuple[tuple[str, ...], ...]:
         ("eyeLookInLeft", "eyeLookOutRight"),
     )
     rest = [name for name in ARKIT if not name.startswith("eyeLook")]
-    # mouthClose only corrects an open jaw (ICT-FaceKit#5), so alone it means "jaw down behind closed lips"; nor does a
-    # tongue come out of a shut mouth.
+    # mouthClose only corrects an open jaw (ICT-FaceKit#5), so by itself it means an open jaw behind closed lips; and
+    # the tongue needs an open mouth.
     singles = tuple((name,) for name in rest if name not in ("mouthClose", "tongueOut"))
     pairs = tuple((rest[left], rest[right]) for left, right in side_pairs(rest))
     combined = (
@@ -64,4 +64,4 @@ def _units() -> tuple[tuple[str, ...], ...]:
 
 
 UNITS: tuple[tuple[str, ...], ...] = _units()
-"""What a person can move "alone" in calisthenics: single channels, FACS units on both sides, conjugate gaze."""
+"""Sets of channels that move by themselves: single channels, FACS units on both sides, conjugate gaze."""

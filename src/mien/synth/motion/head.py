@@ -7,7 +7,8 @@ from mien.synth.motion.ramps import band_limited
 __all__ = ["ANGLE_LIMITS", "head_track", "resting_angles"]
 
 ANGLE_LIMITS = np.radians([65.0, 42.0, 42.0])
-"""Largest (yaw, pitch, roll): approached softly. Beyond about 65 degrees of yaw one eye is hidden and O-Net lets go."""
+"""Limits of (yaw, pitch, roll), approached smoothly. Beyond about 65 degrees of yaw one eye is hidden and O-Net
+fails."""
 
 
 def _soft_limit(angles: np.ndarray) -> np.ndarray:
@@ -15,7 +16,8 @@ def _soft_limit(angles: np.ndarray) -> np.ndarray:
 
 
 def resting_angles(rng: np.random.Generator) -> np.ndarray:
-    """(yaw, pitch, roll) [rad] a performance is centred on: towards the camera mostly, a quarter anywhere in range."""
+    """(yaw, pitch, roll) [rad] about which a performance moves: mostly towards the camera, a quarter anywhere in
+    range."""
     if rng.random() < 0.72:
         return np.radians(rng.standard_normal(3) * (11.0, 8.0, 5.0))
     return np.radians(rng.uniform(-1, 1, 3) * (50.0, 30.0, 28.0))
@@ -28,7 +30,7 @@ def head_track(rng: np.random.Generator, times: np.ndarray, *, speaking: bool = 
     sway = np.stack([band_limited(rng, times, 0.08, 1.6) * s for s in spread], axis=1)
     angles = resting_angles(rng) + sway
     if rng.random() < (0.5 if speaking else 0.2):
-        # Nods (pitch) and shakes (yaw) run at 1-3.5 Hz and swell and fade.
+        # Nods (pitch) and shakes (yaw) have 1-3.5 Hz and a varying amplitude.
         axis, degrees = int(rng.choice(3, p=(0.35, 0.5, 0.15))), rng.uniform(2.0, 10.0)
         swell = np.clip(0.5 + band_limited(rng, times, 0.15, 0.5, 3) * 0.5, 0.0, 1.0)
         angles[:, axis] += (

@@ -1,4 +1,4 @@
-"""`sample_motion`: one window of a performance, mixed from all motion sources and made plausible."""
+"""`sample_motion`: one window of a performance, mixed from all sources of motion and made plausible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ __all__ = ["Motion", "motion_at", "sample_motion"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Motion:
-    """A performance without a performer: what the face and the head do over time."""
+    """A performance of any identity: weights and head pose over time."""
 
     times: Float[np.ndarray, "T"]
     """Seconds from the window's start, float64."""
@@ -36,15 +36,16 @@ class Motion:
 
 _SOURCES = ("expression", "speech", "calisthenics", "rom", "take")
 _SHARES = {False: (0.30, 0.20, 0.32, 0.18, 0.0), True: (0.24, 0.18, 0.24, 0.08, 0.26)}
-"""Shares of the sources without and with recorded takes."""
+"""Shares of the sources of motion, without and with recorded takes."""
 _OWN_BROWS = 0.3
-"""Share of windows whose brows move for themselves."""
+"""Share of windows whose brows move independently."""
 _ALONE, _ALONE_SHARES = ("brows", "eyes", "mouth"), (0.09, 0.03, 0.05)
-"""Regions and the shares of windows in which nothing else moves; "eyes" are faces at rest that look and blink."""
+"""Regions and the shares of windows in which nothing else moves; with "eyes", a face at rest looks around and
+blinks."""
 
 _LID_KINDS = ((NATURAL_BLINK_INTERVAL, 0.45), (0.8, 0.40), (np.inf, 0.15))
-"""(median blink interval [s], share of windows). Training windows last 0.3 s: at the natural rate one in twelve would
-show a blink, so flurries are over-represented on purpose; some windows have none (a stare)."""
+"""(median blink interval [s], share of windows). Training windows last 0.3 s, of which one in twelve would show a blink
+at the natural rate, so frequent blinks are over-represented on purpose; some windows have none."""
 
 
 def sample_motion(rng: np.random.Generator, frames: int, fps: float, *, takes: Sequence[Take] = ()) -> Motion:
@@ -59,7 +60,7 @@ def sample_motion(rng: np.random.Generator, frames: int, fps: float, *, takes: S
 
 
 def motion_at(rng: np.random.Generator, times: Float[np.ndarray, "T"], *, takes: Sequence[Take] = ()) -> Motion:
-    """A random performance seen at given increasing times [s], even or not; see `sample_motion`."""
+    """A random performance at given increasing times [s], even or uneven; see `sample_motion`."""
     sources = _choose_sources(rng, bool(takes))
     angles, translation = head_track(rng, times, speaking=sources["mouth"] == "speech")
     weights, closure = _face(rng, times, sources, takes)
@@ -67,7 +68,7 @@ def motion_at(rng: np.random.Generator, times: Float[np.ndarray, "T"], *, takes:
     if alone is not None:
         weights, closure = _one_region(rng, times, weights, closure, _ALONE[alone])
     elif rng.random() < 0.6:
-        # Something else moves as well: any unit may join any expression, or a net learns only habitual pairs.
+        # Other channels move as well: any unit may join any expression, or a network would learn only habitual pairs.
         extra = calisthenics_track(rng, times) * rng.uniform(0.5, 1.0)
         weights = np.maximum(weights, extra)
     _eyes(rng, times, weights, angles, recorded=sources["eyes"] == "take")
@@ -77,7 +78,7 @@ def motion_at(rng: np.random.Generator, times: Float[np.ndarray, "T"], *, takes:
 
 
 def _choose_sources(rng: np.random.Generator, with_takes: bool) -> dict[str, str]:
-    """Region -> source: often one for the whole face, else each region its own (their combinations are endless)."""
+    """Region -> source: often one for the whole face, else one for each region, which gives many combinations."""
     shares = _SHARES[with_takes]
     if rng.random() < 0.55:
         chosen = dict.fromkeys(REGION_COLUMNS, _SOURCES[rng.choice(len(_SOURCES), p=shares)])
@@ -89,7 +90,7 @@ def _choose_sources(rng: np.random.Generator, with_takes: bool) -> dict[str, str
 def _one_region(
     rng: np.random.Generator, times: np.ndarray, weights: np.ndarray, closure: np.ndarray, region: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The window with one region moving; brows get patterns of their own."""
+    """A window in which one region moves; brows get their own patterns."""
     kept = np.zeros_like(weights)
     source = brow_track(rng, times) if region == "brows" else weights
     kept[:, REGION_COLUMNS[region]] = source[:, REGION_COLUMNS[region]]
@@ -99,12 +100,12 @@ def _one_region(
 def _face(
     rng: np.random.Generator, times: np.ndarray, sources: dict[str, str], takes: Sequence[Take]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(weights [T, 52], lip closure [T]) of the chosen sources; speech carries emotion half the time."""
+    """(weights [T, 52], lip closure [T]) of the chosen sources; speech is combined with emotion half the time."""
     weights = np.zeros((len(times), COUNT))
     closure = np.zeros(len(times))
     drawn: dict[str, np.ndarray] = {}
     for region, source in sources.items():
-        # Speech moves only the mouth, so brows and eyes of a speaker take an expression.
+        # Speech moves only the mouth, so brows and eyes of a speaker get an expression.
         name = "expression" if source == "speech" and region != "mouth" else source
         if name not in drawn:
             if name == "speech":
@@ -127,7 +128,7 @@ _TRACKS = {"expression": expression_track, "calisthenics": calisthenics_track, "
 def _eyes(
     rng: np.random.Generator, times: np.ndarray, weights: np.ndarray, angles: np.ndarray, *, recorded: bool
 ) -> None:
-    """Gaze and blinks over what the sources did, in place; a recorded eye region keeps its own gaze."""
+    """Add gaze and blinks to the weights, in place; a recorded eye region keeps its own gaze."""
     gaze_columns = [AT[name] for name in AT if name.startswith("eyeLook")]
     if not recorded and (rng.random() < 0.8 or not weights[:, gaze_columns].any()):
         set_gaze(weights, gaze_track(rng, times, angles), vergence=rng.uniform(0.0, 0.15))
@@ -138,14 +139,14 @@ def _eyes(
         lids = blink_track(rng, times, median)
         columns = [AT["eyeBlinkLeft"], AT["eyeBlinkRight"]]
         weights[:, columns] = np.maximum(weights[:, columns], lids)
-        # A blink pulls the brow down a little and squeezes: orbicularis is one ring.
+        # A blink lowers the brow a little and squints, as the orbicularis is one ring of muscle.
         both = lids.min(axis=1)
         weights[:, [AT["eyeSquintLeft"], AT["eyeSquintRight"]]] += (rng.uniform(0.0, 0.3) * both)[:, None]
         weights[:, [AT["browDownLeft"], AT["browDownRight"]]] += (rng.uniform(0.0, 0.12) * both)[:, None]
 
 
 def _resting_tone(rng: np.random.Generator) -> np.ndarray:
-    """Small constant weights [52] in some windows: living faces are never exactly neutral."""
+    """Small constant weights [52] in some windows: real faces are never exactly neutral."""
     tone = np.zeros(COUNT)
     if rng.random() < 0.4:
         columns = np.concatenate([REGION_COLUMNS["brows"], REGION_COLUMNS["mouth"]])

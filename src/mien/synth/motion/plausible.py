@@ -1,4 +1,4 @@
-"""What a face can do: a continuous projection of any 52 weights onto plausible ones."""
+"""A continuous projection of any 52 weights onto weights that a face can show."""
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,7 @@ OPPOSITES: tuple[tuple[str, str], ...] = (
     ("mouthSmileLeft", "mouthFrownLeft"),
     ("mouthSmileRight", "mouthFrownRight"),
 )
-"""Pairs that pull one point in opposite directions: only their difference remains.
+"""Pairs that pull one point in opposite directions; only their difference is kept.
 
 Over the two MIT range-of-motion takes (7,839 frames) the smaller of each pair is 0.00 in every frame.
 """
@@ -47,7 +47,7 @@ SHARED: tuple[tuple[tuple[str, ...], float], ...] = (
     (("mouthPressLeft", "mouthUpperUpLeft"), 1.0),
     (("mouthPressRight", "mouthUpperUpRight"), 1.0),
 )
-"""Channels whose sum is limited, and the limit; above it they are scaled down together.
+"""Channels whose sum is limited, and the limit; larger sums are scaled down.
 
 Sums in the takes stay at or below 1.0 for smile + pucker (0.91), smile + funnel (1.01), roll + funnel (0.83), brow
 down + inner up (1.00) and brow down + outer up (0.97). Brow down + inner up may reach 1.2: sadness is AU1+4.
@@ -61,21 +61,22 @@ LIPS_CLOSED: tuple[tuple[str, float], ...] = (
     ("mouthRollLower", 1.4),
     ("mouthRollUpper", 1.4),
 )
-"""Channels that need (nearly) closed lips: at most limit - (jawOpen - mouthClose). Sums in the takes reach 1.0."""
+"""Channels that need (nearly) closed lips, and their limits: at most limit - (jawOpen - mouthClose). Sums in the takes
+reach 1.0."""
 
 TONGUE_NEEDS = 0.3
-"""How far lips and teeth are apart (jawOpen less mouthClose) before a tongue that is all out (`synth.tongue`)."""
+"""Least opening of lips and teeth (jawOpen less mouthClose) at tongueOut 1 (`synth.tongue`)."""
 
 LID_CLOSURE: dict[str, float] = {"eyeBlink": 0.954, "eyeSquint": 0.243, "cheekSquint": 0.285, "eyeLookDown": 0.542}
 """Share of the open lid gap that each fully active channel closes, measured on ICT-FaceKit's lid landmarks."""
 
 LID_CLOSURE_LIMIT = 1.1
-"""Largest total closure: shapes are linear and know no contact, so more would push the lids through each other."""
+"""Largest total closure: shapes are linear and have no contact, so more would push the lids through each other."""
 
 VERGENCE = (-0.05, 0.3)
-"""Range of (right eye's turn to the subject's left) - (left eye's), in weights: 0.3 = 9.6 deg = a thing at 37 cm.
+"""Range of (right eye's turn to the subject's left) - (left eye's), in weights: 0.3 is 9.6 degrees, a target at 37 cm.
 
-The takes hold 0.06-0.11 throughout.
+The takes have 0.06-0.11 throughout.
 """
 
 _VERTICAL = 0.03
@@ -83,12 +84,12 @@ _VERTICAL = 0.03
 
 
 def plausible(weights: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*batch 52"]:
-    """Nearest-in-spirit weights that a face can show, float32 in [0, 1]; a new array, `weights` is kept.
+    """Weights near `weights` that a face can show, float32 in [0, 1]; `weights` itself is not changed.
 
     Continuous (so smooth curves stay smooth) and idempotent. Guarantees: one of each of `OPPOSITES` and of up/down,
     in/out gaze is zero; gaze is conjugate within `VERGENCE`; eyeWide <= 1 - 2.5 eyeBlink; sums within `SHARED`; lid
-    closure within `LID_CLOSURE_LIMIT`; mouthClose <= jawOpen; a tongue parts the lips (`TONGUE_NEEDS`); pressing and
-    puffing need closed lips.
+    closure within `LID_CLOSURE_LIMIT`; mouthClose <= jawOpen; a tongue that is out parts the lips (`TONGUE_NEEDS`);
+    pressing and puffing need closed lips.
     """
     w = np.clip(np.nan_to_num(np.asarray(weights, np.float64)), 0.0, 1.0)
     for a, b in OPPOSITES:
@@ -120,7 +121,7 @@ def _subtract(w: np.ndarray, a: int, b: int) -> None:
 
 
 def _conjugate(w: np.ndarray) -> None:
-    """Both eyes turn together, up to a small vergence."""
+    """Make both eyes turn together, up to a small vergence."""
     left_x = w[..., AT["eyeLookOutLeft"]] - w[..., AT["eyeLookInLeft"]]
     right_x = w[..., AT["eyeLookInRight"]] - w[..., AT["eyeLookOutRight"]]
     left_y = w[..., AT["eyeLookUpLeft"]] - w[..., AT["eyeLookDownLeft"]]
@@ -128,7 +129,7 @@ def _conjugate(w: np.ndarray) -> None:
     x, y = (left_x + right_x) / 2, (left_y + right_y) / 2
     converge = np.clip(right_x - left_x, *VERGENCE) / 2
     skew = np.clip(right_y - left_y, -_VERTICAL, _VERTICAL) / 2
-    # Keep both eyes inside [-1, 1] without touching the vergence, or a second pass would change it.
+    # Keep both eyes inside [-1, 1] without a change of vergence, which a second pass would change again.
     x = np.clip(x, -1.0 + np.abs(converge), 1.0 - np.abs(converge))
     y = np.clip(y, -1.0 + np.abs(skew), 1.0 - np.abs(skew))
     for name, value in (
@@ -145,12 +146,13 @@ def _conjugate(w: np.ndarray) -> None:
 
 
 def _limit_lids(w: np.ndarray) -> None:
-    """Give way to the blink: first the two squints, then looking down (of both eyes, so that gaze stays conjugate)."""
+    """Limit the lid closure in favour of the blink: reduce first the two squints, then looking down (of both eyes, so
+    that gaze stays conjugate)."""
     room = []
     for side in ("Left", "Right"):
         left_over = LID_CLOSURE_LIMIT - LID_CLOSURE["eyeBlink"] * w[..., AT["eyeBlink" + side]]
         down = LID_CLOSURE["eyeLookDown"] * w[..., AT["eyeLookDown" + side]]
-        # Half of what is left is kept for the squints: lids squeezed shut show, a gaze behind them does not.
+        # Half of what is left is kept for the squints: lids squeezed shut are visible, a gaze behind them is not.
         squints = sum(LID_CLOSURE[name] * w[..., AT[name + side]] for name in ("eyeSquint", "cheekSquint"))
         allowed = np.maximum(left_over - down, 0.5 * left_over)
         scale = np.minimum(1.0, allowed / np.maximum(squints, 1e-9))

@@ -1,4 +1,4 @@
-"""Smooth functions of time that motions are built from: ramps, pulses, band-limited noise, interpolation."""
+"""Smooth functions of time from which motion is composed: ramps, pulses, band-limited noise, interpolation."""
 
 import numpy as np
 
@@ -18,7 +18,8 @@ def pulse(
     apex: np.ndarray | float,
     offset: np.ndarray | float,
 ) -> np.ndarray:
-    """0 -> 1 -> 0: rises during `onset` from `start`, holds `apex`, falls during `offset` (all seconds, broadcast)."""
+    """A pulse from 0 to 1 to 0: it rises for `onset` from `start`, stays for `apex`, falls for `offset` (all [s],
+    broadcast)."""
     rise = smootherstep((times - start) / onset)
     fall = smootherstep((times - start - onset - apex) / offset)
     return rise - fall
@@ -27,7 +28,7 @@ def pulse(
 def band_limited(rng: np.random.Generator, times: np.ndarray, low: float, high: float, waves: int = 6) -> np.ndarray:
     """Noise of zero mean and unit variance: `waves` sinusoids between `low` and `high` [Hz], amplitude ~ 1/f.
 
-    Frequencies are log-uniform; 1/f amplitudes are what slow body sway and head motion show.
+    Frequencies are log-uniform; 1/f amplitudes are those of slow body sway and head motion.
     """
     frequency = low * (high / low) ** rng.random(waves)
     amplitude = 1.0 / frequency
@@ -39,7 +40,7 @@ def band_limited(rng: np.random.Generator, times: np.ndarray, low: float, high: 
 def hermite(at: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Catmull-Rom interpolation of `values` [N, C], sampled at increasing `times` [N], at times `at` [T] -> [T, C].
 
-    Clamped outside. Unlike linear interpolation its velocity is continuous, so a resampled take has no new kinks.
+    Values are clamped outside. Unlike in linear interpolation, the velocity is continuous.
     """
     if len(times) == 1:
         return np.repeat(values, len(at), axis=0)

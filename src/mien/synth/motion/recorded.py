@@ -14,14 +14,15 @@ from mien.synth.motion.ramps import hermite
 __all__ = ["STATISTICS_FILE", "RomStatistics", "Take", "prepare_takes", "rom_track", "statistics", "take_track"]
 
 STATISTICS_FILE = "rom_statistics.npz"
-"""Beside this module; written by `python -m mien.synth.motion.statistics`, which documents its contents and source."""
+"""File beside this module, written by `python -m mien.synth.motion.statistics`, which documents its contents and
+source."""
 
 REST_PERCENTILE = 10.0
-"""In a range-of-motion take a channel rests most of the time, so this percentile of each channel is its neutral."""
+"""Percentile of a channel that is taken as its neutral, as in a range-of-motion take a channel mostly rests."""
 
 MAX_GAIN = 3.0
-"""A performer's weak channels (cheekPuff peaks at 0.32 in the takes) are raised at most this much: more lifts noise."""
-
+"""Largest gain by which a performer's weak channels (cheekPuff peaks at 0.32 in the takes) are raised; more would
+amplify noise."""
 _BURN = 8
 
 
@@ -30,7 +31,7 @@ class RomStatistics:
     """Principal components of real range-of-motion takes and the dynamics of their scores."""
 
     columns: np.ndarray
-    """ARKit columns the components cover, [C] (lids' closing and gaze have processes of their own)."""
+    """ARKit columns of the components, [C] (lid closure and gaze have processes of their own)."""
     mean: np.ndarray
     """Mean weights over rest, [C]."""
     components: np.ndarray
@@ -58,7 +59,8 @@ def statistics() -> RomStatistics:
 
 
 def _normal_process(rng: np.random.Generator, ar: np.ndarray, steps: int) -> np.ndarray:
-    """Stationary AR(2) of unit variance, [steps, K]; started from its stationary distribution, so no burn-in."""
+    """Stationary AR(2) of unit variance, [steps, K]; it starts from its stationary distribution, so it needs no
+    burn-in."""
     first, second = ar[:, 0], ar[:, 1]
     correlation = first / (1.0 - second)
     innovation = np.sqrt(np.maximum(1.0 - first * correlation - second * (first * correlation + second), 1e-12))
@@ -73,7 +75,7 @@ def _normal_process(rng: np.random.Generator, ar: np.ndarray, steps: int) -> np.
 
 
 def _normal_cdf(z: np.ndarray) -> np.ndarray:
-    """Standard normal distribution function, to 1e-7 (Abramowitz & Stegun 1964, 26.2.17); spares importing scipy."""
+    """Standard normal distribution function, to 1e-7 (Abramowitz & Stegun 1964, 26.2.17); avoids importing scipy."""
     k = 1.0 / (1.0 + 0.2316419 * np.abs(z))
     poly = k * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
     tail = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) * poly
@@ -81,10 +83,10 @@ def _normal_cdf(z: np.ndarray) -> np.ndarray:
 
 
 def rom_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
-    """Real-like motion from the packaged statistics over `times` [T], [T, 52]; needs no recording.
+    """Realistic motion from the packaged statistics over `times` [T], [T, 52]; needs no recording.
 
     Each principal score follows its own AR(2) process whose normal deviates are mapped to the score's measured
-    quantiles: long rest with bursts, as in the takes, instead of Gaussian wobble.
+    quantiles: long rests with bursts, as in the takes, instead of Gaussian noise.
     """
     stats = statistics()
     tempo = rng.uniform(0.7, 1.4)
@@ -96,7 +98,7 @@ def rom_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
     part = levels - low
     k = np.arange(len(stats.quantiles))
     scores = stats.quantiles[k, low] * (1 - part) + stats.quantiles[k, low + 1] * part
-    # Recordings measure the fitted process plus tracker noise; a [1 2 1] / 4 filter takes out what faces do not do.
+    # Recordings contain tracker noise, and so does the fitted process; a [1 2 1] / 4 filter removes it.
     scores[1:-1] = 0.25 * scores[:-2] + 0.5 * scores[1:-1] + 0.25 * scores[2:]
     values = stats.mean + (scores * rng.uniform(0.8, 1.5)) @ stats.components
     clock = (np.arange(steps) - _BURN / 2) / stats.rate
@@ -108,7 +110,7 @@ def rom_track(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A recording made ready: gaps closed, rest removed, weak channels raised."""
+    """A prepared recording: gaps closed, rest removed, weak channels raised."""
 
     times: np.ndarray
     """[N] seconds."""
@@ -117,7 +119,7 @@ class Take:
 
 
 def prepare_takes(takes: Sequence[Clip]) -> tuple[Take, ...]:
-    """Clips made ready for `take_track`; do it once, not per window. Raises MienError for a clip without a face.
+    """Prepare clips for `take_track`, once for all windows. Raises MienError for a clip without a face.
 
     The performer's resting weights (`REST_PERCENTILE`) are subtracted and what is left is rescaled so that each
     channel peaks near 1, with a gain of at most `MAX_GAIN`.
@@ -130,14 +132,15 @@ def prepare_takes(takes: Sequence[Clip]) -> tuple[Take, ...]:
         weights = np.maximum(weights - np.percentile(weights, REST_PERCENTILE, axis=0), 0.0)
         peak = np.percentile(weights, 99.7, axis=0)
         gain = np.clip(1.0 / np.maximum(peak, 1e-6), 1.0, MAX_GAIN)
-        # A channel that never moves holds nothing but tracker noise: leave it as it is.
+        # A channel that never moves contains only tracker noise and is not scaled.
         gain = np.where(peak < 0.05, 1.0, gain)
         ready.append(Take(np.asarray(clip.times, float), np.clip(weights * gain, 0.0, 1.0)))
     return tuple(ready)
 
 
 def take_track(rng: np.random.Generator, times: np.ndarray, takes: Sequence[Take]) -> np.ndarray:
-    """Windows of the takes over `times` [T], [T, 52]: per region another window, mirrored or not, faster or slower."""
+    """Windows of the takes over `times` [T], [T, 52]: each region from another window, mirrored or not, faster or
+    slower."""
     whole = rng.random() < 0.35
     weights = np.zeros((len(times), COUNT))
     window = _window(rng, times, takes)

@@ -1,4 +1,4 @@
-"""Speech-like mouths: a stream of visemes blended by dominance functions, with true lip closures."""
+"""Speech-like mouths: a sequence of visemes blended by dominance functions, with full lip closures."""
 
 import numpy as np
 
@@ -11,14 +11,15 @@ __all__ = ["close_lips", "speech_track"]
 _VOWELS = ("aa", "E", "ih", "oh", "ou")
 _CONSONANTS = tuple(name for name in VISEMES if name not in (*_VOWELS, "sil"))
 # Shares of the consonant classes (PP p/b/m, FF f/v, TH, DD t/d, kk k/g, CH, SS, nn n/l, RR): of the order of running
-# English, with closures and funnels lifted because they are what captures get wrong.
+# English, with more closures and funnels, which captures often get wrong.
 _CONSONANT_SHARES = np.array([0.20, 0.08, 0.06, 0.18, 0.09, 0.07, 0.12, 0.13, 0.07])
 
 
 _TABLE = arkit_from_visemes(np.eye(len(VISEMES))).astype(float)
 _ROW = {name: row for row, name in enumerate(VISEMES)}
 _STRENGTH = np.array([{"sil": 0.8, "PP": 3.0, "FF": 2.0, "CH": 1.5, "ou": 1.3}.get(name, 0.8) for name in VISEMES])
-"""Dominance of a viseme over its neighbours: labials and rounded sounds keep their shape, tongue sounds give way."""
+"""Dominance of a viseme over its neighbours: labials and rounded sounds keep their shape, and sounds of the tongue
+adapt."""
 _OPEN_LIPS = [
     AT[c]
     for c in (
@@ -81,9 +82,10 @@ def speech_track(rng: np.random.Generator, times: np.ndarray) -> tuple[np.ndarra
 
 
 def close_lips(weights: np.ndarray, closure: np.ndarray) -> np.ndarray:
-    """Make lips meet where `closure` [T] is 1, whatever else the face does: [T, 52] -> [T, 52].
+    """Close the lips where `closure` [T] is 1, whatever the other weights are: [T, 52] -> [T, 52].
 
-    The jaw rises, mouthClose cancels what is left of it, press and roll seal the lips, opening shapes let go.
+    The jaw rises, mouthClose cancels the remaining opening, press and roll seal the lips, and shapes that open them are
+    removed.
     """
     weights = weights.copy()
     jaw, shut = AT["jawOpen"], AT["mouthClose"]

@@ -1,9 +1,9 @@
 """Derive the packaged motion statistics from recorded takes: `python -m mien.synth.motion.statistics TAKES...`.
 
 The packaged file was derived from two Live Link Face range-of-motion takes, alex_rom_3.csv and alex_rom_4.csv, of
-https://github.com/alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder (MIT). It holds no
-frames of them, only: mean and principal components of 41 channels above rest, quantiles of the scores, AR(2)
-coefficients, and per-channel speeds.
+https://github.com/alexdjulin/LiveLinkFace-CSV-Retarget-For-Motionbuilder (MIT). It contains no frames of the takes,
+only mean and principal components of 41 channels above rest, quantiles of the scores, AR(2) coefficients, and
+per-channel speeds.
 """
 
 import argparse
@@ -29,7 +29,8 @@ RATE = 30.0
 CHANNELS: tuple[str, ...] = tuple(
     name for name in ARKIT if not name.startswith(("eyeBlink", "eyeLook")) and name != "tongueOut"
 )
-"""Blinks, saccades and tongues are events with their own processes, so they stay out of the linear model."""
+"""Channels of the linear model. Blinks, saccades and tongues are events with processes of their own, and so left
+out."""
 
 
 def derive(takes: Sequence[Clip]) -> dict[str, np.ndarray]:

@@ -1,4 +1,5 @@
-"""`sample_still`: one expression for a still picture, drawn so that every channel is seen often and fully."""
+"""`sample_still`: one expression for a still picture, drawn so that every channel occurs often and over its full
+range."""
 
 from collections.abc import Sequence
 
@@ -20,10 +21,10 @@ __all__ = ["sample_still"]
 _KINDS = ("neutral", "single", "pair", "sparse", "expression", "real", "moving", "brows")
 _KIND_SHARES = (0.10, 0.09, 0.09, 0.39, 0.13, 0.08, 0.04, 0.08)
 _OWN_BROWS = 0.3
-"""Share of the other faces whose brows are drawn apart from the rest."""
+"""Share of the faces that are not neutral whose brows are drawn independently."""
 
 _BLINKING = 0.09
-"""Share of the other faces caught with lids coming down or shut, a third of them on one side."""
+"""Share of the faces that are not neutral with closing or closed lids, a third of them on one side."""
 
 _INSTANT = np.zeros(1)
 _GAZE = [AT[name] for name in AT if name.startswith("eyeLook")]
@@ -35,7 +36,7 @@ def sample_still(
     """(weights [52] float32, head angles [3] yaw/pitch/roll rad) of a random still; see `sample_motion` for `takes`.
 
     10 % are exactly neutral; the rest are single units, pairs, sparse sets of 3-9 units, expressions, frames of real
-    (or real-like) range of motion and of whole performances, and brows alone.
+    (or realistic) range of motion and of whole performances, and brows alone.
     """
     kind = _KINDS[rng.choice(len(_KINDS), p=_KIND_SHARES)]
     angles = resting_angles(rng)
@@ -58,7 +59,7 @@ def _expression(rng: np.random.Generator, kind: str, takes: Sequence[Take]) -> n
         return expression_apex(rng, emotions_only=rng.random() < 0.4)
     if kind == "real":
         weights = take_track(rng, _INSTANT, takes)[0] if takes and rng.random() < 0.7 else rom_track(rng, _INSTANT)[0]
-        if rng.random() < 0.5:  # One region from elsewhere: brows that go with any mouth.
+        if rng.random() < 0.5:  # One region comes from another expression, so that brows occur with any mouth.
             region = REGION_COLUMNS[("brows", "eyes", "mouth")[rng.integers(3)]]
             weights[region] = expression_apex(rng)[region]
         return weights
@@ -72,12 +73,12 @@ def _expression(rng: np.random.Generator, kind: str, takes: Sequence[Take]) -> n
 
 
 def _amplitude(rng: np.random.Generator) -> float:
-    """Spread over (0.05, 1], with a fifth exactly at 1, where the end of the range is learnt."""
+    """An amplitude in (0.05, 1], a fifth of them exactly 1, so that the end of the range is learnt."""
     return 1.0 if rng.random() < 0.2 else float(rng.uniform(0.06, 1.0))
 
 
 def _look(rng: np.random.Generator, weights: np.ndarray) -> None:
-    """A random gaze in place, over the whole range; lids follow."""
+    """Set a random gaze in the whole range, in place; lids follow."""
     if weights[_GAZE].any() and rng.random() < 0.5:
         return
     set_gaze(weights, np.clip(rng.uniform(-1.1, 1.1, 2), -1, 1), vergence=rng.uniform(0.0, 0.2))
@@ -85,7 +86,7 @@ def _look(rng: np.random.Generator, weights: np.ndarray) -> None:
 
 
 def _blink(rng: np.random.Generator, weights: np.ndarray) -> None:
-    """Lids shut or on their way, both or one, in place, over whatever else the face does."""
+    """Close one or both lids fully or partly, in place."""
     amount = 1.0 if rng.random() < 0.5 else rng.uniform(0.25, 1.0)
     sides = (amount, amount * rng.uniform(0.94, 1.0))
     if rng.random() < 0.33:

@@ -1,1 +1,1 @@
-"""Capture: any video of a face into expression weights, head pose and gaze, in real time on one CPU thread."""
+"""Capture: from video of a face to expression weights, head pose and gaze, in real time on one CPU thread."""

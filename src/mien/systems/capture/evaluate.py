@@ -1,6 +1,6 @@
-"""Figures of capture beside their baselines, all computed in one run on faces never trained on.
+"""Figures of capture beside their baselines, all computed in one run on faces that were never trained on.
 
-Needs the renderer (mien[synth]) and the ICT rig, not torch: what is measured is `Capture`, as users run it.
+Needs the renderer (mien[synth]) and the ICT rig, but not torch: `Capture` is measured as users run it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,34 +29,34 @@ _SEED = 101
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """What `mien bench capture` may be told."""
+    """Options of `mien bench capture`."""
 
     quick: bool = False
     """Render and measure fewer faces: about a minute instead of about ten."""
     rig: tuple[Path, ...] = ()
-    """A rig to film beside mo, whose face training never saw: any rig file with ARKit shapes. May be repeated."""
+    """An unseen rig to film beside mo: any rig file with ARKit shapes. May be repeated."""
     mediapipe: Path | None = None
-    """A model file of MediaPipe's Face Landmarker (.task), which is run on the same frames; needs its package."""
+    """A model file of MediaPipe's Face Landmarker (.task) to run on the same frames; needs its Python package."""
     bundle: Path | None = None
-    """A folder with the weights to measure, instead of those that ship."""
+    """A folder with the weights to measure, instead of the weights that ship with mien."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Size:
-    """How much is rendered."""
+    """Numbers of rendered people and pictures."""
 
     train: tuple[int, int]
-    """People, and stills of each, that the ridge regressions are fitted on."""
+    """People, and stills of each, on which the ridge regressions are fitted."""
     stills: tuple[int, int]
-    """People, and stills of each."""
+    """People, and stills of each, on which single frames are measured."""
     windows: tuple[int, int, int]
-    """People, windows of each, frames of a window."""
+    """People, windows of each, and frames of a window, on which motion is measured."""
     shapes: int
-    """People who show every channel alone."""
+    """People who show every channel by itself."""
     neutral: int
     """People at rest."""
     unseen: tuple[int, int, int]
-    """Looks of a rig without its own, stills of each, views of a neutral face (in sixes)."""
+    """Per unseen rig: looks (of one without colours of its own), stills, views of a neutral face (a multiple of 6)."""
 
 
 _FULL = _Size(train=(375, 8), stills=(200, 6), windows=(45, 2, 20), shapes=12, neutral=60, unseen=(5, 32, 4))
@@ -64,7 +64,7 @@ _QUICK = _Size(train=(40, 8), stills=(25, 4), windows=(6, 1, 12), shapes=1, neut
 
 
 def bench(options: BenchOptions) -> Result:
-    """Everything about quality that can be computed here and now; see docs/systems/capture.md for definitions.
+    """All figures of quality that can be computed on this machine; docs/systems/capture.md has the definitions.
 
     Raises MienError when a rig, the MediaPipe model or the bundle of `options` cannot be used.
     """
@@ -108,7 +108,7 @@ def bench(options: BenchOptions) -> Result:
 def _unseen_rig(
     capture: Capture, looks: "Sequence[FilmedRig]", baselines: Baselines, beside: Mapping[str, Watcher], size: _Size
 ) -> dict[str, Any]:
-    """All scores on a rig that no image of training shows, in one or more looks."""
+    """All scores on an unseen rig, in one or more looks."""
     _, count, views = size.unseen
     films = rendered_takes.performed_by_strangers
     drawn = watch(capture, films(105, looks, rendered_takes.stills(count)), beside)
@@ -126,7 +126,7 @@ def _unseen_rig(
 
 
 class _OneLook:
-    """Capture as a webcam has it: no mirror image."""
+    """Capture without the mirror image, as it runs on a webcam's frames."""
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
@@ -140,7 +140,7 @@ class _OneLook:
 
 
 def _beside(options: BenchOptions) -> dict[str, Watcher]:
-    """What watches the same frames, by name."""
+    """The other trackers that are shown the same frames, by name."""
     beside: dict[str, Watcher] = {scores.ONE_LOOK: _OneLook(Capture(options.bundle))}
     if options.mediapipe is not None:
         from mien.systems.capture.evaluation.mediapipe import open_mediapipe

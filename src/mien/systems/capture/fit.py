@@ -1,4 +1,7 @@
-"""The verb `fit`: whose face is in these pictures and videos. Capture finds the landmarks, `rigs.fit` the identity."""
+"""The verb `fit`: from pictures and videos of one person to the head of that person.
+
+Capture finds the landmarks, and `rigs.fit` finds the identity.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ __all__ = ["PersonFit", "Views", "fit", "fit_person", "views_of"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Views:
-    """The frames that were chosen of one picture or video."""
+    """The frames that were chosen from one picture or video."""
 
     source: Path
     camera: Camera
@@ -30,17 +33,17 @@ class Views:
     weights: Float[np.ndarray, "F 52"]
     """Expression weights as captured, in [0, 1]."""
     codes: Float[np.ndarray, "F E"]
-    """What the network's temporal head sees, from which `Readout` guesses the identity."""
+    """`CapturedFrame.code` of each frame without its mirror image; `Readout` guesses the identity from them."""
     times: Float[np.ndarray, "F"]
     """Presentation times [s]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PersonFit:
-    """A fitted person and the frames they were fitted to."""
+    """A fitted person and the frames that were used for it."""
 
     fit: Fit
-    """Its frames are those of `views`, one input after the other."""
+    """The fit to the frames of `views`, one source after the other."""
     views: tuple[Views, ...]
 
 
@@ -59,8 +62,8 @@ def fit(
         sources: pictures or videos of one person; several views are better than one.
         face: which face to follow when there are several; 0 is the largest.
         focal: focal length of the camera [px], of all sources; estimated when None.
-        frames: how many frames are taken of each video at most.
-        bundle: a trained capture bundle or its folder; the weights that ship with mien when None.
+        frames: the largest number of frames that are used of each video.
+        bundle: a trained capture bundle or its folder; None for the weights that ship with mien.
         progress: called after every frame with (frames done, estimated total), all sources together.
 
     Raises MienError when a source cannot be read or shows no face, or ICT-FaceKit is not installed.
@@ -77,7 +80,7 @@ def fit_person(
     bundle: Bundle | str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PersonFit:
-    """As `fit`, which states the arguments and errors, with the frames that were chosen."""
+    """Like `fit`, which documents the arguments and errors; also returns the frames that were chosen."""
     paths = [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
     if not paths:
         raise MienError("no picture given; name at least one picture or video of the person")
@@ -108,7 +111,7 @@ def fit_person(
 def views_of(
     result: CaptureResult, source: Path, width: int, height: int, count: int, focal: float | None = None
 ) -> Views:
-    """The `count` frames at most of a captured source that show best whose face it is.
+    """At most `count` frames of a captured source, those that show best whose face it is.
 
     `width` and `height` are the source's [px]. Raises ValueError for a result without pose, confidence or landmarks.
     """
@@ -121,11 +124,11 @@ def views_of(
         camera=Camera.guess(width, height, focal),
         landmarks=landmarks[rows],
         weights=clip.weights[rows],
-        codes=result.codes[rows, 0],  # the readout knows faces, not their mirror images
+        codes=result.codes[rows, 0],  # the readout is learnt from faces that are not mirrored
         times=clip.times[rows],
     )
 
 
 def _counted(progress: Callable[[int, int], None] | None, before: int, total: int) -> Callable[[int, int], None] | None:
-    """Progress over all sources, of which `before` frames are done."""
+    """Progress over all sources, where `before` frames of earlier sources are done."""
     return None if progress is None else lambda done, _: progress(before + done, max(total, before + done))

@@ -3,11 +3,12 @@
 Follows Navarro et al. 2021, "Real Time Facial Animation for Avatars" (Roblox, SIGGRAPH talk): convolutions without
 padding, residuals that slice the border off, channels in multiples of 8, landmarks and FACS weights from one shared
 encoder, causal convolutions over its features in time. Landmarks are read off a map (Sun et al. 2018, "Integral Human
-Pose Regression") instead of off the features alone, and the FACS head sees them: the system's README has the figures.
-It also sees how much time has passed since the last frame and, where one is known, the code of the same face at rest.
+Pose Regression") instead of off the features alone, and are an input of the FACS head: the system's README has the
+figures. The FACS head is also given the time since the last frame and, where it is known, the code of the same face at
+rest.
 
-Shapes: B clips, N images, T frames, C channels, H height, W width, D features, K hidden, L landmarks, P key landmarks,
-A FACS channels, E code (features, key landmarks and pace), R regions.
+Shapes: B clips, N images, T frames, C channels, H height, W width, D features, K hidden units, L landmarks, P key
+landmarks, A FACS channels, E code (features, key landmarks and pace), R regions.
 """
 
 import math
@@ -33,25 +34,25 @@ BLOCKS: tuple[tuple[int, int, int], ...] = (
     (5, 72, 1),
 )
 FINE_BLOCK = 2
-"""The block whose output, of stride 4, shows where edges lie."""
+"""The block whose output, of stride 4, is the fine map."""
 FINE, DEEP = (9, 4, 28), (37, 8, 7)
-"""First pixel, stride and side of the fine and the last map: what its cells are centred on (no layer pads)."""
+"""First cell centre [px], stride [px] and side [cells] of the fine and of the last map; no layer pads."""
 BLEND, HEAT = 24, 32
-"""Channels of the two maps where they meet, and of the map that landmarks are read off."""
+"""Channels of the two maps where they are added, and of the map from which landmarks are read."""
 RESIDUE = spec.CROP / 16
-"""Pixels per unit of what the features add to landmarks read off the map: points beyond it, or hidden."""
+"""Pixels per unit of the correction from the features, which reaches points that are hidden or beyond the map."""
 MIDDLE = (spec.CROP - 1) / 2
-"""The crop's middle [px]."""
+"""The middle of the crop [px]."""
 SQUEEZE = 32
-"""Channels kept per position of the last map, which is flattened whole: where things are is what landmarks need.
+"""Channels kept per position of the last map, which is flattened whole because landmarks depend on positions.
 
-Flattening through a 1x1 convolution instead of 2x2 average pooling took the landmark error from 2.26 to 1.71 px at
-equal samples.
+Flattening through a 1x1 convolution instead of 2x2 average pooling took the landmark error from 2.26 to 1.71 px at an
+equal number of samples.
 """
 DENSE = 48
-"""What the landmarks between the key ones are read off: a narrow layer, as they lie on the same few curves."""
+"""Width of the layer that predicts the landmarks between the key ones; narrow, as they lie on the same few curves."""
 CODE_LIMIT = 8.0
-"""Standard deviations at which whitened landmarks are cut off: no face is there, whatever the picture shows."""
+"""Standard deviations at which whitened landmarks are clipped, which limits the code where there is no face."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> list[nn.Module]:
@@ -80,7 +81,7 @@ class InvertedResidual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Crop to its fine map, its last map and a feature vector."""
+    """From a crop to its fine map, its last map and a feature vector."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,13 +106,14 @@ class Encoder(nn.Module):
 
 
 class LandmarkHead(nn.Module):
-    """Key landmarks as the mean place of one probability map each, plus what the features know beyond the map.
+    """Key landmarks as the expectation of one probability map each, plus a correction from the features.
 
-    The last map says what is where, the fine one where exactly: the last is spread to the fine one's cells and added to
-    it. A mean over cells is continuous, so points move by less than a cell (Sun et al. 2018, eq. 2).
+    The last map holds what is where, and the fine map exactly where: the last map is upsampled to the fine map's cells
+    and added to it. An expectation over cells is continuous, so points move by less than a cell (Sun et al. 2018, eq.
+    2).
 
-    The other points are a linear map of the key ones and of a few combinations of features: they lie between key ones
-    or on skin without an edge, and maps of their own would take a sixth of the budget.
+    The other points are a linear map of the key landmarks and of a few combinations of features: they lie between key
+    landmarks or on skin without an edge, and maps of their own would take a sixth of the budget.
     """
 
     grid_G2: Tensor
@@ -127,16 +129,16 @@ class LandmarkHead(nn.Module):
         self.narrow = nn.Linear(spec.FEATURES, DENSE)
         self.dense = nn.Linear(2 * spec.KEYS + DENSE, 2 * (spec.LAYOUT.count - spec.KEYS))
         with torch.no_grad():
-            self.residue.weight.mul_(0.3)  # the map leads at the start
+            self.residue.weight.mul_(0.3)  # the map dominates at the start of training
         start, stride, side = FINE
-        axis = start + stride * torch.arange(1, side - 1).float()  # the blend's filter takes a cell off each border
+        axis = start + stride * torch.arange(1, side - 1).float()  # the 3x3 filter removes one cell at each border
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         self.register_buffer("grid_G2", torch.stack([x, y], dim=-1).reshape(-1, 2), persistent=False)
 
     def forward(self, fine_NCHW: Tensor, deep_NCHW: Tensor, features_ND: Tensor) -> Tensor:
         """Landmarks [N, L, 2] in pixels of the crop."""
         heat_NPHW = self.heat(self.blend(self.edge(fine_NCHW) + _spread(self.part(deep_NCHW))))
-        with torch.autocast(features_ND.device.type, enabled=False):  # fp32: bf16 costs landmark precision
+        with torch.autocast(features_ND.device.type, enabled=False):  # in fp32, since bf16 costs landmark precision
             features_ND = features_ND.float()
             place_NPG = torch.softmax(heat_NPHW.float().flatten(2), dim=-1)
             residue_NP2 = self.residue(features_ND).unflatten(1, (spec.KEYS, 2))
@@ -147,7 +149,7 @@ class LandmarkHead(nn.Module):
 
 
 def _spread(deep_NCHW: Tensor) -> Tensor:
-    """The last map on the fine map's cells: its border repeated, then bilinear between cells."""
+    """The last map at the fine map's cells: its border is replicated, then it is interpolated bilinearly."""
     (start, stride, _), (fine_start, fine_stride, fine_side) = DEEP, FINE
     more = -(-(start - fine_start) // stride)
     padded = functional.pad(deep_NCHW, (more, more, more, more), mode="replicate")
@@ -161,8 +163,8 @@ class TemporalHead(nn.Module):
     """Two causal convolutions of kernel 3 over time, written as linear maps of three stacked frames, and beside them a
     linear map of the frame itself. Where the face at rest is known, it adds to both.
 
-    Written so, training over a window and streaming with an explicit state are the same arithmetic. The past before the
-    first frame is that frame repeated: a face that has held still.
+    In this form, training over a window and streaming with an explicit state are the same arithmetic. Before the first
+    frame of a face, that frame is repeated, as if the face had held still.
     """
 
     def __init__(self) -> None:
@@ -177,12 +179,12 @@ class TemporalHead(nn.Module):
         self.rested = nn.Linear(2 * spec.CODE, len(spec.RESTING))
 
     def forward(self, code_BTE: Tensor, rest_BE: Tensor, known_B1: Tensor) -> Tensor:
-        """Weights [B, T, A] of windows of codes; `rest_BE` counts where `known_B1` is 1, and is anything where 0."""
+        """Weights [B, T, A] of windows of codes; `rest_BE` is used where `known_B1` is 1 and ignored where it is 0."""
         hidden_BTK = torch.relu(self.first(_stacked(code_BTE)))
         return self.read(code_BTE, _stacked(hidden_BTK), rest_BE[:, None].expand_as(code_BTE), known_B1[:, None])
 
     def read(self, code: Tensor, hidden_stacked: Tensor, rest: Tensor, known: Tensor) -> Tensor:
-        """Weights of frames [..., A] from their codes and the last hidden vectors, `hidden_stacked`."""
+        """Weights of frames [..., A] from their codes and from `hidden_stacked`, the last hidden vectors."""
         again = torch.relu(self.second(hidden_stacked) + self.skip(code) + known * self.moved(code - rest))
         weights, count = self.out(again) + self.direct(code), len(spec.RESTING)
         resting = weights[..., :count] + known * self.rested(torch.cat([code, rest], dim=-1))
@@ -190,7 +192,7 @@ class TemporalHead(nn.Module):
 
 
 def _stacked(x_BTD: Tensor) -> Tensor:
-    """Each frame with its PAST predecessors, oldest first: [B, T, (PAST + 1) D]."""
+    """Each frame stacked with its PAST predecessors, oldest first: [B, T, (PAST + 1) D]."""
     frames = x_BTD.shape[1]
     padded = torch.cat([x_BTD[:, :1]] * spec.PAST + [x_BTD], dim=1)
     return torch.cat([padded[:, k : k + frames] for k in range(spec.PAST + 1)], dim=-1)
@@ -198,7 +200,7 @@ def _stacked(x_BTD: Tensor) -> Tensor:
 
 @dataclass
 class Encoded:
-    """What the net sees in single images."""
+    """The encoder's outputs for single images."""
 
     code_NE: Tensor
     landmarks_NL2: Tensor
@@ -224,7 +226,7 @@ class CaptureNet(nn.Module):
         self.seen = nn.Linear(spec.FEATURES, len(spec.REGIONS))
 
     def encode(self, crops_NCHW: Tensor, step_N1: Tensor) -> Encoded:
-        """Images by themselves; `step_N1` is the time since the frame before [s]. Outputs are fp32."""
+        """Encode single images; `step_N1` is the time since the previous frame [s]. Outputs are fp32."""
         fine_NCHW, deep_NCHW, features_ND = self.encoder(crops_NCHW)
         landmarks_NL2 = self.landmarks(fine_NCHW, deep_NCHW, features_ND)
         with torch.autocast(features_ND.device.type, enabled=False):
@@ -233,11 +235,11 @@ class CaptureNet(nn.Module):
             return Encoded(code_NE, landmarks_NL2, self.seen(features_ND))
 
     def _code(self, features_ND: Tensor, keys_NP2: Tensor, step_N1: Tensor) -> Tensor:
-        """What the temporal head sees of a frame [N, E]: features, whitened key landmarks, pace.
+        """The temporal head's input for a frame [N, E]: features, whitened key landmarks and pace.
 
-        Landmarks vary by pose and person above all; a raised brow is a hundredth of it. Whitened (`data.whitening`),
-        what expressions do is as large as the rest, and is learnt first instead of last. The FACS losses do not move
-        the landmarks, which have a truth of their own.
+        Landmarks vary mostly by head pose and person; a raised brow is a hundredth of that. After whitening
+        (`data.whitening`), expressions vary as much as the rest, and are learnt first instead of last. The gradients of
+        the FACS losses do not reach the landmarks, which have a loss of their own.
         """
         points_N2P = (keys_NP2.detach().flatten(1) - self.points_mean) @ self.points_white
         pace_N1 = torch.log(step_N1 / spec.USUAL_STEP) * (1 / math.log(2))
@@ -245,7 +247,7 @@ class CaptureNet(nn.Module):
         return torch.cat([features_ND, *limited], dim=1)
 
     def mixing(self) -> list[Tensor]:
-        """The encoder's and landmark head's maps from channels to channels: 1x1 kernels and the feature matrix."""
+        """The 1x1 kernels and the feature matrix, which map channels to channels in the encoder and landmark head."""
         layers = [m for part in (self.encoder, self.landmarks) for m in part.modules()]
         pointwise = [m.weight for m in layers if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
         return [w for w in pointwise if w is not self.landmarks.heat.weight] + [self.encoder.flat.weight]
@@ -259,10 +261,10 @@ class CaptureNet(nn.Module):
 class CaptureStep(nn.Module):
     """The network over one frame with explicit state, as it is shipped. Same weights, same arithmetic.
 
-    Inputs: crop [1, 3, CROP, CROP] in 0..255; fresh [1, 1], 1 at the first frame of a face (the past is then ignored)
-    and 0 after; step [1, 1], the time since the frame before [s]; rest [1, E], the code of the same face at rest, and
-    known [1, 1], 1 when it is one and 0 when none is known; code_past [1, PAST * E] and hidden_past [1, PAST * K],
-    oldest first.
+    Inputs: crop [1, 3, CROP, CROP] in 0..255; fresh [1, 1], 1 at the first frame of a face (the states are then
+    ignored) and 0 after; step [1, 1], the time since the previous frame [s]; rest [1, E], the code of the same face at
+    rest, and known [1, 1], 1 when rest is given and 0 when it is unknown; code_past [1, PAST * E] and hidden_past [1,
+    PAST * K], oldest first.
     """
 
     inputs = ("crop", "fresh", "step", "rest", "known", "code_past", "hidden_past")
@@ -282,8 +284,8 @@ class CaptureStep(nn.Module):
         code_past: Tensor,
         hidden_past: Tensor,
     ) -> tuple[Tensor, ...]:
-        """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], regions in sight [1, R] in 0..1, and the two
-        states of the next frame, the first of which ends with this frame's code."""
+        """`outputs` in their order: landmarks [1, 2 L] px, weights [1, A], visibility of regions [1, R] in 0..1, and
+        the two states of the next frame; the first state ends with this frame's code."""
         head = self.net.temporal
         seen = self.net.encode(crop, step)
         code = seen.code_NE

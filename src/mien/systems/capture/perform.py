@@ -1,4 +1,4 @@
-"""The verb `capture`: from a video to the clip an animator gets, calibrated, held where hidden, and smoothed."""
+"""The verb `capture`: from a video to a finished clip: calibrated, with hidden regions held, and smoothed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ from mien.systems.capture.runtime.hidden_regions import hold
 __all__ = ["Neutral", "Smooth", "capture", "capture_take", "finish", "open_capture"]
 
 Smooth = Literal["off", "live", "ahead"]
-"""No filter; the one-euro filter that live capture uses; or a pass without delay that needs the whole take."""
+"""No filter; the one-euro filter of live capture; or a filter without delay that needs the whole take."""
 
 
 def capture(
@@ -41,15 +41,14 @@ def capture(
     Args:
         source: a video or a picture.
         face: which face to follow when there are several; 0 is the largest.
-        backend: what runs the networks: "onnx" or "ncnn".
-        bundle: a trained bundle or its folder; the weights that ship with mien when None.
-        identity: the performer's face, as `mien fit` writes it (.npz), for head pose and distance; a mean face when
-            None.
-        focal: focal length of the camera [px of the video], for head pose and distance; a usual webcam's when None.
-        neutral: the face at rest, which reads as zero: "auto" finds it in the take, "off" calibrates nothing, a number
-            names the frame that shows it, counted from 0.
-        smooth: "off", "live" (the one-euro filter of live capture) or "ahead" (a pass without delay).
-        mirror: whether the network is also shown each face's mirror image: better, and slower by 0.6 ms a frame.
+        backend: the runtime of the network: "onnx" or "ncnn".
+        bundle: a trained bundle or its folder; None for the weights that ship with mien.
+        identity: the performer's face, as `mien fit` writes it (.npz), for head pose and distance; a mean face if None.
+        focal: focal length of the camera [px of the video], for head pose and distance; None for a usual webcam's.
+        neutral: the face at rest, whose weights become zero: "auto" finds it in the take, "off" calibrates nothing, a
+            number is the index of the frame that shows it, counted from 0.
+        smooth: "off", "live" (the one-euro filter of live capture) or "ahead" (no delay, needs the whole take).
+        mirror: whether each face is also read in its mirror image: more accurate, and slower by 0.6 ms a frame.
         progress: called after every frame with (frames done, estimated total).
 
     Raises MienError when a file cannot be read, no frame shows a face, or the neutral frame is not in the take.
@@ -70,12 +69,12 @@ def open_capture(
 ) -> Capture:
     """A `Capture` for any number of takes of one performer and camera; the arguments are those of `capture`.
 
-    `threads` are the CPU threads of the network. Raises MienError when a file cannot be read, or a number is none that
-    can be used.
+    `threads` are the CPU threads of the network. Raises MienError when a file cannot be read, or `face` or `focal` is
+    out of range.
     """
     if face < 0:
-        raise MienError(f"`face` counts from 0, the largest face; {face} names none")
-    Camera.guess(1, 1, focal)  # refuses a length that is none now and not at the first frame
+        raise MienError(f"`face` counts from 0, which is the largest face; it cannot be {face}")
+    Camera.guess(1, 1, focal)  # refuses an impossible focal length now instead of at the first frame
     loaded = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle or "capture")
     person = None if identity is None else _landmarks_at_rest(Path(identity), loaded.manifest.layout)
     opened = Capture(loaded, backend=backend, face=face, threads=threads, mirror=mirror, person=person)
@@ -91,7 +90,7 @@ def capture_take(
     smooth: Smooth = "off",
     progress: Callable[[int, int], None] | None = None,
 ) -> CaptureResult:
-    """Capture one take; `clip` of the result is finished, its other fields are as the network gave them.
+    """Capture one take; `clip` of the result is finished, its other fields are the network's own.
 
     The arguments are those of `capture`, which raises the same errors.
     """
@@ -100,7 +99,7 @@ def capture_take(
 
 
 def finish(result: CaptureResult, *, neutral: Neutral = "auto", smoothing: Smooth = "off") -> Clip:
-    """The clip of a captured take; with "off" twice and every region in sight, it is `result.clip`.
+    """The finished clip of a captured take; with "off" twice and every region visible, it is `result.clip`.
 
     Raises MienError when the neutral frame is not in the take or shows no face.
     """
@@ -115,7 +114,7 @@ def finish(result: CaptureResult, *, neutral: Neutral = "auto", smoothing: Smoot
 
 
 def _landmarks_at_rest(path: Path, layout: LandmarkLayout) -> Float[np.ndarray, "L 3"]:
-    """The landmarks of a fitted face [mm]; raises MienError when the file is none or lacks the layout."""
+    """The landmarks of a fitted face [mm]; raises MienError when the file is no such face or lacks the layout."""
     from mien.rigs.fit import load_identity
 
     landmarks = load_identity(path).landmarks.get(layout.name)

@@ -1,8 +1,8 @@
-"""Capturing: frames of a video in, a `Clip` out. Needs no torch.
+"""Capture: from the frames of a video to a `Clip`. Needs no torch.
 
-Per frame: track the face (O-Net), cut the aligned crop, run the network one step, solve head pose from its landmarks
-and a mean face that wears the captured expression. A network that takes the face at rest may be shown it: live by
-`Capture.rest`, over a whole video by a second pass, whose crops are the first one's.
+For each frame: track the face (O-Net), cut the aligned crop, run the network one step, and solve the head pose from its
+landmarks and a mean face with the captured expression. A network with a stored rest is given it in live capture through
+`Capture.rest`, and for a whole video in a second pass, which uses the crops of the first.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,11 +33,12 @@ _EYE_CORNERS = [36, 39, 42, 45]
 
 
 def pose_trust(layout: LandmarkLayout) -> np.ndarray:
-    """How far each landmark speaks for the skull: fully at the nose and the eye corners, a tenth where skin slides.
+    """How much each landmark counts for the head pose: fully at nose and eye corners, a tenth where skin slides.
 
-    Lids, jaw line, and what the denser layout adds between the points of the smaller one count 0.3. Chosen on renders
-    of 60 held-out people who each turn their head through 16 frames, camera known: yaw and pitch err by 1.00 and 1.58
-    degrees (median), 1.07 and 1.72 with the jaw at a tenth, 1.12 and 1.79 with the dense jaw at a tenth too.
+    Lids, jaw line, and the points that the denser layout adds between those of the smaller one count 0.3. Chosen on
+    renders of 60 held-out people who each turn their head through 16 frames, with known camera: the median errors of
+    yaw and pitch are 1.00 and 1.58 degrees; 1.07 and 1.72 with the jaw at a tenth; 1.12 and 1.79 with the dense jaw at
+    a tenth too.
     """
     trust = np.full(layout.count, 0.3)
     trust[: MIEN70.count] = 0.1
@@ -53,26 +54,26 @@ _CLOSE, _OPEN = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CapturedFrame:
-    """One face in one frame."""
+    """The capture of one face in one frame."""
 
     face: TrackedFace
     weights: Float[np.ndarray, "52"]
     """In [0, 1], ARKit order."""
     landmarks: Float[np.ndarray, "L 2"]
-    """`Capture.layout` in pixels of the image."""
+    """Points of `Capture.layout` in pixels of the image."""
     rotation: Float[np.ndarray, "4"]
     """`camera_from_head`, xyzw."""
     translation: Float[np.ndarray, "3"]
     """Head joint in the camera frame [mm], for a face of mean size (or `person`) and the lens of `Capture.camera`."""
     raw: Float[np.ndarray, "52"]
-    """Weights as the network gave them, not clipped: what calibration (`calibrate.find_levels`) needs."""
+    """The network's weights without clipping, which calibration (`calibration.find_levels`) needs."""
     code: Float[np.ndarray, "K E"]
-    """What the network's temporal head sees of this frame (and its mirror image), which `Capture.rest` takes."""
+    """The temporal head's input of this frame (and of its mirror image), which `Capture.rest` takes."""
     visibility: Float[np.ndarray, "3"] | None = None
-    """How much of `spec.REGIONS` is in sight; None where the network does not say."""
+    """Visibility of each of `spec.REGIONS` in [0, 1]; None from a network without this output."""
 
     def pose(self, time: float) -> Pose:
-        """The frame at `time` [s] as any rig takes it, with the gaze that its weights say."""
+        """The frame at `time` [s] as a pose for any rig, with the gaze that its weights give."""
         return Pose(
             time=time,
             weights=self.weights,
@@ -91,15 +92,15 @@ class CaptureResult:
     clip: Clip
     track: FaceTrack
     milliseconds: Float[np.ndarray, "T"]
-    """Processing time of each frame, decoding left out."""
+    """Processing time of each frame, without decoding."""
     raw: Float[np.ndarray, "T 52"]
-    """Weights as the network gave them, not clipped; NaN where no face was seen."""
+    """The network's weights without clipping; NaN where no face was found."""
     codes: Float[np.ndarray, "T K E"]
-    """`CapturedFrame.code` of each frame; NaN where no face was seen."""
+    """`CapturedFrame.code` of each frame; NaN where no face was found."""
 
 
 class Capture:
-    """The capture system on one face. Keeps state between frames; not for two threads at once."""
+    """The capture system on one face. Keeps state between frames, so it serves one thread only."""
 
     def __init__(
         self,
@@ -114,13 +115,13 @@ class Capture:
         """Load the network.
 
         Args:
-            bundle: a bundle, its folder, or None for the weights that ship with mien.
+            bundle: a bundle or its folder; None for the weights that ship with mien.
             backend: "onnx" or "ncnn".
             face: which face to follow when there are several; 0 is the largest.
             threads: CPU threads of the network.
-            mirror: show the network each face and its mirror image and take the mean (`network`): better and slower.
+            mirror: read each face and its mirror image and take the mean (`runtime.network`): more accurate and slower.
             person: `layout` of the performer's face at rest, from the head joint [mm] (`mien fit`), for head pose and
-                distance; a mean face when None.
+                distance; None for a mean face.
 
         Raises MienError when the bundle is damaged or made for another version of this system.
         """
@@ -130,9 +131,9 @@ class Capture:
             raise MienError(f"{self.bundle.path}: not a bundle of this version's capture system")
         self.layout = manifest.layout
         self.rest: np.ndarray | None = None
-        """The performer's `CapturedFrame.code` at rest, or the mean of several; None where it is not known."""
+        """The stored rest: the performer's `CapturedFrame.code` at rest, or the mean of several; None if unknown."""
         self.camera: Callable[[int, int], Camera] = Camera.guess
-        """What filmed images of a width and height [px]; asked at the first frame of each video."""
+        """From width and height of the images [px] to the camera; called at the first frame of each video."""
         self._columns = [ARKIT.index(name) for name in manifest.channels]
         self._trust = pose_trust(self.layout)
         self._network = Network(self.bundle, backend=backend, threads=threads, mirror=mirror)
@@ -143,7 +144,7 @@ class Capture:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the face followed so far; to be called between videos."""
+        """Forget the face that was followed; call this between videos."""
         self._tracker = FaceTracker(faces=self._face + 1)
         self._pose: PoseSolver | None = None
         self._fresh = True
@@ -151,13 +152,13 @@ class Capture:
         self._network.reset()
 
     def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> CapturedFrame | None:
-        """The face in the next frame, or None where there is none; `time` [s] grows from call to call."""
+        """The face in the next frame, or None where there is none; `time` [s] must grow from call to call."""
         faces = [face for face in self._tracker.update(image, time) if face.id == self._face]
         return self._read(image, faces[0] if faces else None, time)
 
     @property
     def takes_rest(self) -> bool:
-        """Whether the network can be shown the performer at rest."""
+        """Whether the network has an input for the stored rest."""
         return any(given.name == "rest" for given in self.bundle.manifest.inputs)
 
     def _read(self, image: np.ndarray, face: TrackedFace | None, time: float) -> CapturedFrame | None:
@@ -199,9 +200,10 @@ class Capture:
     ) -> CaptureResult:
         """Capture a whole video, or an image as a clip of one frame.
 
-        `neutral` is the frame that shows the performer at rest, or "auto" to find it in the take: where the network
-        takes one, it reads the take a second time beside it. `progress(done, estimated_total)` is called after every
-        frame. Raises MienError when the file cannot be read, no frame shows a face, or the neutral one does not.
+        `neutral` is the frame that shows the performer at rest, or "auto" to find it in the take: a network with an
+        input for the stored rest then reads the take a second time with it. `progress(done, estimated_total)` is called
+        after every frame. Raises MienError when the file cannot be read, no frame shows a face, or the neutral frame
+        shows none.
         """
         path = Path(path)
         self.reset()
@@ -221,7 +223,7 @@ class Capture:
         return again.result(path.name, self._face, self.layout)
 
     def _rows(self, path: Path, before: "_Rows | None", progress: Callable[[int, int], None] | None) -> "_Rows":
-        """Every frame of a file; with the faces of an earlier pass when there was one."""
+        """Read every frame of a file; `before` holds the faces of an earlier pass, if there was one."""
         with open_frames(path) as frames:
             rows = self._collect(frames, frames.frames_estimate, before, progress)
         if all(captured is None for captured in rows.frames):
@@ -251,7 +253,7 @@ class Capture:
 
 
 def clean_weights(raw: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*batch 52"]:
-    """Network output as ARKit weights: within [0, 1], mouthClose no more than jawOpen (it is jawOpen's corrective)."""
+    """Network output as ARKit weights: within [0, 1], and mouthClose at most jawOpen, which it corrects."""
     weights = np.clip(raw, 0.0, 1.0)
     weights[..., _CLOSE] = np.minimum(weights[..., _CLOSE], weights[..., _OPEN])
     return weights
@@ -259,7 +261,7 @@ def clean_weights(raw: Float[np.ndarray, "*batch 52"]) -> Float[np.ndarray, "*ba
 
 @dataclass
 class _Rows:
-    """What `CaptureResult` is made of, frame by frame."""
+    """The values of a `CaptureResult`, collected frame by frame."""
 
     times: list[float] = field(default_factory=list[float])
     frames: list[CapturedFrame | None] = field(default_factory=list["CapturedFrame | None"])

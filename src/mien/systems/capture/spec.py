@@ -1,7 +1,7 @@
-"""What the capture model takes and gives: sizes, channels, preprocessing and state. Knows no torch.
+"""Inputs and outputs of the capture network: sizes, channels, preprocessing and state. Does not import torch.
 
-The net sees the aligned crop of `CROP` px (`mien.track.align`) and says of each of `REGIONS` (`mien.core.regions`)
-whether it can be seen.
+The input is the aligned crop of `CROP` px (`mien.track.align`); one output is the visibility of each of `REGIONS`
+(`mien.core.regions`).
 """
 
 from mien.core.channels import ARKIT, mirrored
@@ -30,43 +30,44 @@ __all__ = [
 ]
 
 LAYOUT = MIEN198
-"""Landmarks the net predicts, in pixels of the crop."""
+"""Landmarks that the network predicts, in pixels of the crop."""
 
 KEYS = MIEN70.count
-"""The first points of `LAYOUT`, each read off a map of its own; the rest follow from them and the features."""
+"""The first points of `LAYOUT`, each predicted by a map of its own; the others follow from these and the features."""
 
 CHANNELS = ARKIT
-"""Channels the net predicts."""
+"""Channels that the network predicts."""
 
 MIRROR = tuple(CHANNELS.index(mirrored(name)) for name in CHANNELS)
 """Index of the channel that a mirror turns each channel into."""
 
 RESTING = CHANNELS[:-1]
-"""Channels that are read against the face at rest. The last one, tongueOut, is not: a tongue that is in looks the same
-in everybody, and its weights would exceed `PARAMETER_BUDGET`."""
+"""Channels that use the stored rest. The last one, tongueOut, does not: a tongue inside the mouth looks the same in
+everybody, and its weights would exceed `PARAMETER_BUDGET`."""
 
 FEATURES = 256
 """Length of the encoder's feature vector."""
 
 CODE = FEATURES + 2 * KEYS + 1
-"""Length of what the temporal head sees of a frame: the features, the key landmarks and the pace."""
+"""Length of the temporal head's input for a frame, its code: the features, the key landmarks and the pace."""
 
 USUAL_STEP = 1 / 30
-"""Time between frames [s] at which the pace is 0; also given for a face's first frame."""
+"""Time between frames [s] at which the pace is 0; also used for a face's first frame."""
 
 PACE_LIMIT = 2.0
-"""The pace is log2(step / USUAL_STEP), cut off at this: from 7.5 to 120 frames a second."""
+"""The pace is log2(step / USUAL_STEP), limited to this in both directions: from 7.5 to 120 frames a second."""
 
 HIDDEN = 160
 """Length of the temporal head's hidden vector."""
 
 PAST = 2
-"""Past frames each of the two causal convolutions sees (kernel 3)."""
+"""Past frames that each of the two causal convolutions uses (kernel 3)."""
 
 LEVEL_FLOOR = 25.0
-"""Variance [grey levels^2] added when the net levels a crop: each colour to zero mean and unit variance over the crop.
+"""Variance [grey levels^2] added when a crop is normalised: each colour to zero mean and unit variance over the crop.
 
-Exposure and white balance are the camera's, not the face's; the floor keeps a black frame's noise from being blown up.
+Exposure and white balance are the camera's, not the face's; this floor keeps the noise of a black frame from being
+amplified.
 """
 
 PARAMETER_BUDGET = 1_100_000

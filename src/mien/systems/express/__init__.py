@@ -1,1 +1,1 @@
-"""Express: a neutral mesh, an expression and its timing into a 4D mesh sequence."""
+"""Express: from a neutral mesh, an expression and its timing to a 4D mesh sequence."""

@@ -11,7 +11,8 @@ __all__ = ["EXPORT", "PRESETS", "ExpressConfig", "ExpressExport"]
 
 @dataclass(frozen=True, kw_only=True)
 class ExpressConfig(RunConfig):
-    """One training run. Sections are those of Potamias et al. 2020; numbers without a source were chosen for mien."""
+    """One training run. Sections and "the paper" are Potamias et al. 2020; numbers without a source were chosen for
+    mien."""
 
     MAY_CHANGE: ClassVar[frozenset[str]] = RunConfig.MAY_CHANGE | {"data", "epochs"}
 
@@ -23,22 +24,23 @@ class ExpressConfig(RunConfig):
     fps: float = 30.0
     """Frame rate of PLY and OBJ sequences."""
     train_subjects: int = 153
-    """Subjects to train on, in the order of their names; all others are held out (section 4)."""
+    """Subjects to train on, counted in the order of their names; all others are held out (section 4)."""
     out: str = "runs/express"
     """Folder that the checkpoint and the log are written to."""
     start: str = ""
     """Checkpoint whose weights a new run starts from; by default the run starts from random weights."""
 
     model: Literal["plain", "identity", "pca"] = "identity"
-    """Decoder to train: plain is the paper's, identity is conditioned on the shape of the neutral face, pca is the
-    paper's baseline."""
+    """Decoder to train: `plain` is the paper's, `identity` also depends on the shape of the neutral face, and `pca` is
+    the paper's baseline."""
     code: int = 16
-    """Principal components of the neutral face's shape that the identity-aware decoder is given. With 32, a net trained
-    on 67 people was better than the plain decoder by 13 % on them and by 4 % on others: it had overfitted."""
+    """Principal components of the neutral face's shape that are an input of the identity-aware decoder. With 32, a
+    network trained on 67 people was better than the plain decoder by 13 % on them and by 4 % on others: it had
+    overfitted."""
     components: int = 64
-    """Blendshapes of the pca decoder, as many as the latent vector is long."""
+    """Blendshapes of the pca decoder; by default as many as the latent vector has numbers."""
     spiral: int = 9
-    """Vertices of a spiral: the middle one, its first ring, and some of the second."""
+    """Vertices of a spiral: the centre, its first ring, and part of its second."""
 
     epochs: int = 30
     """Passes over the training sequences; the paper has 100 (section 4). On one core, 30 take an hour for all three
@@ -46,15 +48,15 @@ class ExpressConfig(RunConfig):
     batch: int = 8
     """Sequences in a batch."""
     pairs: int = 2
-    """Pairs of adjacent frames that are decoded of each sequence in a step, drawn anew each time. That leaves both
-    losses unbiased, and the decoder, which takes nearly all the time, runs on 4 frames instead of 60."""
+    """Pairs of adjacent frames of each sequence that are decoded in a step, drawn anew in each step. Both losses stay
+    unbiased, and the decoder, which takes nearly all the time, runs on 4 frames instead of 60."""
     learning_rate: float = 2e-3
     """Adam's learning rate in the first epoch; the paper's 1e-3 belongs to its 100 epochs (section 4)."""
     decay: float = 1.0
     """Factor on the learning rate per epoch; the paper has 0.99 (section 4)."""
     fall: float = 1.0
-    """Exponent of the fall of the learning rate, which is multiplied by the share of steps left to this power, so that
-    a short run converges (Li, Yumer & Ramanan 2020, "Budgeted Training"); the paper has 0, no fall."""
+    """The learning rate is multiplied by the share of the steps that are left, raised to this power, so that a short
+    run converges (Li, Yumer & Ramanan 2020, "Budgeted Training"); the paper has 0, which leaves it out."""
     weight_decay: float = 5e-5
     """L2 penalty in Adam's gradient (section 4)."""
     temporal_weight: float = 1.0
@@ -98,4 +100,5 @@ PRESETS = MappingProxyType(
         ),
     }
 )
-"""`cpu`: an hour on one core for all decoders; `full`: the paper's schedule on one data-centre GPU; `smoke`: a test."""
+"""`cpu` trains all decoders in an hour on one core, `full` is the paper's schedule on one data-centre GPU, `smoke` is a
+test."""

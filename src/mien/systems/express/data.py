@@ -1,6 +1,7 @@
-"""Training batches: label signals, pairs of frames and their displacements.
+"""Training batches of express: label signals, pairs of frames and their displacements.
 
-A batch is a function of (seed, step) alone, so that a run that was killed goes on with the batches it would have had.
+A batch is a function of (seed, step) alone, so a run that was killed and resumed sees the same batches as one that was
+not.
 """
 
 from dataclasses import dataclass
@@ -25,17 +26,17 @@ class Batch:
     signal: Tensor
     """[B, T, K]."""
     frames: Tensor
-    """int64 [B, 2 P], a pair's two frames side by side."""
+    """int64 [B, 2 P], frame numbers, a pair's two frames side by side."""
     code: Tensor
     """[B, E]."""
     shape: Tensor
-    """[B, V, G]; nothing, [B, 0, G], for a network that does not look at it."""
+    """[B, V, G]; [B, 0, G] for a network that does not use it."""
     displacements: Tensor
     """[B, 2 P, V, 3] mm."""
 
 
 class BatchSource(Dataset[Batch]):
-    """Batch `step` of a run; an epoch sees every training sequence once, in an order of its own."""
+    """Batch `step` of a run; every epoch has each training sequence once, in an order of its own."""
 
     def __init__(self, config: ExpressConfig, corpus: Corpus, code: IdentityCode, shape: LocalShape) -> None:
         self.config, self.corpus, self.code, self.shape = config, corpus, code, shape
@@ -66,7 +67,7 @@ class BatchSource(Dataset[Batch]):
         )
 
     def _person(self, subject: int) -> tuple[np.ndarray, np.ndarray]:
-        if subject not in self._seen:  # half a megabyte each
+        if subject not in self._seen:  # half a megabyte for each subject
             neutral = self.corpus.neutral(subject)
             shape = self.shape(neutral) if self.looks else np.zeros((0, spec.LOCAL), np.float32)
             self._seen[subject] = self.code(neutral), shape

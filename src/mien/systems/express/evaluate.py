@@ -1,6 +1,6 @@
-"""Tables 2 and 3 and figure 5 of the paper on held-out subjects, every method and baseline in one run. Needs no torch.
+"""Tables 2 and 3 and figure 5 of the paper on held-out subjects, all methods and baselines in one run. Needs no torch.
 
-`mien bench express` measures what ships; `python -m benchmarks.express_compare` trains everything and measures it.
+`mien bench express` measures the shipped weights; `python -m benchmarks.express_compare` trains all decoders first.
 """
 
 from collections.abc import Mapping
@@ -45,18 +45,19 @@ __all__ = [
 ]
 
 RIVALS = Path(__file__).parent / "rivals"
-"""Bundles of the paper's decoder (plain) and of its baseline (pca), kept for measuring beside ours."""
+"""Bundles of the paper's decoder (plain) and of its baseline (pca), kept for comparison with the decoder that ships."""
 _GRID = 41
-"""Points of figure 5: the take from onset to end, resampled, so that takes of different timing share an axis."""
+"""Points of figure 5: takes are resampled from onset to end, so that takes of different timing share an axis."""
 
 
 def bundle_predictor(bundle: Bundle, corpus: Corpus, *, apart: bool = False) -> Predictor:
-    """A bundle through its runtime; what it is told of a neutral is kept for the last subject asked for.
+    """Predicts with a bundle in its runtime; the network's inputs for a neutral are cached for the last subject.
 
-    `apart`: the expressions of a blend are shown one by one and their displacements added, as layers of an animation.
+    `apart`: the expressions of a blend are generated one by one and their displacements added, as layers of an
+    animation.
     """
     session = open_session(bundle)
-    express = Express(bundle) if bundle.arrays else None  # those that look at the neutral
+    express = Express(bundle) if bundle.arrays else None  # only bundles whose network uses the neutral
     told: dict[int, dict[str, np.ndarray]] = {}
 
     def shown(rows: np.ndarray, person: dict[str, np.ndarray]) -> np.ndarray:
@@ -76,7 +77,7 @@ def bundle_predictor(bundle: Bundle, corpus: Corpus, *, apart: bool = False) -> 
 
 
 def baselines(corpus: Corpus) -> dict[str, Predictor]:
-    """The untrained ones that the corpus allows."""
+    """The untrained baselines that can be computed for the corpus."""
     rows: dict[str, Predictor] = {"nearest subject": nearest_subject(corpus), "still": still(corpus)}
     if len(corpus.neutral(int(corpus.subject[0]))) == FACE:
         from mien.rigs.ict import load_ict
@@ -87,29 +88,29 @@ def baselines(corpus: Corpus) -> dict[str, Predictor]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """One method on some sequences."""
+    """The errors of one method on some sequences."""
 
     errors: tuple[Float[np.ndarray, "_"], ...]
-    """Mean distance of vertices [mm] in every frame of each."""
+    """Mean distance of vertices [mm] in every frame of each sequence."""
     apexes: Float[np.ndarray, "N V 3"]
     """Displacements in the middle of each apex [mm]."""
 
 
 def held_out(corpus: Corpus) -> Int[np.ndarray, "N"]:
-    """One sequence of each expression, alone, by each subject that does not train."""
+    """Indices of one sequence of each single expression by each held-out subject."""
     rows = np.flatnonzero(~corpus.train & (corpus.second < 0))
     _, first = np.unique(corpus.subject[rows] * len(corpus.expressions) + corpus.expression[rows], return_index=True)
     return rows[first]
 
 
 def held_out_blends(corpus: Corpus) -> Int[np.ndarray, "N"]:
-    """Two sequences of two expressions that overlap by each subject that does not train."""
+    """Indices of two sequences of two overlapping expressions by each held-out subject."""
     rows = np.flatnonzero(~corpus.train & (corpus.second >= 0))
     return np.concatenate([rows[corpus.subject[rows] == s][:2] for s in np.unique(corpus.subject[rows])] or [rows])
 
 
 def measure(corpus: Corpus, predictor: Predictor, rows: Int[np.ndarray, "N"]) -> Measured:
-    """Every frame of the sequences `rows`."""
+    """Predict every frame of the sequences `rows` and compare with the truth."""
     errors, apexes = [], []
     for i in rows.tolist():
         made = predictor(i)
@@ -120,7 +121,7 @@ def measure(corpus: Corpus, predictor: Predictor, rows: Int[np.ndarray, "N"]) ->
 
 
 def error_table(corpus: Corpus, measured: Mapping[str, Measured], rows: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Table 2 and figure 5: per method the mean per-vertex error [mm] of each expression and in all, and its course."""
+    """Table 2 and figure 5: per method the mean vertex error [mm] by expression, in all, and over a take."""
     table: dict[str, dict[str, Any]] = {}
     for name, own in measured.items():
         means = np.array([e.mean() for e in own.errors])
@@ -135,7 +136,8 @@ def error_table(corpus: Corpus, measured: Mapping[str, Measured], rows: np.ndarr
 
 
 def _course(errors: np.ndarray, timing: np.ndarray) -> np.ndarray:
-    """Error from a quarter before the onset to a quarter after the end, on a grid; each phase gets its own quarter."""
+    """Error from a quarter before the onset to a quarter after the end, on a grid; each phase is resampled to one
+    quarter."""
     phase = np.linspace(0, 4, _GRID)
     span = timing[3] - timing[0]
     knots = [timing[0], timing[1], timing[2], timing[3], timing[3] + 0.25 * span]
@@ -157,16 +159,16 @@ def f1_table(corpus: Corpus, measured: Mapping[str, Measured], rows: np.ndarray)
 
 @dataclass(frozen=True, kw_only=True)
 class BenchOptions:
-    """What `mien bench express` may be told."""
+    """Options of `mien bench express`."""
 
     quick: bool = False
-    """Measure every fifth take: about a minute instead of about ten."""
+    """Measure every fifth take only: about a minute instead of about ten."""
     bundle: Path | None = None
-    """A folder with the weights to measure, instead of those that ship."""
+    """A folder with the weights to measure, instead of the weights that ship with mien."""
 
 
 def bench(options: BenchOptions) -> Result:
-    """A bundle beside the paper's decoders, trained as long on the same data, and the untrained baselines.
+    """Measure a bundle beside the paper's decoders, trained as long on the same data, and the untrained baselines.
 
     Raises MienError when the bundle of `options` cannot be used.
     """
@@ -201,7 +203,8 @@ def bench(options: BenchOptions) -> Result:
 
 
 def _bundle(folder: Path | None) -> Bundle:
-    """The bundle to measure, checked before any work; raises MienError for one that `Express` cannot use."""
+    """The bundle to measure, checked before the benchmark starts; raises MienError for one that `Express` cannot
+    use."""
     bundle = Bundle.load(folder or "express")
     if bundle.manifest.name == "express" and "mean" not in bundle.arrays:
         raise MienError(f"{bundle.path}: has no neutral face; give a bundle that was exported from model 'identity'")
@@ -215,7 +218,7 @@ def blend_error(corpus: Corpus, predictor: Predictor, rows: Int[np.ndarray, "N"]
 
 
 def frames_per_second(bundle: Bundle, frames: int = 300) -> float:
-    """Median rate of streaming on one thread, after 50 frames to warm up."""
+    """Median frame rate of streaming on one thread, after 50 frames of warm-up."""
     express = Express(bundle, threads=1)
     signal = np.tile(np.linspace(0, 1, frames + 50, dtype=np.float32)[:, None], (1, len(express.expressions)))
     marks = [perf_counter() for _ in express.stream(express.mean, signal)]

@@ -1,7 +1,7 @@
-"""From a checkpoint to the bundle that ships: ONNX with explicit state, checked against torch.
+"""From a checkpoint to a bundle: ONNX with explicit state, checked against torch.
 
-`mien export express runs/express/checkpoint.pt BUNDLE` runs this. There is no NCNN model: gathering vertices by
-index is not among its operations.
+`mien export express runs/express/checkpoint.pt BUNDLE` runs this. There is no NCNN model, because gathering vertices by
+index is not among NCNN's operations.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from mien.systems.express.train import build_net, face_hierarchy
 __all__ = ["STATES", "TOLERANCE", "WEAKNESSES", "bundle_parity", "export", "load_net"]
 
 TOLERANCE = 1e-3
-"""Largest difference between torch and ONNX Runtime over 100 fed-back frames [mm]."""
+"""Largest difference between torch and ONNX Runtime over 100 frames with states fed back [mm]."""
 
 _LARGE = 200_000
-"""Numbers from which on a table counts as large: on ICT's face sixteen blendshapes have 450,000."""
+"""Number of elements from which a table counts as large: on ICT's face sixteen blendshapes have 450,000."""
 
 WEAKNESSES = """
 ## Known weaknesses
@@ -42,11 +42,11 @@ STATES = {
     "hidden_next": ("hidden", np.zeros((1, spec.LATENT), np.float32)),
     "cell_next": ("cell", np.zeros((1, spec.LATENT), np.float32)),
 }
-"""A state's output -> the input it becomes, and its value before the first frame."""
+"""Name of a state's output -> name of its input, and its value before the first frame."""
 
 
 def load_net(checkpoint: Path) -> tuple[ExpressNet, dict[str, Any]]:
-    """The net of a checkpoint, and the checkpoint; MienError when there is none."""
+    """The network of a checkpoint, and the checkpoint; raises MienError when there is none."""
     state = load_trained(checkpoint, "express")
     config, constants = ExpressConfig(**state["config"]), state["constants"]
     hierarchy = face_hierarchy(constants["mean"].numpy(), constants["triangles"].numpy(), config.spiral)
@@ -89,7 +89,7 @@ def _metrics(figures: Path, model: str) -> dict[str, float]:
 
 
 def _slim(model: bytes) -> bytes:
-    """The same graph with less to store: int32 indices, and large tables that half precision holds exactly in it."""
+    """The same graph, smaller: indices as int32, and large tables in half precision where that is exact."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -99,7 +99,7 @@ def _slim(model: bytes) -> bytes:
     for node in graph.node:
         if node.op_type == "Constant" and node.output[0] in gathered:
             value = node.attribute[0].t
-            if value.data_type == TensorProto.INT64 and len(value.dims) == 1:  # a table of indices, no single axis
+            if value.data_type == TensorProto.INT64 and len(value.dims) == 1:  # a table of indices, not a single axis
                 value.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(value).astype(np.int32)))
     for table in graph.initializer:
         values = numpy_helper.to_array(table)

@@ -1,4 +1,4 @@
-"""Losses of the express net (Potamias et al. 2020, section 3): L1 of positions and L1 of their change in time.
+"""Losses of the express network (Potamias et al. 2020, section 3): L1 of positions and L1 of their change in time.
 
 Shapes: V vertices, B sequences, P pairs of adjacent frames.
 """
@@ -14,5 +14,6 @@ def reconstruction_loss(predicted_VBP23: Tensor, true_VBP23: Tensor) -> Tensor:
 
 
 def temporal_loss(predicted_VBP23: Tensor, true_VBP23: Tensor) -> Tensor:
-    """Mean absolute error of a coordinate's change from one frame to the next [mm]; the mesh of a pair is axis 3."""
+    """Mean absolute error of a coordinate's change from one frame to the next [mm]; axis 3 holds the two frames of a
+    pair."""
     return ((predicted_VBP23 - true_VBP23).diff(dim=3)).abs().mean()

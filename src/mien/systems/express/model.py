@@ -1,9 +1,9 @@
 """The express network: an LSTM over the label signal and a decoder of displacements per frame.
 
 Follows Potamias et al. 2020, "Learning to Generate Customized Dynamic 3D Facial Expressions": LSTM encoder, latent 64,
-spiral convolutions behind upsampling (table 1), displacements added to the neutral. Two things are ours: nothing in
-front of the decoder has a bias and the decoder's answer to the latent 0 is taken off, so that a signal of zeros moves
-nothing at all; and the identity-aware variant.
+spiral convolutions after upsampling (table 1), displacements added to the neutral. Two things differ from the paper:
+nothing before the decoder has a bias and the decoder's output for the latent 0 is subtracted, so that a signal of zeros
+gives exactly no movement; and there is the identity-aware variant.
 
 Shapes: B sequences, T frames, K expressions, D latent, E identity code, F frames decoded, N = B F, V vertices, G values
 of local shape, C fields.
@@ -21,10 +21,10 @@ __all__ = ["ExpressNet", "ExpressStep"]
 
 
 class LocalMaps(nn.Module):
-    """Fields of the mean face onto a person's: a linear map per vertex, read off the neutral around that vertex.
+    """Maps fields of the mean face to a person's by a matrix per vertex, computed from the neutral around that vertex.
 
-    It starts as deformation transfer (Sumner & Popovic 2004), the first three fields carried by the neutral's own
-    deformation from the mean, and learns what that leaves: more or less of a field where a face is fuller or flatter.
+    The maps start as deformation transfer (Sumner & Popovic 2004): the first three fields are transformed by the
+    neutral's own deformation from the mean. Training learns the rest, such as larger fields where a face is fuller.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class LocalMaps(nn.Module):
                     self.maps.weight[3 * j + i, 3 * i + j] = 1.0
 
     def map(self, shape_G: Tensor) -> Tensor:
-        """[..., fields, 3]; of the mean face's own shape the identity on the first three fields."""
+        """[..., fields, 3]; for the mean face's own shape, the identity on the first three fields."""
         maps = self.maps(torch.cat([shape_G, torch.tanh(self.hidden(shape_G))], dim=-1))
         return maps.unflatten(-1, (spec.FIELDS, 3)) + torch.eye(spec.FIELDS, 3, device=maps.device)
 
@@ -62,12 +62,12 @@ class ExpressNet(nn.Module):
         self.knows_identity = model == "identity"
         latent = spec.LATENT
         if self.knows_identity:
-            # What the expression does times who wears it: bilinear, so that no expression stays no movement.
+            # The expression times the identity: bilinear, so that no expression gives no movement.
             self.motion = nn.Linear(spec.LATENT, spec.LATENT, bias=False)
             self.person = nn.Linear(code, spec.LATENT, bias=False)
             latent += spec.LATENT
             self.local = LocalMaps()
-            # Broad movement is there from the first step; the spirals learn what blendshapes cannot.
+            # The first step already has broad movement; the spirals learn what blendshapes cannot show.
             self.broad = PcaDecoder(2 * spec.LATENT, spec.BROAD, hierarchy.counts[0])
         self.decoder: SpiralDecoder | PcaDecoder = (
             PcaDecoder(latent, components, hierarchy.counts[0])
@@ -82,17 +82,17 @@ class ExpressNet(nn.Module):
         return torch.cat([z_ND, self.motion(z_ND) * self.person(code_NE)], dim=1)
 
     def fields(self, z_ND: Tensor) -> Tensor:
-        """What the decoder says of latents [V, N, 3 or fields]."""
+        """The decoder's output for latents [V, N, 3 or fields]."""
         y_VNC = self.decoder(z_ND)
         return _added(y_VNC, self.broad(z_ND)) if self.knows_identity else y_VNC
 
     def fields_step(self, z_D: Tensor) -> Tensor:
-        """Of one latent [V, 3 or fields]."""
+        """The decoder's output for one latent [V, 3 or fields]."""
         y_VC = self.decoder.step(z_D)
         return _added(y_VC, self.broad.step(z_D)) if self.knows_identity else y_VC
 
     def rest(self) -> Tensor:
-        """What the decoder says of the latent 0 [V, 3 or fields]; zero after it is taken off."""
+        """The decoder's output for the latent 0 [V, 3 or fields], which is subtracted from every other output."""
         full = self.decoder.full
         return self.fields_step(torch.zeros(full.in_features, device=full.weight.device))
 
@@ -102,14 +102,14 @@ class ExpressNet(nn.Module):
         z_BFD = z_BTD.gather(1, frames_BF[..., None].expand(-1, -1, z_BTD.shape[2]))
         count = frames_BF.shape[1]
         z_ND = self.latent(z_BFD.flatten(0, 1), code_BE.repeat_interleave(count, dim=0))
-        # The latent 0 goes along as one more frame.
+        # The latent 0 is decoded as one more frame.
         y_VNC = self.fields(torch.cat([z_ND, torch.zeros_like(z_ND[:1])]))
         y_VBFC = (y_VNC[:, :-1] - y_VNC[:, -1:]).unflatten(1, frames_BF.shape)
         return self.local(y_VBFC, shape_BVG) if self.knows_identity else y_VBFC
 
 
 def _added(fields: Tensor, moved: Tensor) -> Tensor:
-    """The first three of the last axis more."""
+    """`fields` with `moved` added to the first three of its last axis."""
     return torch.cat([fields[..., :3] + moved, fields[..., 3:]], dim=-1)
 
 

@@ -1,4 +1,4 @@
-"""The verb `express`: a neutral face and a timeline of expressions into a mesh sequence, on the neutral's own mesh."""
+"""The verb `express`: from a neutral face and a timeline to a mesh sequence on the neutral's own mesh."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,28 +7,28 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from mien.core import Clip, Mesh, MeshSequence, MienError, Topology
+from mien.core import Clip, Mesh, MeshSequence, MienError
 from mien.runtime import Bundle
 from mien.systems.express.predict import Express
 from mien.systems.express.runtime.timeline import Timeline
 from mien.systems.express.spec import TIMELINE
 
-__all__ = ["Expressed", "express", "perform", "read_neutral"]
+__all__ = ["Expressed", "express", "perform"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Expressed:
-    """A generated sequence, and what else can be read off it."""
+    """A generated sequence, with the weights and wrinkles that follow from it."""
 
     sequence: MeshSequence
-    """On the mesh of the neutral that was given."""
+    """The sequence on the mesh of the given neutral."""
     face: MeshSequence
-    """The same movement on the network's topology; `sequence` itself unless the neutral has another one."""
+    """The same movement on the network's topology; `sequence` itself unless the neutral has another topology."""
     network: Express
 
     @cached_property
     def clip(self) -> Clip:
-        """The 52 ARKit weights that explain the movement, for any other rig; raises MienError as `Express.clip`."""
+        """The 52 ARKit weights that explain the movement, for any rig; raises MienError as `Express.clip` does."""
         return self.network.clip(self.face)
 
     @cached_property
@@ -50,16 +50,15 @@ def express(
     """Expressions on a neutral face: what `mien express` writes.
 
     Args:
-        neutral: the face at rest, a file (.obj, .ply), a mesh or its vertices [mm]; the average face when None. It is
-            on ICT-FaceKit's topology (face region or whole head), or of any other with `transfer`.
-        timeline: expressions with onset, apex, end of the apex and end [s], and an intensity; several parted by ";".
-        fps: frames a second.
-        unit: unit of the neutral's file ("mm", "cm", "m"); when None it follows from the file's size, and a .ply is
-            in mm.
-        transfer: whether the neutral is of another topology: ICT-FaceKit's head is laid under it, and that person's
-            movement is carried over.
-        landmarks: for `transfer`, a .json file of where points are on the neutral; found by shape when None.
-        bundle: a trained bundle or its folder; the weights that ship with mien when None.
+        neutral: the face at rest, a file that `Mesh.load` reads, a mesh or its vertices [mm]; the mean face when
+            None. It is on ICT-FaceKit's topology (face region or whole head), or of any other with `transfer`.
+        timeline: expressions with onset, apex, end of the apex and end [s], and an intensity; ";" separates several.
+        fps: frames per second.
+        unit: unit of the neutral's file ("mm", "cm", "m"); None guesses it from the mesh's size; a .ply is in mm.
+        transfer: whether the neutral has another topology: ICT-FaceKit's head is fitted to it, and that person's
+            movement is transferred to the neutral.
+        landmarks: for `transfer`, a .json file with landmarks on the neutral; None finds the face by shape.
+        bundle: a trained bundle or its folder; None for the weights that ship with mien.
 
     Raises MienError when a file or the timeline cannot be read, or the neutral does not fit.
     """
@@ -78,15 +77,16 @@ def perform(
     landmarks: str | Path | None = None,
     bundle: Bundle | str | Path | None = None,
 ) -> Expressed:
-    """As `express`, which states the arguments and errors, with weights and wrinkles of the same movement."""
+    """Like `express`, which documents the arguments and errors; the result also gives the movement's weights and
+    wrinkles."""
     from mien.rigs.transfer.transfer import read_landmarks
 
     if transfer and neutral is None:
-        raise MienError("`transfer` brings movement to a mesh of your own: give that mesh as the neutral")
+        raise MienError("`transfer` brings movement to a mesh of your own; give that mesh as the neutral")
     if landmarks is not None and not transfer:
-        raise MienError("`landmarks` say where points are on a neutral of another topology: use them with `transfer`")
+        raise MienError("`landmarks` are those of a neutral of another topology; use them with `transfer`")
     timeline = Timeline.parse(timeline) if isinstance(timeline, str) else timeline
-    mesh = read_neutral(neutral, unit) if isinstance(neutral, str | Path) else neutral
+    mesh = Mesh.load(neutral, unit=unit) if isinstance(neutral, str | Path) else neutral
     points = None if landmarks is None else read_landmarks(landmarks)
     network = Express(bundle)
     if mesh is None:
@@ -95,25 +95,7 @@ def perform(
         made = network.generate(mesh, timeline, fps=fps)
         return Expressed(sequence=made, face=made, network=network)
     if not isinstance(mesh, Mesh):
-        raise ValueError("a neutral of another topology is a Mesh: its vertices alone say nothing of its triangles")
+        raise ValueError("a neutral of another topology must be a Mesh, since vertices alone have no triangles")
     other = network.other_topology(mesh, points)
     face = network.generate(other.neutral, timeline, fps=fps)
     return Expressed(sequence=other.sequence(face), face=face, network=network)
-
-
-def read_neutral(path: str | Path, unit: str | None = None) -> Mesh:
-    """A face at rest from an .obj or .ply file [mm]; raises MienError when it is none.
-
-    `unit` is the file's; when None that of an .obj follows from its size, and a .ply is in millimetres.
-    """
-    from mien.rigs.readers.obj import UNITS, load_obj
-    from mien.systems.express.training.scan_folders import read_mesh
-
-    path = Path(path)
-    if path.suffix.lower() == ".obj":
-        return load_obj(path, unit)
-    if path.suffix.lower() != ".ply":
-        raise MienError(f"{path}: a neutral is an .obj or .ply file")
-    vertices, triangles = read_mesh(path)
-    scaled = (vertices * UNITS[unit or "mm"]).astype(np.float32)
-    return Mesh(vertices=scaled, topology=Topology(triangles=triangles))

@@ -1,4 +1,4 @@
-"""Expressing: a neutral and a timeline in, a `MeshSequence` out. Needs no torch."""
+"""Express: from a neutral and a timeline to a `MeshSequence`. Needs no torch."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -24,21 +24,21 @@ _LONGEST = 600.0
 
 
 class Express:
-    """The express system. Keeps state between frames; not for two threads at once."""
+    """The express system. Keeps state between frames, so it serves one thread only."""
 
     def __init__(self, bundle: Bundle | str | Path | None = None, *, threads: int = 1) -> None:
-        """Load the network; the one that ships with mien by default. Raises MienError when there is none."""
+        """Load the network; by default the one that ships with mien. Raises MienError when there is none."""
         if not isinstance(bundle, Bundle):
             bundle = Bundle.load("express" if bundle is None else bundle)
         if bundle.manifest.name != "express":
             raise MienError(f"{bundle.path}: a bundle of '{bundle.manifest.name}', not of 'express'")
         arrays = bundle.arrays
         self.expressions = bundle.manifest.channels
-        """Rows of a label signal."""
+        """Names of the columns of a label signal."""
         self.topology = Topology(triangles=arrays["triangles"])
-        """Of every neutral and result: ICT-FaceKit's face region in the bundle that ships."""
+        """Topology of neutrals and results: ICT-FaceKit's face region in the bundle that ships."""
         self.mean: Float[np.ndarray, "V 3"] = arrays["mean"]
-        """Mean neutral of the training subjects [mm], for want of another face."""
+        """Mean neutral of the training subjects [mm], used when no neutral is given."""
         code = IdentityCode(kept=arrays["code_kept"], mean=arrays["code_mean"], basis=arrays["code_basis"])
         self._code = code
         self._knows_identity = any(feed.name == "code" for feed in bundle.manifest.inputs)
@@ -48,8 +48,8 @@ class Express:
     def stream(
         self, neutral: Float[np.ndarray, "V 3"] | Mesh, signal: Iterable[Float[np.ndarray, "K"]]
     ) -> Iterator[Float[np.ndarray, "V 3"]]:
-        """Vertices [mm] frame by frame at `spec.FPS`, as rows of the label signal come in; of a full ICT head all of
-        them. Raises MienError as `generate` does."""
+        """Vertices [mm] frame by frame at `spec.FPS`, one for each row of the label signal; for a full ICT head, all of
+        its vertices. Raises MienError as `generate` does."""
         given = self._checked(neutral)
         vertices = given[: len(self.mean)]
         fixed = self.person(vertices)
@@ -71,16 +71,18 @@ class Express:
     ) -> MeshSequence:
         """The whole sequence from time 0, `duration` seconds long (by default to the timeline's end and 0.2 s more).
 
-        `neutral` is the face at rest [mm] on `topology`, or a full ICT-FaceKit head: its other parts (teeth, tongue,
-        eyes, the back) then follow the face, and the sequence is of all its vertices. Raises MienError for another
-        topology, positions that are no numbers, a timeline that cannot be read, or a sequence too long to hold.
+        `neutral` is the face at rest [mm] on `topology`, or a full ICT-FaceKit head: the other parts (teeth, tongue,
+        eyes, the back) of a head follow the face, and the sequence has all its vertices. Raises MienError for another
+        topology, positions that are not finite, a timeline that cannot be read, or a sequence too long to hold.
         """
         timeline = Timeline.parse(timeline) if isinstance(timeline, str) else timeline
         if not (np.isfinite(fps) and fps > 0):
             raise MienError(f"the frame rate must be positive, not {fps}")
         length = timeline.duration + 0.2 if duration is None else duration
         if not 0 <= length <= _LONGEST:
-            raise MienError(f"a sequence of {length:g} s cannot be made at once; at most {_LONGEST:g} s, or stream it")
+            raise MienError(
+                f"a sequence of {length:g} s cannot be made at once; give at most {_LONGEST:g} s, or stream it"
+            )
         steps = np.arange(int(np.ceil(length * spec.FPS)) + 1) / spec.FPS
         made = np.stack(list(self.stream(neutral, timeline.signal(steps, self.expressions))))
         times = np.arange(int(np.floor(length * fps + 1e-9)) + 1) / fps
@@ -88,25 +90,25 @@ class Express:
         return MeshSequence(times=steps, vertices=made, topology=topology).at(times)
 
     def clip(self, sequence: MeshSequence) -> Clip:
-        """The 52 ARKit weights that explain a generated sequence best, against its first frame: for any other rig.
+        """The 52 ARKit weights that explain a generated sequence best, relative to its first frame, for any rig.
 
         Raises MienError when the network's topology is not ICT-FaceKit's, or its assets are missing.
         """
         moved = (sequence.vertices - sequence.vertices[0])[:, : len(self.mean)]
         if len(self.mean) != FACE:
             raise MienError(
-                "this network was not trained on ICT-FaceKit's face: there are no shapes to read weights with"
+                "this network was not trained on ICT-FaceKit's face, so its movement cannot become ARKit weights"
             )
         return Clip(times=sequence.times, weights=self._weights(moved), channels=ARKIT, source="mien express")
 
     def wrinkles(self, sequence: MeshSequence) -> Float[np.ndarray, "T R"]:
-        """How much of each wrinkle map shows in a generated sequence, in the order of `wrinkles.REGIONS`; see there.
+        """How much of each wrinkle map shows in a generated sequence, in the order of `wrinkles.REGIONS`.
 
         Raises MienError as `clip` does.
         """
         count = len(self.mean)
         if count != FACE:
-            raise MienError("this network was not trained on ICT-FaceKit's face: there are no regions to measure in")
+            raise MienError("this network was not trained on ICT-FaceKit's face, so there are no wrinkle regions")
         shapes = {
             name: self._shapes[ARKIT.index(name), :count] for region in REGIONS.values() for name in region.shapes
         }
@@ -114,23 +116,24 @@ class Express:
         return Wrinkles(face[0], self.topology.triangles, shapes)(face)
 
     def other_topology(self, mesh: Mesh, landmarks: dict[int, int] | None = None) -> OtherTopologyFace:
-        """A face of another topology, for which its `neutral` can be animated and the result `carried` back onto it.
+        """A face of another topology: generate for its `neutral`; its `sequence` transfers the result to the mesh.
 
-        `landmarks` are number of an iBUG 68 point -> vertex; by default the face is found by shape. Raises MienError
-        when ICT-FaceKit's head does not fit it, or the network's topology is not ICT-FaceKit's.
+        `landmarks` map numbers of iBUG 68 points to vertices; by default the face is found by shape. Raises MienError
+        when ICT-FaceKit's head does not fit the mesh, or the network's topology is not ICT-FaceKit's.
         """
         if len(self.mean) != FACE:
-            raise MienError("this network was not trained on ICT-FaceKit's face: no head can be laid under another's")
+            raise MienError("this network was not trained on ICT-FaceKit's face, so it cannot animate another topology")
         return OtherTopologyFace(self._rig, FACE, mesh, landmarks)
 
     def person(self, neutral: Float[np.ndarray, "V 3"]) -> dict[str, np.ndarray]:
-        """What the network is told of a face, by input: its code and local shape, or nothing if it does not look."""
+        """The network's inputs for a face: its code and local shape by name, or {} for a network that uses neither."""
         if not self._knows_identity:
             return {}
         return {"code": self._code(neutral)[None], "shape": self._local(neutral)[None]}
 
     def whole(self, moved: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "W 3"]:
-        """Displacements of a full ICT head from those of its face: the rest follows by the weights that explain it."""
+        """Displacements of a full ICT head from those of its face; the rest of the head moves by the weights that fit
+        the face."""
         weights = self._weights(moved[None])[0]
         return np.concatenate([moved, np.tensordot(weights, self._shapes[:, len(moved) :], axes=1)])
 
@@ -142,7 +145,7 @@ class Express:
 
     @cached_property
     def _shapes(self) -> Float[np.ndarray, "52 V 3"]:
-        """Of the whole head, in the order of ARKit's channels."""
+        """Shapes of the whole head, in the order of ARKit's channels."""
         return self._rig.basis()
 
     @cached_property
@@ -163,8 +166,8 @@ class Express:
         whole = vertices.shape == (VERTICES, 3) and count == FACE
         if vertices.shape != (count, 3) and not whole:
             raise MienError(
-                f"the neutral has {len(vertices)} vertices, this network's topology has {count}: bring the movement "
-                "over with `transfer`, or give your face shapes with `mien rig transfer` and retarget `clip` onto them"
+                f"the neutral has {len(vertices)} vertices, this network's topology has {count}: use "
+                "`transfer`, or make shapes for your face with `mien rig transfer` and retarget `clip` to them"
             )
         if not np.isfinite(vertices).all():
             raise MienError("the neutral has a vertex that is no number; repair the mesh first")
@@ -177,12 +180,13 @@ class Express:
         return vertices
 
     def _edge_length(self, vertices: np.ndarray) -> float:
-        """Median over the triangles' first edges [mm]."""
+        """Median length of the triangles' first edges [mm]."""
         a, b = self.topology.triangles[:, 0], self.topology.triangles[:, 1]
         return float(np.median(np.linalg.norm(vertices[a] - vertices[b], axis=1)))
 
 
 _BOUNDED = SolveSettings(ridge=1e-3, sparsity=0.0, symmetry=0.0, smoothness=0.0)
-"""Nothing but the box and a pull towards zero: of two shapes that do the same neither runs away."""
+"""Only bounds and a ridge penalty, which keeps the weights of two similar shapes from growing against each other."""
 _ODD = 3.0
-"""Heads differ in size by far less; a shuffled mesh has edges some twenty times as long, centimetres a tenth."""
+"""Largest ratio of edge lengths to the mean face's: heads differ far less; those of a shuffled mesh are some twenty
+times as long, and those of a mesh in centimetres a tenth."""

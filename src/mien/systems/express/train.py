@@ -1,6 +1,6 @@
-"""Training of the express net: L1 of displacements and of their change in time.
+"""Training of the express network: L1 of displacements and of their change in time.
 
-`mien train express --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
+`mien train express --preset cpu` runs this; a run that was killed goes on from its last checkpoint when started again.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from mien.systems.express.training.corpus import Corpus, drawn_displacements, lo
 __all__ = ["batch_losses", "build_net", "face_hierarchy", "train"]
 
 CODE_LEVEL = 2
-"""Level whose vertices the identity code looks at: 377 of ICT's face."""
+"""Level whose vertices the identity code uses: 377 of ICT's face."""
 
 
 def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
@@ -76,7 +76,8 @@ def train(config: ExpressConfig, *, stop_after: int | None = None) -> Path:
 
 
 def face_hierarchy(mean: np.ndarray, triangles: np.ndarray, length: int) -> Hierarchy:
-    """Levels of the training subjects' mean face; spirals start towards its most forward vertex, the nose's tip."""
+    """Levels of the training subjects' mean face; the spirals' reference is its most forward vertex, the tip of the
+    nose."""
     return load_hierarchy(
         mean,
         triangles,
@@ -105,7 +106,7 @@ def batch_losses(net: ExpressNet, batch: Batch, config: ExpressConfig) -> dict[s
 
 
 def _constants(corpus: Corpus, mean: np.ndarray, code: IdentityCode) -> dict[str, object]:
-    """What prediction needs besides the weights, kept with them: the data may be gone by then."""
+    """What prediction needs besides the weights; stored with them, since the data may be gone by then."""
     arrays = {"mean": mean, "triangles": corpus.triangles.astype("int64"), "code_kept": code.kept}
     arrays |= {"code_mean": code.mean, "code_basis": code.basis}
     known = {name: torch.from_numpy(value) for name, value in arrays.items()}
@@ -113,7 +114,7 @@ def _constants(corpus: Corpus, mean: np.ndarray, code: IdentityCode) -> dict[str
 
 
 def _first_state(config: ExpressConfig, corpus: Corpus, net: ExpressNet) -> dict[str, int]:
-    """Give a new net its blendshapes, or the weights of the checkpoint that it starts from."""
+    """Set the blendshapes of a new network, or load the weights of the checkpoint that it starts from."""
     if not config.start:
         basis = displacement_basis(drawn_displacements(corpus, seed=config.seed), config.components)
         for part in net.modules():

@@ -5,9 +5,12 @@ import pytest
 
 from mien.core import MienError
 from mien.systems.capture import spec
+from mien.systems.capture.evaluation.face_measures import MEDIAPIPE
 from mien.systems.capture.training.face_labels import label_files, read_labels
 from mien.systems.capture.training.face_sets import set_of
-from mien.systems.capture.training.teacher_points import OUTER_EYES, HandMarks, TeacherMap, learn, marked_landmarks
+from mien.systems.capture.training.teacher_points import HandMarks, TeacherMap, learn, marked_landmarks
+
+OUTER_EYES = MEDIAPIPE["outer_eyes"]
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +19,9 @@ def held_out_marks(assets: Path) -> HandMarks:
     points, templates = [], []
     for path in label_files(assets / "real"):
         labels = read_labels(path)
-        own = set_of(labels.folder)
-        people = sorted({own.person(labels.stem(row)) for row in range(len(labels.points))})
-        for row in np.flatnonzero(np.isfinite(labels.hand[:, 0, 0])):
-            person = own.person(labels.stem(row))
-            if own.held_out(person, people.index(person)):
-                points.append(labels.points[row])
+        for row in np.flatnonzero(np.isfinite(labels.hand[:, 0, 0])).tolist():
+            if set_of(labels.folder).held_out(labels.stem(row)):
+                points.append(labels.teacher.points[row])
                 templates.append(labels.hand[row])
     return HandMarks(points=np.array(points), templates=np.array(templates))
 

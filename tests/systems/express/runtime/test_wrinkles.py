@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien.rigs.ict import load_ict
+from mien.rigs.ict_topology import FACE
 from mien.systems.express.runtime.wrinkles import REGIONS, Wrinkles, write_csv
 
 
@@ -31,6 +33,24 @@ def test_compression_is_the_length_lost_across_the_folds_whatever_way_the_sheet_
     lost = Wrinkles(vertices, triangles, shapes).compression(moved)
     for region, own in zip(REGIONS.values(), lost, strict=True):
         np.testing.assert_allclose(own, 1 - squeeze if region.across[1] else 0, atol=1e-6)
+
+
+def test_each_side_folds_by_its_own_shapes(assets: Path) -> None:
+    rig = load_ict()
+    names = {name for region in REGIONS.values() for name in region.shapes}
+    triangles = rig.neutral.topology.triangles
+    face, triangles = rig.neutral.vertices[:FACE], triangles[(triangles < FACE).all(axis=1)]
+    wrinkles = Wrinkles(face, triangles, {name: rig.shape(name)[:FACE] for name in names})
+    moving = ("eyeSquint", "cheekSquint", "mouthSmile")
+    shown = {
+        side: dict(
+            zip(REGIONS, wrinkles((face + sum(rig.shape(n + side)[:FACE] for n in moving))[None])[0], strict=True)
+        )
+        for side in ("Left", "Right")
+    }
+    for region in ("crowsFeet", "nasolabial"):
+        for side, other in (("Left", "Right"), ("Right", "Left")):
+            assert shown[side][region + side] > max(0.2, 2 * shown[side][region + other]), (region, side)
 
 
 def test_a_region_sees_its_own_folds_only_and_the_signal_is_written(sheet, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Rigs from glTF and VRM files."""
+"""Reader of rigs from glTF and VRM files."""

@@ -1,9 +1,9 @@
-"""Which nodes of a stranger's glTF are the neck, head, jaw and eyes.
+"""Finds the nodes of a glTF file that are the neck, head, jaw and eyes.
 
-VRM files say so in their humanoid table. Others are found by name: decoration of the common tools is stripped
+VRM files name them in their humanoid table. In other files they are found by name: prefixes of common tools are removed
 (`Bip01 `, `mixamorig:`, `J_Bip_C_`, `J_Adj_L_`, `CC_Base_`, `DEF-`, `ORG-`), then the words (see
-`mien.rigs.names.words`) must be exactly one entry of `NAMES`. A name that two nodes answer is left out, except that
-the one nearest to the root wins among ancestors (`head` over its own `head` child).
+`mien.rigs.names.words`) must be exactly one entry of `NAMES`. A joint that two nodes match is left out, unless one is
+an ancestor of the other: then the ancestor is used (`head`, not its child `head`).
 """
 
 import re
@@ -31,9 +31,9 @@ NAMES: dict[tuple[str, str | None], str] = {
     ("eyeball", "Right"): "eyeRight",
     ("faceeye", "Right"): "eyeRight",
 }
-"""(words, side) of a node name -> mien's joint."""
+"""(words, side) of a node's name -> mien's joint."""
 PARENTS: dict[str, str] = {"head": "neck", "jaw": "head", "eyeLeft": "head", "eyeRight": "head"}
-"""Parents among mien's joints, in their order: neck, head, jaw, eyes."""
+"""Joint -> its parent among mien's joints, in the order of the joints."""
 
 _DECORATION = re.compile(
     r"^(?:bip0*\d+|mixamorig\d*|cc_base|def|org|rig|armature|j_bip(?=_)|j_adj(?=_))[ :_.-]+", re.IGNORECASE
@@ -44,7 +44,7 @@ _VRM = {"neck": "neck", "head": "head", "jaw": "jaw", "leftEye": "eyeLeft", "rig
 
 
 def find_joints(document: GltfDocument) -> dict[str, int]:
-    """mien joint -> node index, for those that are found."""
+    """mien's joint -> node index, for the joints that are found."""
     found = _from_vrm(document)
     if found:
         return found
@@ -53,7 +53,7 @@ def find_joints(document: GltfDocument) -> dict[str, int]:
 
 
 def joints_by_name(names: Sequence[str], parents: Mapping[int, int]) -> dict[str, int]:
-    """mien joint -> index, of bones by their names and the parents that some have."""
+    """mien's joint -> index of the bone, found by the bones' names; `parents` maps bones to their parents."""
     candidates: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         joint = _joint_of(name)

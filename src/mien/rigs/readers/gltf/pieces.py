@@ -1,4 +1,4 @@
-"""Primitives of a glTF scene, placed where a viewer shows them, before they are merged into a rig."""
+"""Primitives of a glTF scene, at the positions where a viewer shows them, before they are merged into a rig."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +12,12 @@ from mien.io.gltf.rig import SOURCE_VERTEX, srgb_from_linear
 __all__ = ["LIMIT", "ORDER", "Piece", "as_dict", "as_list", "check_claims", "pieces_of", "target_names"]
 
 LIMIT = 2**30
-"""Most bytes the shapes may take [S, V, 3] float32: 900 shapes of 100,000 vertices. A small file can claim any number
-of empty targets, or show one mesh any number of times."""
+"""Largest size of the shapes [S, V, 3] float32 [bytes]: 900 shapes of 100,000 vertices. Without a limit a small file
+could state any number of empty targets, or show one mesh any number of times."""
 _FARTHEST = 1e4
-"""Coordinates [m] beyond this are damage, and would not survive float32 in millimetres."""
+"""Coordinates beyond this [m] count as damage, because float32 would not resolve them in millimetres."""
 ORDER = ("root", "neck", "head", "jaw", "eyeLeft", "eyeRight")
-"""Joints that vertices are weighted to; "root" takes what hangs on no other."""
+"""Joints that vertices are skinned to; "root" is for vertices that are bound to none of the others."""
 
 
 @dataclass
@@ -28,12 +28,12 @@ class Piece:
     targets: dict[str, np.ndarray]
     """Shape name -> displacements [V, 3]."""
     joints: np.ndarray
-    """Weights on `ORDER`, [V, 6]."""
+    """Skinning weights on `ORDER`, [V, 6]."""
     uv: np.ndarray | None
     color: np.ndarray | None
     """Linear RGB [V, 3]."""
     source: np.ndarray | None
-    """Rig vertex each vertex copies, in files that mien wrote."""
+    """The rig's vertex that each vertex copies, in files that mien wrote."""
     runs: list[tuple[Part, np.ndarray]] = field(default_factory=list[tuple[Part, np.ndarray]])
     """Materials and their triangles."""
 
@@ -41,7 +41,7 @@ class Piece:
 def pieces_of(document: GltfDocument, joints: dict[str, int], shapes: list[list[str]]) -> list[Piece]:
     """All primitives of the default scene in its axes [m]; `joints` maps mien's joints to nodes.
 
-    `shapes` holds the shape names of each mesh's targets; targets of one name add up.
+    `shapes` has the shape names of each mesh's targets; targets with the same name are summed.
     """
     world = document.world_matrices()
     owner = _owners(document, joints)
@@ -54,7 +54,7 @@ def pieces_of(document: GltfDocument, joints: dict[str, int], shapes: list[list[
         names = shapes[node["mesh"]]
         shared: dict[str, Piece] = {}
         for primitive in _primitives(document, mesh):
-            if primitive.get("mode", 4) != 4:  # points and lines are no surface; strips are rare in faces
+            if primitive.get("mode", 4) != 4:  # points and lines are no surface, and strips are rare in faces
                 continue
             attributes, targets = as_dict(primitive.get("attributes")), as_list(primitive.get("targets"))
             key = repr((sorted(attributes.items(), key=str), targets))
@@ -69,7 +69,7 @@ def pieces_of(document: GltfDocument, joints: dict[str, int], shapes: list[list[
 
 
 def check_claims(document: GltfDocument) -> None:
-    """Refuse, from the JSON alone, a scene whose vertices, shapes and triangles would take more than `LIMIT`."""
+    """Refuse a scene whose vertices, shapes and triangles would be larger than `LIMIT`, judged by the JSON alone."""
     of_mesh = [
         sum(_claimed(document, primitive) for primitive in _primitives(document, mesh))
         for mesh in document.items("meshes")
@@ -78,11 +78,11 @@ def check_claims(document: GltfDocument) -> None:
     shown = [nodes[index]["mesh"] for index in _scene_nodes(document) if "mesh" in nodes[index]]
     total = sum(of_mesh[mesh] for mesh in shown if isinstance(mesh, int) and 0 <= mesh < len(of_mesh))
     if total > LIMIT:
-        document.fail(f"its meshes claim {total / 2**30:.3g} GiB, more than {LIMIT // 2**30}; reduce them")
+        document.fail(f"its meshes need {total / 2**30:.3g} GiB, more than {LIMIT // 2**30}; reduce them")
 
 
 def _claimed(document: GltfDocument, primitive: dict[str, Any]) -> int:
-    """Bytes of a primitive's vertices, shapes and triangles, as its accessors announce them."""
+    """Size of a primitive's vertices, shapes and triangles [bytes], as its accessors state it."""
     accessors = document.items("accessors")
 
     def count(index: Any) -> int:
@@ -101,7 +101,7 @@ def _scene_nodes(document: GltfDocument) -> list[int]:
     nodes = document.items("nodes")
     if not scenes:
         return list(range(len(nodes)))
-    document.parents()  # refuses cycles before we walk
+    document.parents()  # refuses cycles, which would make the loop below endless
     scene = document.item("scenes", document.json.get("scene", 0))
     out: dict[int, None] = {}
     waiting = list(reversed(document.indices(scene.get("nodes", []), "nodes")))
@@ -153,7 +153,7 @@ def _piece(
 
 def _check_size(document: GltfDocument, values: np.ndarray, what: str) -> None:
     if np.abs(values).max() > _FARTHEST:
-        document.fail(f"a {what} reaches farther than {_FARTHEST:.0f} m; the file is damaged")
+        document.fail(f"a {what} is farther away than {_FARTHEST:.0f} m; the file is damaged")
 
 
 def _placement(
@@ -164,7 +164,7 @@ def _placement(
     world: np.ndarray,
     owner: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(world_from_vertex [V, 4, 4] at bind pose, weights on `ORDER` [V, 6])."""
+    """(world_from_vertex [V, 4, 4] at the bind pose, skinning weights on `ORDER` [V, 6])."""
     item = document.item("nodes", node)
     weights = np.zeros((count, len(ORDER)), np.float32)
     if "skin" not in item or "JOINTS_0" not in attributes:
@@ -188,14 +188,14 @@ def _placement(
             blended += share[:, k, None, None] * matrices[which[:, k]]
             np.add.at(weights, (np.arange(count), owner[bones][which[:, k]]), share[:, k])
         total += share.sum(axis=1)
-    loose = total <= 1e-6  # a vertex without weights stays where its node puts it
+    loose = total <= 1e-6  # a vertex without skinning weights follows its mesh's node
     blended[loose], weights[loose, owner[node]] = world[node], 1
     total[loose] = 1
     return blended / total[:, None, None], (weights / total[:, None]).astype(np.float32)
 
 
 def _owners(document: GltfDocument, found: dict[str, int]) -> np.ndarray:
-    """For every node the place in `ORDER` of its nearest ancestor (or itself) that is a joint of ours."""
+    """For every node the index in `ORDER` of its nearest ancestor, or itself, that is one of mien's joints."""
     parents = document.parents()
     owner = np.full(len(document.items("nodes")), -1)
     for name, node in found.items():

@@ -1,14 +1,14 @@
-"""Any glTF or VRM whose morph targets carry ARKit names, as a `Rig`.
+"""Reads any glTF or VRM file whose morph targets have ARKit names as a `Rig`.
 
-All meshes of the scene are merged, also those without morph targets (hair, teeth, body). Node transforms and the
-skin's bind pose are applied, so that vertices stand where a viewer shows them, and metres become millimetres. glTF
-and VRM 1.0 face +Z like mien; VRM 0.x faces -Z and is turned, as is any file whose left eye joint lies at smaller X
-than its right one. The file's origin is kept (at the feet of most bodies).
+All meshes of the scene are merged, also those without morph targets (hair, teeth, body). Node transforms and the skin's
+bind pose are applied, so that vertices are where a viewer shows them, and metres become millimetres. Faces in glTF and
+VRM 1.0 look along +Z as in mien; faces in VRM 0.x look along -Z and are turned, and so is any file whose left eye joint
+lies at smaller X than its right one. The file's origin is kept (at the feet of most bodies).
 
-Joints are those of `mien.rigs.readers.gltf.joints`; every other bone's influence goes to its nearest ancestor among
-them, and what hangs on none goes to a joint "root". Vertex group "head": what the head, jaw or eyes carry, or any
-ARKit shape moves.
-Textures and default morph weights are ignored. Landmarks are not known.
+Joints are those of `mien.rigs.readers.gltf.joints`; the skinning weight of every other bone is added to its nearest
+ancestor among them, or to a joint "root" when there is none. The vertex group "head" has the vertices that are bound to
+head, jaw or eyes, or that any ARKit shape moves. Textures and default morph weights are ignored. The rig has no
+landmarks.
 """
 
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.core.channels import ARKIT
+from mien.core.mesh import Mesh
 from mien.core.rig import Rig
 from mien.io.gltf.correctives import correctives_of
 from mien.io.gltf.document import GltfDocument, read_glb
@@ -25,16 +26,16 @@ from mien.rigs.readers.gltf.joints import find_joints
 from mien.rigs.readers.gltf.pieces import Piece, as_dict, check_claims, pieces_of, target_names
 from mien.rigs.readers.gltf.vrm import expressions, named_binds, preset_shapes
 
-__all__ = ["load_glb", "name_report"]
+__all__ = ["load_glb", "load_mesh", "name_report"]
 
 
 def load_glb(path: str | Path, *, any_names: bool = False, still: bool = False) -> Rig:
-    """Load a .glb, .vrm or .gltf as a rig; with `any_names` also one whose shapes carry no ARKit names.
+    """Load a .glb, .vrm or .gltf as a rig.
 
-    With `still` also a mesh that has no shapes at all.
+    With `any_names` a rig without ARKit names is accepted, with `still` a mesh without shapes.
 
     Raises:
-        MienError: not readable, no mesh, no morph targets, or none that carries an ARKit name.
+        MienError: the file is not readable, or has no mesh, no morph targets, or none with an ARKit name.
     """
     document = read_glb(path)
     check_claims(document)
@@ -54,8 +55,13 @@ def load_glb(path: str | Path, *, any_names: bool = False, still: bool = False) 
     return _assemble(document, pieces, shapes, found)
 
 
+def load_mesh(path: str | Path) -> Mesh:
+    """The mesh of a file at rest, with or without shapes; raises MienError when there is none."""
+    return load_glb(path, still=True).neutral
+
+
 def name_report(path: str | Path) -> NameReport:
-    """How the shape names of a file are understood; raises MienError when it is not readable."""
+    """How the shape names in a file map to channels; raises MienError when the file is not readable."""
     document = read_glb(path)
     return merged([normalise(target_names(document, mesh)) for mesh in document.items("meshes")])
 
@@ -75,7 +81,7 @@ def _assemble(document: GltfDocument, pieces: list[Piece], shapes_of: list[list[
 
 
 def _merged_seams(document: GltfDocument, piece: Piece) -> Piece:
-    """Undo the splitting at texture seams that mien's writer did; other files are left as they are."""
+    """Undo the splitting at texture seams that mien's writer does; pieces of other files are returned unchanged."""
     if piece.source is None or np.abs(piece.source).max() >= 2**24:  # beyond that float32 skips integers
         return piece
     source = piece.source.astype(np.int64)

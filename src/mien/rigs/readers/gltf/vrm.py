@@ -1,9 +1,9 @@
-"""VRM expressions as shapes: each becomes the weighted sum of the morph targets it binds.
+"""VRM expressions as shapes: each is the weighted sum of the morph targets that it binds.
 
-Expressions with ARKit names (Perfect Sync; `blendShapeMaster` of VRM 0.x, `expressions.custom` of VRM 1.0) become
-those shapes where no morph target carries the name. The presets that every avatar has are never guessed at: the blinks
-of one eye are `eyeBlinkLeft` and `eyeBlinkRight`, the five vowels are visemes of the same sound (`viseme_aa`), the
-moods keep their names (VRM 1.0's: `happy`). A mapping file can make channels of them.
+Expressions with ARKit names (Perfect Sync; `blendShapeMaster` of VRM 0.x, `expressions.custom` of VRM 1.0) become these
+ARKit shapes when no morph target has the name. Of the presets that every avatar has, the blinks of one eye become
+`eyeBlinkLeft` and `eyeBlinkRight`, the five vowels become the visemes of the same sound (`viseme_aa`), and the emotions
+keep their names in VRM 1.0 (`happy`). A mapping file can make channels of them.
 """
 
 from types import MappingProxyType
@@ -28,21 +28,21 @@ PRESETS = MappingProxyType(
         "blink": "blink", "lookUp": "lookUp", "lookDown": "lookDown", "lookLeft": "lookLeft", "lookRight": "lookRight",
     }
 )  # fmt: skip
-"""Preset of VRM 1.0 -> shape; "neutral" moves nothing."""
+"""Preset of VRM 1.0 -> shape; the preset "neutral" has no shape."""
 _PRESETS_0 = {
     "blink_l": "blinkLeft", "blink_r": "blinkRight", "a": "aa", "i": "ih", "u": "ou", "e": "ee", "o": "oh",
     "joy": "happy", "sorrow": "sad", "fun": "relaxed", "lookup": "lookUp", "lookdown": "lookDown",
     "lookleft": "lookLeft", "lookright": "lookRight",
 }  # fmt: skip
-"""Preset of VRM 0.x -> the same of VRM 1.0, where the name differs."""
+"""Preset of VRM 0.x -> the same preset in VRM 1.0, where the names differ."""
 
 
 def expressions(
     document: GltfDocument, names: tuple[str, ...], shapes: np.ndarray, shapes_of: list[list[str]]
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """`names` and `shapes`, and the expressions that no morph target answers.
+    """`names` and `shapes` extended by the expressions whose names no morph target has.
 
-    `shapes_of` holds the shape names of each mesh's targets.
+    `shapes_of` has the shape names of each mesh's targets.
     """
 
     def total(binds: list[Bind]) -> np.ndarray:
@@ -69,7 +69,7 @@ def expressions(
 
 
 def named_binds(document: GltfDocument) -> dict[str, list[Bind]]:
-    """Name of a custom expression -> what it binds, of either VRM version; empty for other files."""
+    """Name of a custom expression -> its binds, in either VRM version; empty for other files."""
     out: dict[str, list[Bind]] = {}
     for group in _groups(document):
         out.setdefault(str(group.get("name")), []).extend(_binds_0(group))
@@ -79,12 +79,12 @@ def named_binds(document: GltfDocument) -> dict[str, list[Bind]]:
 
 
 def preset_shapes(document: GltfDocument) -> set[str]:
-    """Shapes that a file's presets make, of either VRM version."""
+    """Shapes that come from a file's presets, in either VRM version."""
     return {PRESETS[preset] for preset, binds in _preset_binds(document).items() if binds and preset in PRESETS}
 
 
 def _preset_binds(document: GltfDocument) -> dict[str, list[Bind]]:
-    """Preset, as VRM 1.0 names it -> what it binds."""
+    """Name of a preset in VRM 1.0 -> its binds."""
     out: dict[str, list[Bind]] = {}
     for group in _groups(document):
         preset = str(group.get("presetName")).lower()
@@ -95,13 +95,13 @@ def _preset_binds(document: GltfDocument) -> dict[str, list[Bind]]:
 
 
 def _groups(document: GltfDocument) -> list[dict[str, Any]]:
-    """Expressions of VRM 0.x."""
+    """The expressions of a VRM 0.x file."""
     table = as_dict(as_dict(document.json.get("extensions")).get("VRM"))
     return [as_dict(group) for group in as_list(as_dict(table.get("blendShapeMaster")).get("blendShapeGroups"))]
 
 
 def _expressions(document: GltfDocument) -> dict[str, Any]:
-    """Expressions of VRM 1.0, "preset" and "custom"."""
+    """The expressions of a VRM 1.0 file, under "preset" and "custom"."""
     return as_dict(as_dict(as_dict(document.json.get("extensions")).get("VRMC_vrm")).get("expressions"))
 
 

@@ -1,1 +1,1 @@
-"""Rigs from USD files."""
+"""Reader of rigs from USD files."""

@@ -1,4 +1,4 @@
-"""What a USD mesh looks like: visibility, texture coordinates, display colours, materials."""
+"""Appearance of USD meshes: visibility, texture coordinates, display colours, materials."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ def shown(prim: Any) -> bool:
 def texture(
     mesh: Any, triangles: np.ndarray, corners: np.ndarray, count: int
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
-    """(coordinates, v downwards, of the written vertices; the point of each; triangles of written vertices).
+    """(texture coordinates per split vertex, v downwards; the point of each split vertex; triangles of split vertices).
 
-    As in a file of glTF that mien wrote, a written vertex is a point with one pair of coordinates.
+    A split vertex is a point with one pair of texture coordinates, as in a glTF file that mien wrote.
     """
     (UsdGeom,) = pxr("UsdGeom")
     api = UsdGeom.PrimvarsAPI(mesh)
@@ -45,13 +45,13 @@ def texture(
         return_inverse=True,
     )
     source = triangles.reshape(-1)[first]
-    lonely = np.setdiff1d(np.arange(count), source)  # points of no triangle stay
+    lonely = np.setdiff1d(np.arange(count), source)  # points that belong to no triangle are kept
     uv = np.concatenate([keys[:, 1:], np.zeros((len(lonely), 2))]).astype(np.float32)
     return uv, np.concatenate([source, lonely]), at.reshape(-1, 3)
 
 
 def vertex_colors(mesh: Any, triangles: np.ndarray, corners: np.ndarray, count: int) -> np.ndarray | None:
-    """Display colours per point, linear; where the corners at a point differ, the first counts."""
+    """Linear display colours per point; where the corners at a point differ, that of the first corner."""
     (UsdGeom,) = pxr("UsdGeom")
     primvar = UsdGeom.PrimvarsAPI(mesh).GetPrimvar("displayColor")
     value: Any = primvar.ComputeFlattened()
@@ -67,7 +67,7 @@ def vertex_colors(mesh: Any, triangles: np.ndarray, corners: np.ndarray, count: 
 
 
 def part_of(prim: Any, display: Any) -> tuple[Part, bool]:
-    """(the material of a mesh or subset, whether it shows the mesh's display colours)."""
+    """(the material of a mesh or subset, whether it uses the mesh's display colours)."""
     (UsdShade,) = pxr("UsdShade")
     material = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial()[0]
     colored = bool(display) and display.HasValue()

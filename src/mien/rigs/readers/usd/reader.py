@@ -1,10 +1,10 @@
-"""Any USD file whose blendshapes carry ARKit names, as a `Rig`.
+"""Reads any USD file whose blendshapes have ARKit names as a `Rig`.
 
 All visible meshes of the stage are merged, also those without blendshapes (hair, teeth, body). Transforms and the
-skeleton's rest pose are applied, so that vertices stand where a viewer shows them; the stage's unit becomes
-millimetres and its up axis +Y. Polygons become triangles. Names, joints, facing and the group "head" are understood as
-in a glTF (see `mien.rigs.readers.gltf.reader`). In-between shapes, textures and animation are not looked at;
-correctives are those that mien wrote.
+skeleton's rest pose are applied, so that vertices are where a viewer shows them; the stage's unit becomes millimetres
+and its up axis +Y. Polygons become triangles. Names, joints, facing direction and the vertex group "head" are as in a
+glTF (see `mien.rigs.readers.gltf.reader`). In-between shapes, textures and animation are ignored; correctives are read
+only from files that mien wrote.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from mien.core.channels import ARKIT
 from mien.core.errors import MienError
-from mien.core.mesh import Part
+from mien.core.mesh import Mesh, Part
 from mien.core.rig import Corrective, Rig
 from mien.io.usd.mesh import points_of, to_millimetres, triangulated
 from mien.io.usd.stage import open_stage, pxr, reading
@@ -24,29 +24,35 @@ from mien.rigs.readers.gltf.pieces import LIMIT, Piece
 from mien.rigs.readers.usd.looks import part_of, shown, texture, vertex_colors
 from mien.rigs.readers.usd.skeleton import Skeletons
 
-__all__ = ["load_usd", "name_report"]
+__all__ = ["load_mesh", "load_usd", "name_report"]
 
 _FARTHEST = 1e4
-"""Coordinates [m] beyond this are damage."""
+"""Coordinates beyond this [m] count as damage."""
 _MESHES = 2000
-"""A crowd, or damage."""
+"""Largest number of meshes of a rig; a file with more is a crowd or damaged."""
 
 
 def load_usd(path: str | Path, *, any_names: bool = False, still: bool = False) -> Rig:
-    """Load a .usd, .usda, .usdc or .usdz as a rig; with `any_names` also one whose shapes carry no ARKit names.
+    """Load a .usd, .usda, .usdc or .usdz as a rig.
 
-    With `still` also a mesh that has no shapes at all.
+    With `any_names` a rig without ARKit names is accepted, with `still` a mesh without shapes.
 
     Raises:
-        MienError: not readable, no mesh, no blendshapes, none that carries an ARKit name, or no OpenUSD installed.
+        MienError: the file is not readable, or has no mesh, no blendshapes, or none with an ARKit name; or OpenUSD is
+            not installed.
     """
     stage = open_stage(path)
     with reading(path):
         return _Scene(Path(path), stage).rig(any_names, still)
 
 
+def load_mesh(path: str | Path) -> Mesh:
+    """The mesh of a file at rest, with or without shapes; raises MienError when there is none."""
+    return load_usd(path, still=True).neutral
+
+
 def name_report(path: str | Path) -> NameReport:
-    """How the blendshape names of a file are understood; raises MienError when it is not readable."""
+    """How the blendshape names in a file map to channels; raises MienError when the file is not readable."""
     stage = open_stage(path)
     with reading(path):
         scene = _Scene(Path(path), stage)
@@ -54,12 +60,12 @@ def name_report(path: str | Path) -> NameReport:
 
 
 class _Scene:
-    """A stranger's stage."""
+    """The stage of an untrusted file."""
 
     def __init__(self, path: Path, stage: Any) -> None:
         Usd, UsdGeom = pxr("Usd", "UsdGeom")
         self.path, self.stage = path, stage
-        # Meshes of a model that is placed several times are in a prototype, which only its proxies show.
+        # Meshes of an instanced model are in a prototype and are only found through its instance proxies.
         prims = Usd.PrimRange.Stage(stage, Usd.TraverseInstanceProxies(Usd.PrimDefaultPredicate))
         self.meshes = [UsdGeom.Mesh(prim) for prim in prims if prim.IsA(UsdGeom.Mesh) and shown(prim)]
         if len(self.meshes) > _MESHES:
@@ -69,11 +75,11 @@ class _Scene:
         self.skeletons = Skeletons(stage, self.metres, self.fail)
 
     def fail(self, text: str) -> NoReturn:
-        """Raise the MienError that names this file."""
+        """Raise a MienError with this file's path and `text`."""
         raise MienError(f"{self.path}: {text}")
 
     def metres(self, prim: Any) -> np.ndarray:
-        """From a prim's frame to mien's axes [m], for row vectors."""
+        """The matrix from a prim's frame to mien's axes [m], for row vectors."""
         matrix = to_millimetres(self.stage, np.array(self.cache.GetLocalToWorldTransform(prim)))
         return matrix @ np.diag([1e-3, 1e-3, 1e-3, 1])
 
@@ -90,7 +96,7 @@ class _Scene:
             12 * len(m.GetPointsAttr().Get(self.time) or ()) * (1 + len(self.shape_names(m))) for m in self.meshes
         )
         if total > LIMIT:
-            self.fail(f"its meshes claim {total / 2**30:.3g} GiB, more than {LIMIT // 2**30}; reduce them")
+            self.fail(f"its meshes need {total / 2**30:.3g} GiB, more than {LIMIT // 2**30}; reduce them")
         pieces = [self._piece(mesh) for mesh in self.meshes]
         if not any(piece.runs for piece in pieces):
             self.fail("no faces; a rig needs a mesh")
@@ -114,7 +120,7 @@ class _Scene:
         matrices, joints = self.skeletons.placement(mesh, len(points))
         placed = np.einsum("vi,vij->vj", points, matrices[:, :3, :3]) + matrices[:, 3, :3]
         if not np.abs(placed).max() < _FARTHEST:
-            self.fail(f"a point of {mesh.GetPath()} reaches farther than {_FARTHEST:.0f} m; the file is damaged")
+            self.fail(f"a point of {mesh.GetPath()} is farther away than {_FARTHEST:.0f} m; the file is damaged")
         triangles, corners = triangulated(mesh, len(points), self.fail)
         uv, source, written = texture(mesh, triangles, corners, len(points))
         piece = Piece(
@@ -149,7 +155,7 @@ class _Scene:
         return out
 
     def _offsets(self, shape: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """(points that a blendshape moves, by how much in the file's unit)."""
+        """(indices of the points that a blendshape moves, their displacements in the file's unit)."""
         value, indices = shape.GetOffsetsAttr().Get(), shape.GetPointIndicesAttr().Get()
         shift = np.zeros((0, 3)) if value is None else np.array(value, np.float64).reshape(-1, 3)
         at = np.arange(len(shift)) if indices is None or not len(indices) else np.array(indices, np.int64)
@@ -163,7 +169,7 @@ class _Scene:
         return at, shift
 
     def _correctives(self) -> list[Corrective]:
-        """Those that mien's writer noted; entries that make no sense are left out."""
+        """The correctives that mien's writer described; invalid entries are left out."""
         (UsdSkel,) = pxr("UsdSkel")
         found: dict[str, Corrective] = {}
         for mesh in self.meshes:
@@ -180,7 +186,7 @@ class _Scene:
     def _runs(
         self, mesh: Any, triangles: np.ndarray, written: np.ndarray, corners: np.ndarray
     ) -> tuple[list[tuple[Part, np.ndarray]], bool]:
-        """(materials and their triangles, whether any shows the display colours)."""
+        """(materials and their triangles, whether any material uses the display colours)."""
         UsdGeom, UsdShade = pxr("UsdGeom", "UsdShade")
         counts = np.array(mesh.GetFaceVertexCountsAttr().Get(), np.int64)
         face = np.repeat(np.arange(len(counts)), counts)[corners[:, 0]]

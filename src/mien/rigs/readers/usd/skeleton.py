@@ -1,4 +1,4 @@
-"""The skeletons of a USD stage: which joints are mien's, and how skinned points stand at rest."""
+"""The skeletons of a USD stage: the joints that are mien's, and the rest positions of skinned points."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -13,7 +13,7 @@ __all__ = ["Skeletons"]
 
 
 class Skeletons:
-    """Which joints of a stage are mien's, and how its skinned points stand at rest."""
+    """The joints of a stage that are mien's, and the rest positions of its skinned points."""
 
     def __init__(self, stage: Any, metres: Callable[[Any], np.ndarray], fail: Callable[[str], NoReturn]) -> None:
         (UsdSkel,) = pxr("UsdSkel")
@@ -38,7 +38,7 @@ class Skeletons:
             steps = self._matrices(local, len(paths), skeleton)
             for i in range(len(paths)):
                 rest[i] = steps[i] @ rest[parents[i]] if parents.get(i, i) < i else steps[i]
-        # "root" is mien's own word for what hangs on nothing that it knows.
+        # "root" is mien's name for the joint of all points that are bound to none of the other joints.
         owner = np.zeros(len(paths), np.int64)
         named = {index: name for name, index in found.items()}
         for i in range(len(paths)):
@@ -49,7 +49,7 @@ class Skeletons:
                 at_joint = parents.get(at_joint)
             owner[i] = ORDER.index(named[at_joint]) if at_joint in named else 0
         if abs(np.linalg.det(bind)).min(initial=1) < 1e-12:
-            self._fail(f"skeleton {skeleton.GetPath()} has a bind transform that cannot be undone")
+            self._fail(f"skeleton {skeleton.GetPath()} has a bind transform that cannot be inverted")
         world = self._metres(skeleton.GetPrim())
         self._of[skeleton.GetPath()] = (np.linalg.inv(bind) @ rest @ world, owner)
         self.places |= {name: (rest[index] @ world)[3, :3] for name, index in found.items()}
@@ -57,11 +57,11 @@ class Skeletons:
     def _matrices(self, value: Any, count: int, skeleton: Any) -> np.ndarray:
         out = np.zeros((0, 4, 4)) if value is None else np.array(value, np.float64).reshape(-1, 4, 4)
         if len(out) != count or not (np.abs(out) < 1e9).all():
-            self._fail(f"skeleton {skeleton.GetPath()} has {len(out)} sound transforms for {count} joints")
+            self._fail(f"skeleton {skeleton.GetPath()} has {len(out)} valid transforms for {count} joints")
         return out
 
     def placement(self, mesh: Any, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """(world_from_point [V, 4, 4] for row vectors, at rest [m]; weights on `ORDER` [V, 6])."""
+        """(world_from_point [V, 4, 4] at rest, for row vectors [m]; skinning weights on `ORDER` [V, 6])."""
         (UsdSkel,) = pxr("UsdSkel")
         fail = self._fail
         weights = np.zeros((count, len(ORDER)), np.float32)
@@ -79,14 +79,14 @@ class Skeletons:
             fail(f"{mesh.GetPath()} has {which.size} joint indices and {share.size} weights for {rows} points")
         which, share = which.reshape(rows, -1), share.reshape(rows, -1)
         joints: Any = binding.GetJointsAttr().Get()
-        if joints is not None and len(joints):  # the mesh numbers the joints in an order of its own
+        if joints is not None and len(joints):  # the mesh may number the joints in another order than the skeleton
             order = [str(joint) for joint in UsdSkel.Skeleton(skeleton).GetJointsAttr().Get()]
             if not set(map(str, joints)) <= set(order):
                 fail(f"{mesh.GetPath()} names joints that its skeleton does not have")
             own = np.array([order.index(str(joint)) for joint in joints])
             matrices, owner = matrices[own], owner[own]
         if which.min() < 0 or which.max() >= len(matrices) or not (np.abs(share) < 1e6).all():
-            fail(f"{mesh.GetPath()} hangs on joints beyond its skeleton's {len(matrices)}")
+            fail(f"{mesh.GetPath()} is bound to joints beyond its skeleton's {len(matrices)}")
         total = share.sum(axis=1, keepdims=True)
         share = np.where(total > 1e-6, share / np.where(total > 1e-6, total, 1), 0)
         blended = np.zeros((rows, 4, 4))

@@ -1,1 +1,1 @@
-"""What `evaluate` measures capture on and against."""
+"""The performances that `evaluate` measures capture on, and the baselines that it compares capture with."""

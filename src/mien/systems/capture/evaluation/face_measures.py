@@ -1,9 +1,9 @@
-"""Distances on a face that can be read off expression weights as well as off another tracker's points.
+"""Distances on a face that can be computed both from expression weights and from another tracker's points.
 
-One channel against one distance punishes right answers: lips part without the jaw, and a smile widens a mouth as a
-pucker narrows it. So all weights are put on ICT-FaceKit's mean face, seen from in front, and the same distances are
-taken there as between the points of a tracker whose head pose is turned back. All are shares of the distance between
-the outer eye corners.
+Comparing one channel with one distance would count correct weights as errors: lips part without the jaw, and a smile
+widens a mouth as a pucker narrows it. So all weights are applied to ICT-FaceKit's mean face, seen from in front, and
+the same distances are measured there as between another tracker's points after its head pose is turned back. All are
+shares of the distance between the outer eye corners.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ IBUG: Points = MappingProxyType(
         "lower_lid_left": (47, 46),
     }
 )
-"""The points of iBUG 68, with which mien's layouts begin; the subject's right comes first."""
+"""Indices into iBUG 68, with whose points mien's layouts begin; the subject's right comes first."""
 
 MEDIAPIPE: Points = MappingProxyType(
     {
@@ -52,7 +52,7 @@ MEDIAPIPE: Points = MappingProxyType(
         "lower_lid_left": (374,),
     }
 )
-"""The same of MediaPipe's 478 points."""
+"""The same points among MediaPipe's 478."""
 
 
 def measures_of_points(points: Float[np.ndarray, "N P 2"], named: Points = IBUG) -> Float[np.ndarray, "N 6"]:
@@ -85,7 +85,7 @@ def measures_of_points(points: Float[np.ndarray, "N P 2"], named: Points = IBUG)
 
 
 def measures_of_weights(weights: Float[np.ndarray, "N 52"], rig: LandmarkRig) -> Float[np.ndarray, "N 6"]:
-    """`MEASURES` that weights make on the mean face without head pose."""
+    """`MEASURES` of the mean face at these weights, without head pose."""
     points = rig.neutral[None, :, :2] + np.tensordot(weights, rig.shapes[..., :2], axes=1)
     return measures_of_points(points)
 
@@ -96,7 +96,7 @@ def frontal_points(
     """MediaPipe's points with their head pose turned back, y up [px]; `points` are in pixels, y down, z away from the
     viewer."""
     turn = camera_from_head[:, :3, :3].astype(np.float64)
-    turn /= np.cbrt(np.linalg.det(turn))[:, None, None]  # the matrix carries the face's scale
+    turn /= np.cbrt(np.linalg.det(turn))[:, None, None]  # the matrix contains the scale of the face
     upright = points.astype(np.float64) * (1.0, -1.0, -1.0)
     centred = upright - upright.mean(axis=1, keepdims=True)
     return np.einsum("nij,npi->npj", turn, centred)[..., :2]

@@ -1,4 +1,4 @@
-"""The scores of `evaluate.bench` as figures: named in whole phrases, beside their baselines."""
+"""The scores of `evaluate.bench` as figures, each named in a whole phrase and beside its baselines."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -19,7 +19,7 @@ class _Row(NamedTuple):
     headline: bool = False
     target: float | None = None
     reason: str = ""
-    """Why there may be no number although the face was found."""
+    """Why there may be no number even when the face was found."""
 
 
 _LOST, _STILL = "the face was found in no render", "the truth never changes"
@@ -73,7 +73,7 @@ _TURNED = _Row(
 
 
 def figures_of(scores: Mapping[str, Any]) -> list[Figure]:
-    """Every figure beside its baselines; one that could not be computed says why."""
+    """Every figure beside its baselines; a figure that could not be computed has the reason."""
     where = "Renders of unseen people"
     figures = _figures(_STILLS, scores["held_out"], where)
     figures += _figures(_WINDOWS, scores["windows"], "Rendered motion of unseen people")

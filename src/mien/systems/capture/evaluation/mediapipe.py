@@ -1,64 +1,72 @@
-"""MediaPipe's Face Landmarker answering to the same frames, for comparison. Its package and its model are the user's.
+"""MediaPipe's Face Landmarker on the same frames, for comparison.
 
-Neither comes with mien: `pip install mediapipe`, and the model file (face_landmarker.task) that its makers publish.
+The user installs it, as neither part comes with mien: `pip install mediapipe`, and the model file
+(face_landmarker.task) from the publisher.
 """
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core import ARKIT, Clip, MienError
 
-__all__ = ["MediaPipe", "open_mediapipe"]
+__all__ = ["MediaPipe", "arkit", "open_landmarker", "open_mediapipe", "tasks_of"]
 
 _NEUTRAL = "_neutral"
-"""A category of MediaPipe's that is no ARKit channel; tongueOut is the one it lacks."""
+"""A category of MediaPipe's that is no ARKit channel; the ARKit channel that MediaPipe lacks is tongueOut."""
 
 
 def open_mediapipe(model: Path) -> "MediaPipe":
-    """The landmarker, ready to watch. Raises MienError when package or model is not there, or they do not agree."""
+    """Open the landmarker. Raises MienError when package or model is missing, or the model cannot be used."""
+    return MediaPipe(tasks_of(model), Path(model))
+
+
+def tasks_of(model: Path) -> Any:
+    """MediaPipe's `tasks`, which run a model; raises MienError when the package or the model file is not there."""
     if not Path(model).is_file():
         raise MienError(f"there is no model {model}; download face_landmarker.task from MediaPipe's model page")
     try:
-        tasks = import_module("mediapipe.tasks.python")
+        return import_module("mediapipe.tasks.python")
     except ImportError as error:
-        raise MienError("`mediapipe` needs the package of that name; run: pip install mediapipe") from error
-    return MediaPipe(tasks, Path(model))
+        raise MienError("`mediapipe` needs the Python package mediapipe; run: pip install mediapipe") from error
+
+
+def open_landmarker(tasks: Any, model: Path, mode: Literal["IMAGE", "VIDEO"], **options: Any) -> Any:
+    """A `FaceLandmarker` of one face, with blendshapes; raises MienError when the model is none."""
+    vision = tasks.vision
+    try:
+        return vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(
+                base_options=tasks.BaseOptions(model_asset_path=str(model)),
+                running_mode=getattr(vision.RunningMode, mode),
+                num_faces=1,
+                output_face_blendshapes=True,
+                **options,
+            )
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise MienError(f"{model}: MediaPipe cannot use this model ({reason})") from error
 
 
 class MediaPipe:
-    """One face, as `FaceLandmarker` sees it in video: a fresh detection after every `reset`, then tracking.
+    """`FaceLandmarker` on one face in video mode: detection after every `reset`, then tracking.
 
-    A video's first frame is detected as a still, so that videos of one frame need no tracker of their own: making one
-    takes longer than a frame.
+    A video's first frame is detected as a still, so that videos of one frame need no tracker: creating a tracker takes
+    longer than a frame.
     """
 
     def __init__(self, tasks: Any, model: Path) -> None:
         self._tasks, self._model = tasks, model
-        self._still = self._open("IMAGE")
+        self._still = open_landmarker(tasks, model, "IMAGE")
         self._video: Any = None
         self._frame = 0
 
-    def _open(self, mode: str) -> Any:
-        vision = self._tasks.vision
-        try:
-            return vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(
-                    base_options=self._tasks.BaseOptions(model_asset_path=str(self._model)),
-                    running_mode=getattr(vision.RunningMode, mode),
-                    num_faces=1,
-                    output_face_blendshapes=True,
-                )
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0][:120]
-            raise MienError(f"{self._model}: MediaPipe cannot use this model ({reason})") from error
-
     def reset(self) -> None:
-        """A new video begins."""
+        """Begin a new video."""
         self._frame = 0
         if self._video is not None:
             self._video.close()
@@ -66,29 +74,16 @@ class MediaPipe:
 
     def weights(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Float[np.ndarray, "52"] | None:
         """ARKit weights of the next frame, `time` [s]; None where no face is found."""
-        picture = _picture(image)
+        mediapipe: Any = import_module("mediapipe")
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         if self._frame == 0:
             found = self._still.detect(picture)
         else:
             if self._video is None:
-                self._video = self._open("VIDEO")
+                self._video = open_landmarker(self._tasks, self._model, "VIDEO")
             found = self._video.detect_for_video(picture, round(1e3 * time))
         self._frame += 1
         return arkit(found.face_blendshapes[0]) if found.face_blendshapes else None
-
-    def close(self) -> None:
-        """Let go of the model; nothing can be asked after."""
-        self.reset()
-        self._still.close()
-
-    def points(self, image: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "478 3"] | None:
-        """Points of a still picture [px, y down, z away from the viewer]; None where no face is found."""
-        found = self._still.detect(_picture(image))
-        if not found.face_landmarks:
-            return None
-        height, width = image.shape[:2]
-        rows = [(p.x * width - 0.5, p.y * height - 0.5, p.z * width) for p in found.face_landmarks[0]]
-        return np.array(rows)
 
     def clip(self, video: Path) -> Clip:
         """A whole video's weights; NaN where no face is found."""
@@ -102,15 +97,10 @@ class MediaPipe:
         return Clip(times=np.array([time for time, _ in rows]), weights=weights, confidence=seen.astype(float))
 
 
-def _picture(image: np.ndarray) -> Any:
-    mediapipe: Any = import_module("mediapipe")
-    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-
-
 def arkit(categories: Any) -> Float[np.ndarray, "52"]:
-    """Weights in ARKit order from named scores; raises MienError for a model that names other shapes."""
+    """Weights in ARKit order from named scores; raises MienError for a model with other shapes."""
     scores = {c.category_name: float(c.score) for c in categories if c.category_name != _NEUTRAL}
     unknown = sorted(set(scores) - set(ARKIT))
     if unknown or len(scores) < len(ARKIT) - 1:
-        raise MienError(f"the MediaPipe model answers no ARKit shapes (one is '{(unknown or ['none'])[0]}')")
+        raise MienError(f"the MediaPipe model gives no ARKit shapes (one is '{(unknown or ['none'])[0]}')")
     return np.array([scores.get(name, 0.0) for name in ARKIT])

@@ -1,7 +1,7 @@
-"""Rendered performances shown to `Capture` as a user's video would be: tracked, aligned, frame by frame, in time.
+"""Rendered performances on which `Capture` runs as on a user's video: tracked, aligned, frame by frame, in time.
 
-Two kinds of performers: the training rig's, with identity numbers that training never draws, and strangers
-(`mien.synth.filmed_rig`): rigs that no image of the training set shows.
+There are two kinds of performers: identities of the training rig with numbers that training never draws, and unseen
+rigs (`mien.synth.filmed_rig`), which no image of the training set shows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +32,7 @@ __all__ = [
     "neutral_views",
     "performed",
     "performed_by_strangers",
+    "shapes_alone",
     "single_shapes",
     "stills",
     "watch",
@@ -39,31 +40,31 @@ __all__ = [
 ]
 
 HELD_OUT = (1_000_000, 1_000_300)
-"""Identity numbers of evaluation; training uses smaller ones, and coefficients come from the number alone."""
+"""Identity numbers of evaluation; training uses smaller numbers, and the number alone decides the coefficients."""
 SHOWN: tuple[str, ...] = tuple(name for name in spec.CHANNELS if not name.startswith("eyeLook"))
-"""Channels shown one at a time. The eight eyeLook channels are left out: eyes turn together, never one alone."""
+"""Channels shown one at a time. The eight eyeLook channels are left out: both eyes turn together."""
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
 _LEVEL = 0.9
-"""How far a single shape is on: extreme, and still within what people do."""
+"""Weight of a single channel: extreme, but still within what people do."""
 _JAW = {"mouthClose": _LEVEL, "tongueOut": 0.4}
-"""How far the jaw is open under a channel that corrects an open one, or needs one."""
+"""Weight of jawOpen beside a channel that corrects an open jaw (mouthClose) or needs one (tongueOut)."""
 TURNS = ((0, 0), (0, 0), (-25, 0), (25, 0), (0, -15), (0, 15))
-"""Views of a neutral face (yaw, pitch) [degrees]: two frontal ones for reference, four turned."""
+"""Views of a neutral face (yaw, pitch) [degrees]: two frontal views for reference and four turned ones."""
 _RATE = 30.0
-"""Frames a second of the windows."""
+"""Frames per second of the windows."""
 
 Script = Callable[[np.random.Generator], "Sequence[Action]"]
-"""What a performer does, one take after the other."""
+"""Draws what a performer does, one action per take."""
 
 
 class Watcher(Protocol):
-    """Anything that answers ARKit weights to the frames of a video."""
+    """Any tracker that gives ARKit weights for the frames of a video."""
 
     def reset(self) -> None:
-        """A new video begins."""
+        """Begin a new video."""
 
     def weights(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Float[np.ndarray, "52"] | None:
-        """Of the next frame; None where no face is found."""
+        """Weights for the next frame; None where no face is found."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,47 +75,47 @@ class Shown:
     time: float
     weights: Float[np.ndarray, "52"]
     angles: Float[np.ndarray, "3"]
-    """Head yaw, pitch, roll in the camera [rad]."""
+    """Head yaw, pitch, roll relative to the camera [rad]."""
     landmarks: Float[np.ndarray, "L 2"] | None
     """The rig's densest layout [px], which begins with the smaller ones; None where it has none."""
     visible: Float[np.ndarray, "R"] | None = None
-    """Share of each of `spec.REGIONS` in sight; None where nothing is ever before the face."""
+    """Visible share of each of `spec.REGIONS`; None where nothing ever covers the face."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Take:
-    """One video."""
+    """One rendered performance, frame by frame."""
 
     identity: int
     frames: Iterator[Shown]
     camera: Camera | None = None
-    """What filmed it. Renders show a window of a larger frame, whose lens and centre their pixels do not tell."""
+    """The camera: a render is a window of a larger frame, so the lens cannot be guessed from its size."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """What was performed in N frames and what was answered; NaN where no face was found."""
+    """True and predicted values of N frames; NaN where no face was found."""
 
     truth: Float[np.ndarray, "N A"]
     answers: Mapping[str, Float[np.ndarray, "N A"]]
-    """"ours" and, by name, the watchers beside."""
+    """Predicted weights: "ours" and, by name, those of the other trackers."""
     identity: Int[np.ndarray, "N"]
     take: Int[np.ndarray, "N"]
     times: Float[np.ndarray, "N"]
     angles: Float[np.ndarray, "N 2 3"]
-    """Head angles performed and answered [rad]."""
+    """True and predicted head angles [rad]."""
     landmarks: Float[np.ndarray, "N 2 L 2"]
-    """Performed and answered, in pixels of the aligned crop."""
+    """True and predicted, in pixels of the aligned crop."""
     visible: Float[np.ndarray, "N 2 R"]
-    """Share of each of `spec.REGIONS` in sight, true and answered; NaN where it is not known."""
+    """Visible share of each of `spec.REGIONS`, true and predicted; NaN where unknown."""
 
     @property
     def found(self) -> Bool[np.ndarray, "N"]:
-        """Where every watcher found the face."""
+        """Frames in which every tracker found the face."""
         return np.logical_and.reduce([np.isfinite(rows).all(axis=1) for rows in self.answers.values()])
 
     def where(self, frames: Bool[np.ndarray, "N"]) -> "Trial":
-        """Some of the frames."""
+        """The selected frames."""
         return Trial(
             truth=self.truth[frames],
             answers={name: rows[frames] for name, rows in self.answers.items()},
@@ -128,7 +129,7 @@ class Trial:
 
 
 def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher] | None = None) -> Trial:
-    """Show takes to `capture`, and to the watchers beside it, as videos."""
+    """Run `capture`, and the other trackers in `beside`, on takes as on videos."""
     beside = beside or {}
     rows: list[tuple[np.ndarray, ...]] = []
     for number, take in enumerate(takes):
@@ -154,7 +155,7 @@ def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher]
 
 
 def _watched(capture: Capture, shown: Shown) -> tuple[np.ndarray, ...]:
-    """(truth [A], answer [A], angles [2, 3], landmarks [2, L, 2], visible [2, R]) of one frame."""
+    """(true weights [A], predicted weights [A], angles [2, 3], landmarks [2, L, 2], visible [2, R]) of one frame."""
     frame = capture.frame(shown.image, shown.time)
     truth = shown.weights[_COLUMNS].astype(np.float64)
     count = capture.layout.count
@@ -182,10 +183,10 @@ def _seen(weights: np.ndarray | None) -> np.ndarray:
 def performed(
     seed: int, identities: Iterable[int], people: int, script: Script, *, bare: bool = False
 ) -> Iterator[Take]:
-    """The first `people` performers of the training rig among `identities`, before training's cameras.
+    """The first `people` performers of the training rig among `identities`, filmed as for the training set.
 
-    With `bare`, those who wear glasses or a hat are left out and nobody holds anything before the face: what is asked
-    of a face must be there to be seen.
+    With `bare`, those who wear glasses or a hat are left out and nothing covers the face: what is measured must be
+    visible.
     """
     from mien.synth.renderer import renderer
     from mien.synth.scene import cast, film, set_scene
@@ -222,7 +223,7 @@ def performed(
 
 
 def performed_by_strangers(seed: int, strangers: "Sequence[FilmedRig]", script: Script) -> Iterator[Take]:
-    """The same with rigs that training never saw; each stranger counts as an identity."""
+    """Like `performed`, but with unseen rigs; each rig counts as an identity."""
     from mien.synth.filmed_rig import film_rig, set_rig_scene
 
     for identity, who in enumerate(strangers):
@@ -247,7 +248,7 @@ def performed_by_strangers(seed: int, strangers: "Sequence[FilmedRig]", script: 
 
 
 def stills(count: int) -> Script:
-    """`count` single frames, drawn as the training set's stills are."""
+    """`count` single frames, drawn like the training set's stills."""
 
     def script(rng: np.random.Generator) -> "list[Action]":
         from mien.synth.motion import sample_still
@@ -259,7 +260,7 @@ def stills(count: int) -> Script:
 
 
 def windows(count: int, frames: int) -> Script:
-    """`count` windows of motion, drawn as the training set's are, at 30 frames a second."""
+    """`count` windows of motion, drawn like those of the training set, at 30 frames per second."""
 
     def script(rng: np.random.Generator) -> "list[Action]":
         from mien.synth.motion import sample_motion
@@ -271,17 +272,26 @@ def windows(count: int, frames: int) -> Script:
     return script
 
 
-def single_shapes(rng: np.random.Generator) -> "list[Action]":
+def single_shapes(rng: np.random.Generator) -> "Sequence[Action]":
     """Every channel of `SHOWN` alone, facing the camera; those that need an open jaw with one (`_JAW`)."""
-    rows = np.zeros((len(SHOWN), len(ARKIT)), np.float32)
-    for row, name in zip(rows, SHOWN, strict=True):
-        row[ARKIT.index(name)] = _LEVEL
-        row[ARKIT.index("jawOpen")] = max(row[ARKIT.index("jawOpen")], _JAW.get(name, 0.0))
-    return _frames(rows, np.zeros((len(SHOWN), 3)))
+    return shapes_alone(*SHOWN)(rng)
+
+
+def shapes_alone(*channels: str) -> Script:
+    """Each of some channels alone, in that order, as `single_shapes` shows them."""
+
+    def script(rng: np.random.Generator) -> "list[Action]":
+        rows = np.zeros((len(channels), len(ARKIT)), np.float32)
+        for row, name in zip(rows, channels, strict=True):
+            row[ARKIT.index(name)] = _LEVEL
+            row[ARKIT.index("jawOpen")] = max(row[ARKIT.index("jawOpen")], _JAW.get(name, 0.0))
+        return _frames(rows, np.zeros((len(channels), 3)))
+
+    return script
 
 
 def neutral_views(rng: np.random.Generator) -> "list[Action]":
-    """A neutral face from in front, twice, and turned (`TURNS`)."""
+    """A neutral face in the views of `TURNS`: two frontal, four turned."""
     angles = np.radians([(yaw, pitch, 0) for yaw, pitch in TURNS])
     return _frames(np.zeros((len(TURNS), len(ARKIT)), np.float32), angles)
 

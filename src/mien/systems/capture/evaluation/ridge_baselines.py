@@ -1,4 +1,4 @@
-"""Two ridge regressions from landmarks and head angles to weights: what the network has to beat."""
+"""Two ridge regressions from landmarks and head angles to weights, as baselines of the network."""
 
 from dataclasses import dataclass
 
@@ -20,19 +20,19 @@ class Baselines:
     """Both regressions, fitted on renders of training identities."""
 
     predicted: Ridge
-    """From the landmarks that the network itself predicts. To beat: pixels must add to them."""
+    """From the landmarks that the network itself predicts. If the network is better, its pixels add information."""
     true: Ridge
     """From the true landmarks, for reference."""
 
     @classmethod
     def fit(cls, trial: Trial) -> "Baselines":
-        """Penalties are chosen on identities left out of the fit; frames count alike."""
+        """Penalties are chosen on identities left out of the fit; all frames have equal weight."""
         seen = trial.where(trial.found)
         true, predicted = (Ridge.fit(_features(seen, which), seen.truth, groups=seen.identity) for which in (0, 1))
         return cls(predicted=predicted, true=true)
 
     def rows(self, trial: Trial) -> dict[str, Float[np.ndarray, "N A"]]:
-        """Weights by name: ours, of what watched beside, all zero, of the regressions whose landmarks are there."""
+        """Weights by name: ours, the other trackers', zeros, and the regressions whose landmarks are known."""
         rows = {**trial.answers, ZEROS: np.zeros_like(trial.truth)}
         for name, ridge, which in ((_PREDICTED, self.predicted, 1), (_TRUE, self.true, 0)):
             if np.isfinite(trial.landmarks[:, which]).all():
@@ -41,6 +41,6 @@ class Baselines:
 
 
 def _features(trial: Trial, which: int) -> Float[np.ndarray, "N D"]:
-    """Landmarks in crop widths and the head's three angles; performed (0) or answered (1)."""
+    """Landmarks in crop widths and the three head angles; true for `which` 0, predicted for 1."""
     points = trial.landmarks[:, which].reshape(len(trial.truth), -1) / spec.CROP
     return np.concatenate([points, trial.angles[:, which]], axis=1)

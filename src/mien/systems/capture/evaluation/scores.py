@@ -1,7 +1,7 @@
-"""What a `Trial` says about capture, one function for each kind of score.
+"""Scores of a `Trial`, one function for each kind of score.
 
-Scores by name hold "ours" and, under their names, what watched beside and the baselines. Frames in which somebody did
-not find the face are left out; where none is left, the scores are {}. What cannot be computed is NaN.
+Scores by name hold "ours" and, under their own names, the other trackers and the baselines. Frames in which any tracker
+did not find the face are left out; where no frame is left, the scores are {}. What cannot be computed is NaN.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,11 +38,11 @@ ANGLES = ("yaw", "pitch", "roll")
 OUTER_EYES = (36, 45)
 """The outer corners of the eyes among the landmarks: their distance is the unit of a landmark error."""
 ONE_LOOK = "without the mirror image"
-"""Capture as a webcam has it, which watches beside."""
+"""Name of capture without the mirror image, as on a webcam's frames; one of the other trackers."""
 
 
 def still_scores(trial: Trial, baselines: Baselines) -> dict[str, dict[str, float]]:
-    """Means of `metrics.summary` over frames; ours also the landmark NME, where the true landmarks are known."""
+    """`metrics.summary` of every row; for ours also the landmark NME, where the true landmarks are known."""
     seen = trial.where(trial.found)
     if not len(seen.truth):
         return {}
@@ -63,9 +63,9 @@ def _face_shapes() -> Float[np.ndarray, "A V 3"]:
 
 
 def window_scores(trial: Trial, baselines: Baselines) -> dict[str, dict[str, float]]:
-    """Means over channels of what time shows: Pearson within takes, concordance, velocity error.
+    """Means over channels of the scores of motion: Pearson within takes, concordance, velocity error.
 
-    Ours also as the two filters leave it: what they take from tremble, and what from motion.
+    Ours is also given after each of the two filters, which shows what they remove of jitter and of motion.
     """
     seen = trial.where(trial.found)
     if not len(seen.truth):
@@ -84,7 +84,7 @@ def window_scores(trial: Trial, baselines: Baselines) -> dict[str, dict[str, flo
 
 
 def _filtered(trial: Trial, work: Callable[[Clip], Clip]) -> Float[np.ndarray, "N A"]:
-    """Our answers after a filter that starts anew with every take."""
+    """Our weights after a filter that starts anew with every take."""
     out = trial.answers["ours"].copy()
     for take in np.unique(trial.take):
         own = trial.take == take
@@ -93,7 +93,7 @@ def _filtered(trial: Trial, work: Callable[[Clip], Clip]) -> Float[np.ndarray, "
 
 
 def window_channel_scores(trial: Trial) -> dict[str, dict[str, float]]:
-    """Of every channel over time: Pearson within takes and concordance."""
+    """Pearson within takes and concordance of every channel."""
     seen = trial.where(trial.found)
     if not len(seen.truth):
         return {}
@@ -106,7 +106,7 @@ def window_channel_scores(trial: Trial) -> dict[str, dict[str, float]]:
 
 
 def channel_scores(trial: Trial, baselines: Baselines) -> dict[str, dict[str, float]]:
-    """Of every channel: Pearson, concordance, active MAE and false activation of ours, Pearson of the other rows."""
+    """Per channel: Pearson, concordance, active MAE and false activation of ours, Pearson of the other rows."""
     seen = trial.where(trial.found)
     if not len(seen.truth):
         return {}
@@ -129,7 +129,7 @@ def _by_channel(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]
 
 
 def selectivity_scores(trial: Trial) -> dict[str, dict[str, Any]]:
-    """Whether each channel answers for itself; takes show `SHOWN` in order, again and again."""
+    """How selectively each channel responds by itself; takes must show `SHOWN` in order, repeatedly."""
     columns = [spec.CHANNELS.index(name) for name in SHOWN]
     found = trial.found
     if not found.any():
@@ -148,16 +148,16 @@ def selectivity_scores(trial: Trial) -> dict[str, dict[str, Any]]:
 
 
 def _strongest(row: np.ndarray) -> dict[str, float]:
-    """The five strongest mean answers while one channel is shown; none where it was never found."""
+    """The five largest mean weights while one channel is shown; {} where its face was never found."""
     if not np.isfinite(row).all():
         return {}
     return {SHOWN[c]: round(float(row[c]), 3) for c in np.argsort(-row)[:5]}
 
 
 def neutral_scores(trial: Trial) -> dict[str, dict[str, Any]]:
-    """Bias, spread and pose leakage of neutral faces; takes show `TURNS` in order, again and again.
+    """Bias, spread and pose leakage of neutral faces; takes must show `TURNS` in order, repeatedly.
 
-    {} also where no face was found from in front.
+    Also {} where no face was found in a frontal view.
     """
     seen = trial.where(trial.found)
     frontal = np.array([turn == (0, 0) for turn in TURNS])[seen.take % len(TURNS)]
@@ -180,7 +180,8 @@ def neutral_scores(trial: Trial) -> dict[str, dict[str, Any]]:
 
 
 def head_scores(trial: Trial) -> dict[str, dict[str, float]]:
-    """Median error of head yaw, pitch and roll in the camera [degrees]; the other row never turns its head."""
+    """Median error of head yaw, pitch and roll relative to the camera [degrees]; the other row is a head that never
+    turns."""
     seen = trial.where(trial.found)
     if not len(seen.truth):
         return {}
@@ -192,11 +193,11 @@ def head_scores(trial: Trial) -> dict[str, dict[str, float]]:
 
 
 def sight_scores(trial: Trial) -> dict[str, float]:
-    """How well hidden regions are told from visible ones: per region, the mean of both shares that are told right.
+    """How well hidden regions are told from visible ones: per region, the mean of the two shares that are correct.
 
-    A region counts as hidden with less than `HIDDEN` of it in sight and as visible with more than `TRUSTED`, which is
-    where capture holds and trusts; between the two nothing is asked. Guessing gives one half. NaN where no frame hides
-    the region, or none shows it.
+    A region counts as hidden when less than `HIDDEN` of it is visible and as visible when more than `TRUSTED` is, which
+    are the thresholds that capture uses; frames between the two are left out. Guessing gives one half. NaN where the
+    region is hidden in no frame, or visible in none.
     """
     seen = trial.where(trial.found)
     out: dict[str, float] = {}
@@ -209,6 +210,6 @@ def sight_scores(trial: Trial) -> dict[str, float]:
 
 
 def _mean(values: np.ndarray) -> float:
-    """Mean of what is finite."""
+    """Mean of the finite values."""
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")

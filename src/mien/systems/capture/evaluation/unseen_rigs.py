@@ -1,4 +1,4 @@
-"""Rigs that no network of ours was trained on, made ready to be filmed: mo, and any file with ARKit shapes."""
+"""Unseen rigs, made ready to be filmed: mo, and any rig file with ARKit shapes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ _LARGEST = 4096
 
 
 def open_strangers(files: Sequence[Path] = (), *, looks: int = 1) -> "dict[str, list[FilmedRig]]":
-    """mo and the rigs of `files` by name. A rig with colours or pictures wears its own; one without is painted in
-    `looks` different ways. Every rig is listed `looks` times, so that all are filmed alike often.
+    """mo and the rigs of `files`, by name. A rig with colours or textures keeps them; a rig without is painted in
+    `looks` different ways. Every rig is listed `looks` times, so that all are filmed equally often.
 
-    Raises MienError for a file that is no rig, or has fewer than half of the channels.
+    Raises MienError for a file that is no rig or has fewer than half of the channels.
     """
     from mien.rigs.load import load_rig
     from mien.synth.filmed_rig import FilmedRig, own_dress
@@ -51,7 +51,7 @@ def _painted(rig: Rig, looks: int) -> "list[FilmedRig]":
 
 
 def _costumes() -> "Iterator[Costume]":
-    """Of held-out performers whose paint suits any head: no beard, hair on top."""
+    """Costumes of held-out performers whose paint suits any head: no beard, hair on top."""
     from mien.synth.scene import cast
 
     for identity in range(*HELD_OUT):
@@ -63,7 +63,9 @@ def _costumes() -> "Iterator[Costume]":
 
 def pictures_of(path: Path) -> dict[str, UInt8[np.ndarray, "N M 4"]]:
     """Part name -> base colour picture (sRGB, opacity) of a glTF file's materials; {} for files of other kinds."""
-    if path.suffix.lower() not in (".glb", ".gltf", ".vrm"):
+    from mien.io import formats
+
+    if path.suffix.lower() not in formats.GLTF:
         return {}
     from mien.io.gltf.document import read_glb
 
@@ -82,7 +84,7 @@ def pictures_of(path: Path) -> dict[str, UInt8[np.ndarray, "N M 4"]]:
 
 
 def _decoded(document: Any, image: dict[str, Any]) -> UInt8[np.ndarray, "N M 4"] | None:
-    """A picture kept inside the file; None for one that lies elsewhere or cannot be read."""
+    """A picture stored inside the file; None for one that is stored elsewhere or cannot be read."""
     import cv2
 
     if "bufferView" not in image:

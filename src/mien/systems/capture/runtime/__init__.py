@@ -1,1 +1,1 @@
-"""What runs when capture captures, besides `predict`: the network's streams, calibration, hidden regions."""
+"""The parts of capture at run time besides `predict`: network, calibration, hidden regions, live capture."""

@@ -1,12 +1,13 @@
-"""One person's face at rest reads as zero, and their closed lids as closed. Works on any clip, from any network.
+"""Calibration: one person's face at rest becomes zero, and their closed lids become one. Works on clips of any tracker.
 
-A network's answers to a resting face differ from person to person. `find_levels` finds the rest in a take (or is told
-its frame), `calibrate` takes it off each channel by a rising piecewise-linear map that keeps 0 and 1, so that a weight
-means the same with and without. Lids are scaled, never offset alone: their open level is the rest, their closed level
-what this person's own blinks reach, and where no blink was seen they are left as they are; a calibration that subtracts
-a neutral and stops blinks is the known fault of others (OpenFace#884, #940). Gaze is left alone: nobody rests it.
+A network's weights for a face at rest differ from person to person. `find_levels` finds the rest in a take (or is given
+its frame), and `calibrate` subtracts it from each channel by a rising piecewise-linear map that keeps 0 and 1, so that
+a weight means the same with and without calibration. Lids are scaled, never only offset: their open level is the rest,
+their closed level is what this person's own blinks reach, and where no blink was seen they are left unchanged; other
+trackers are known to lose blinks when they subtract a neutral (OpenFace#884, #940). Gaze is left unchanged, since it
+has no rest.
 
-Weights below zero count: with a network's answers before clipping a rest below zero is lifted, which clipped ones lost.
+Weights below zero count: a rest below zero is raised to zero, which needs the network's output before clipping.
 """
 
 from collections import deque
@@ -31,41 +32,41 @@ __all__ = [
 ]
 
 Neutral = int | Literal["auto", "off"]
-"""The frame that shows the performer at rest, counted from 0; found in the take; or no calibration."""
+"""The index of the frame that shows the performer at rest, from 0; "auto": found in the take; "off": no calibration."""
 
 LARGEST_OFFSET = 0.35
-"""A channel that rests further from zero than this is an expression that is held, not a bias, and is left alone."""
+"""A rest further from zero than this is a held expression and no bias, so its channel is not calibrated."""
 DEAD_ZONE = 0.02
-"""A rest this near to zero is zero: below the spread between neutral frames of one person."""
+"""A rest this near to zero counts as zero: it is below the spread between neutral frames of one person."""
 BLINK_SECONDS = (0.03, 0.5)
 """Shortest and longest time [s] of a blink above half its height; whole ones take 0.1 to 0.4 s (Stern et al. 1984)."""
 BLINK_HEIGHT = 0.2
-"""Least rise of a blink over the open level; smaller ones are squints and glances down."""
+"""Least rise of a blink over the open level; smaller rises are squints and glances down."""
 CLOSED_ENOUGH = 0.9
-"""Blinks that reach this are closed: the scale stays."""
+"""Blinks that reach this weight count as closed, and the scale is not changed."""
 REST_SHARE = 0.2
-"""Share of the frontal, open-eyed frames that must look alike to be a rest."""
+"""Share of the frontal, open-eyed frames that must be alike to count as a rest."""
 FRONTAL = np.radians(20.0)
-"""Head yaw and pitch within which a face is frontal, where the network's bias is the person's and not the view's."""
+"""Head yaw and pitch within which a face is frontal, so that the bias comes from the person and not from the view."""
 VISIBLE = 0.6
-"""Visibility of every region from which a frame may be a rest."""
+"""Least visibility of every region in a rest frame."""
 LEAST_FRAMES = 20
-"""Fewer frames that may rest than this say nothing about what recurs: a picture's only expression is no rest."""
+"""Least number of candidate frames; with fewer, no expression can be said to recur, as in a single picture."""
 _MOST_COMPARED = 400
-"""Frames compared with one another: evenly chosen, as the cost is quadratic."""
+"""Largest number of frames that are compared with one another, evenly chosen; the cost is quadratic."""
 
 _LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Levels:
-    """What a person's channels read at rest and at their fullest. The identity when all is 0 and 1."""
+    """The values of a person's channels at rest and at their fullest. The identity when all are 0 and 1."""
 
     channels: tuple[str, ...]
     rest: Float[np.ndarray, "C"]
-    """Reads as 0; may be below zero for unclipped weights."""
+    """Weights that become 0; may be below zero for unclipped weights."""
     full: Float[np.ndarray, "C"]
-    """Reads as 1; other than 1 for the lids only."""
+    """Weights that become 1; differs from 1 for the lids only."""
 
     @classmethod
     def identity(cls, channels: tuple[str, ...] = ARKIT) -> "Levels":
@@ -73,7 +74,8 @@ class Levels:
         return cls(channels=channels, rest=np.zeros(len(channels)), full=np.ones(len(channels)))
 
     def apply(self, weights: Float[np.ndarray, "*batch C"]) -> Float[np.ndarray, "*batch C"]:
-        """Weights in [0, 1], of the same type; not finite stays so. `mouthClose` stays within `jawOpen`."""
+        """Calibrated weights in [0, 1], of the same type; values that are not finite stay. `mouthClose` is at most
+        `jawOpen`."""
         out = np.clip((weights - self.rest) / (self.full - self.rest), 0.0, 1.0).astype(weights.dtype)
         if {"mouthClose", "jawOpen"} <= set(self.channels):
             close, jaw = self.channels.index("mouthClose"), self.channels.index("jawOpen")
@@ -82,17 +84,17 @@ class Levels:
 
 
 def calibrate(clip: Clip, levels: Levels) -> Clip:
-    """The clip read on this person's levels. Raises ValueError when the channels differ."""
+    """The clip calibrated with this person's levels. Raises ValueError when the channels differ."""
     if clip.channels != levels.channels:
         raise ValueError("the levels are of other channels than the clip's")
     return replace(clip, weights=levels.apply(clip.weights))
 
 
 def find_levels(clip: Clip, neutral: int | None = None) -> Levels:
-    """The person's levels from a take; weights may be unclipped.
+    """The person's levels, found in a take; its weights may be unclipped.
 
-    `neutral` is the index of a frame at rest; found by `find_rest` when None. Where there is no rest, nothing changes
-    but lids that blinked. Raises MienError when the frame is not in the clip or shows no face.
+    `neutral` is the index of a frame at rest; when None, `find_rest` finds the rest. Without a rest, only lids that
+    blinked are calibrated. Raises MienError when the frame is not in the clip or shows no face.
     """
     frames = rest_frames(clip, neutral)
     levels = Levels.identity(clip.channels)
@@ -103,7 +105,7 @@ def find_levels(clip: Clip, neutral: int | None = None) -> Levels:
 
 
 def rest_frames(clip: Clip, neutral: int | None = None) -> Int[np.ndarray, "K"]:
-    """The frame that is named to be at rest, or those that `find_rest` finds; raises as `find_levels`."""
+    """The frame `neutral`, or the frames that `find_rest` finds when it is None; raises as `find_levels` does."""
     if neutral is None:
         return find_rest(clip)
     if not 0 <= neutral < len(clip):
@@ -114,7 +116,7 @@ def rest_frames(clip: Clip, neutral: int | None = None) -> Int[np.ndarray, "K"]:
 
 
 def _with_lids(levels: Levels, clip: Clip) -> Levels:
-    """Levels whose lids run from this person's open eye to this person's closed one; unchanged without a blink."""
+    """Levels whose lids go from this person's open eye to this person's closed eye; unchanged without a blink."""
     if not set(_LIDS) <= set(clip.channels):
         return levels
     closures = _closures(clip)
@@ -124,7 +126,7 @@ def _with_lids(levels: Levels, clip: Clip) -> Levels:
     for name in _LIDS:
         curve, at = clip.curve(name), clip.channels.index(name)
         open_level = _open_level(curve[clip.seen])
-        # Long closures count beside the blinks. A robust maximum: some blinks are half ones, one odd peak is no level.
+        # Long closures count beside the blinks. The maximum is robust, as blinks may be partial and peaks outliers.
         closed = float(np.quantile([curve[first : last + 1].max() for first, last in closures], 0.9))
         if abs(open_level) > DEAD_ZONE and open_level <= LARGEST_OFFSET:
             rest[at] = open_level
@@ -134,7 +136,7 @@ def _with_lids(levels: Levels, clip: Clip) -> Levels:
 
 
 def _open_level(curve: np.ndarray) -> float:
-    """What an open eye answers: the lower quartile, which a take with long closures does not move."""
+    """The weight of an open eye: the lower quartile, which a take with long closures does not move."""
     return float(np.quantile(curve, 0.25))
 
 
@@ -148,7 +150,8 @@ def find_blinks(clip: Clip) -> Int[np.ndarray, "K 2"]:
 
 
 def _closures(clip: Clip) -> Int[np.ndarray, "K 2"]:
-    """(first, last) frames, at half height, of every time both lids rise `BLINK_HEIGHT` over the open level."""
+    """(first, last) frames, at half height, of all intervals in which both lids rise `BLINK_HEIGHT` over the open
+    level."""
     if not clip.seen.any():
         return np.zeros((0, 2), np.int64)
     curve = np.where(clip.seen, np.mean([clip.curve(name) for name in _LIDS], axis=0), -np.inf)
@@ -164,10 +167,10 @@ def _closures(clip: Clip) -> Int[np.ndarray, "K 2"]:
 
 
 def find_rest(clip: Clip) -> Int[np.ndarray, "K"]:
-    """Frames of the resting face: the expression that recurs most among frontal frames with open eyes and closed mouth.
+    """Frames of the face at rest: the expression that recurs most among frontal frames with open eyes and closed mouth.
 
-    Each frame is judged by how far its nearest `REST_SHARE` of frames are from it plus how active it is itself, both as
-    a mean over channels; the best one and its neighbours are the rest. Empty for a take too short to tell.
+    Each frame is rated by the distance to its nearest `REST_SHARE` of frames plus its own activity, both as means over
+    channels; the best frame and its neighbours are the rest. Empty for a take that is too short.
     """
     # scipy.spatial costs 0.1 s to import.
     from scipy.spatial.distance import cdist  # pyright: ignore[reportMissingTypeStubs]
@@ -187,7 +190,7 @@ def find_rest(clip: Clip) -> Int[np.ndarray, "K"]:
 
 
 def _may_rest(clip: Clip) -> Bool[np.ndarray, "T"]:
-    """Seen, frontal, lids no lower and jaw no further open than halfway between this person's extremes."""
+    """Visible, frontal, lids no lower and jaw no further open than halfway between this person's extremes."""
     may = clip.seen.copy()
     if clip.visibility is not None:
         may &= (np.nan_to_num(clip.visibility) >= VISIBLE).all(axis=1)
@@ -208,12 +211,12 @@ class LiveCalibration:
     """Calibration of a live performance: a rest from its first seconds, lids from the blinks seen so far."""
 
     def __init__(self, *, seconds: float = 2.0, memory: float = 30.0, channels: tuple[str, ...] = ARKIT) -> None:
-        """`seconds` is how long the performer rests at the start; blinks are remembered for `memory` seconds."""
+        """`seconds` is the time that the performer rests at the start; blinks are remembered for `memory` seconds."""
         self._seconds, self._memory, self._channels = seconds, memory, channels
         self.reset()
 
     def reset(self) -> None:
-        """Another person, or the same one anew."""
+        """Start anew, for another person or the same one."""
         self.levels = Levels.identity(self._channels)
         self._times: deque[float] = deque()
         self._weights: deque[np.ndarray] = deque()
@@ -222,7 +225,7 @@ class LiveCalibration:
         self._looked = -np.inf
 
     def step(self, time: float, weights: Float[np.ndarray, "C"]) -> Float[np.ndarray, "C"]:
-        """The frame at `time` [s] on the levels known by then; a frame without a face (not finite) passes through."""
+        """The frame at `time` [s] with the levels known by then; a frame without a face (not finite) passes through."""
         if not np.isfinite(weights).all():
             return weights
         self._start = time if self._start is None else self._start

@@ -1,8 +1,8 @@
-"""What is hidden is held, not invented: channels of a region out of sight keep their last trusted value, then relax.
+"""Hold what is hidden: channels of a hidden region keep their last trusted value, then go to rest.
 
 A region is hidden when the network's visibility falls under `HIDDEN` and trusted again from `TRUSTED` on; between the
-two it stays what it was. Hidden channels hold for `HOLD` seconds - a hand that passes, a blink of a strobe - and then
-go to rest exponentially; when the region is back they return to what is seen without a jump.
+two it keeps its status. Hidden channels keep their value for `HOLD` seconds (a passing hand, a flicker of the light)
+and then go to rest exponentially; when the region is visible again they return to the captured values without a jump.
 """
 
 from dataclasses import dataclass, replace
@@ -17,32 +17,32 @@ from mien.core.transforms import gaze_from_weights
 __all__ = ["Holder", "hold"]
 
 TRUSTED = 0.6
-"""As far above one half as `HIDDEN` lies below it: apart, so that a region at the border does not flicker."""
+"""As far above one half as `HIDDEN` is below; the gap keeps the status of a region at the border from flickering."""
 HOLD = 0.5
-"""Seconds that a value is held as it was: longer than most hands take to pass, and than a blink."""
+"""Seconds that a value is held unchanged: longer than a blink and than most hands take to pass."""
 RELAX = 1.0
-"""Time constant of going to rest [s]: slow enough not to read as a movement of its own."""
+"""Time constant of going to rest [s]: slow enough not to look like a movement of the performer."""
 RETURN = 0.08
-"""Time constant of coming back to what is seen [s]: as fast as a blink opens."""
+"""Time constant of returning to the captured values [s]: as fast as a blink opens."""
 
 
 @dataclass(kw_only=True)
 class _Region:
     columns: Bool[np.ndarray, "C"]
     trusted: np.ndarray
-    """The last value shown while in sight; rest before the first."""
+    """The last output while the region was visible; rest before the first."""
     excess: np.ndarray
-    """What was shown on coming back, less what was seen."""
+    """Output less captured value at the moment the region became visible again."""
     hidden: bool = False
     since: float = -np.inf
-    """When it was hidden, or came back [s]."""
+    """When the region became hidden or visible [s]."""
 
 
 class Holder:
-    """Holding frame by frame; `reset` between performances."""
+    """Holds hidden regions frame by frame; call `reset` between performances."""
 
     def __init__(self, *, channels: tuple[str, ...] = ARKIT, rest: Float[np.ndarray, "C"] | None = None) -> None:
-        """`rest` is where hidden channels go to; 0 when None, as for calibrated weights."""
+        """`rest` holds the weights that hidden channels go to; zeros when None, as for calibrated weights."""
         self._channels = channels
         self._rest = np.zeros(len(channels)) if rest is None else np.asarray(rest, np.float64)
         self.reset()
@@ -59,13 +59,13 @@ class Holder:
     def step(
         self, time: float, weights: Float[np.ndarray, "C"], visibility: Float[np.ndarray, "R"]
     ) -> Float[np.ndarray, "C"]:
-        """The frame at `time` [s]; `visibility` is in `regions.REGIONS`' order. No face (not finite) passes through."""
+        """The frame at `time` [s]; `visibility` follows `regions.REGIONS`. A frame without a face (NaN) passes."""
         if not (np.isfinite(weights).all() and np.isfinite(visibility).all()):
             return weights
         out = weights.copy()
         for region, seen in zip(self._regions, visibility, strict=True):
             out[region.columns] = self._held(region, time, weights[region.columns].astype(np.float64), float(seen))
-        if {"mouthClose", "jawOpen"} <= set(self._channels):  # each fades by itself, but one corrects the other
+        if {"mouthClose", "jawOpen"} <= set(self._channels):  # both relax independently, but one corrects the other
             close, jaw = (self._channels.index(name) for name in ("mouthClose", "jawOpen"))
             out[close] = min(out[close], out[jaw])
         return out
@@ -79,7 +79,7 @@ class Holder:
             region.hidden, region.since = True, time
         if region.hidden:
             return self._relaxed(region, time, rest)
-        # Within [0, 1]: a value that falls while what it lacked on coming back fades would else be undershot.
+        # The clip to [0, 1] is needed: while `excess` fades, a captured value that falls would take the sum below 0.
         region.trusted = np.clip(value + region.excess * np.exp(-(time - region.since) / RETURN), 0.0, 1.0)
         return region.trusted
 
@@ -90,7 +90,7 @@ class Holder:
 
 
 def hold(clip: Clip, *, rest: Float[np.ndarray, "C"] | None = None) -> Clip:
-    """The clip with its hidden regions held, gaze with the eyes; the clip itself where it carries no visibility."""
+    """The clip with its hidden regions held, and gaze with the eyes; the same clip when it has no visibility."""
     if clip.visibility is None:
         return clip
     holder = Holder(channels=clip.channels, rest=rest)

@@ -1,12 +1,13 @@
-"""Whose face it is, read off the network's own codes: a linear guess for `mien fit`.
+"""Estimate whose face it is from the network's codes: a linear first guess for `mien fit`.
 
-Landmarks alone say little: the network's err by more than what tells people apart, and alike in every frame of one
-person. Its codes (features and landmarks) say more. A person's mean code is modelled as probabilistic linear
-discriminant analysis does (Ioffe 2006): normal between people, normal within, frames independent given the person. In
-the directions that whiten the within and diagonalise the between, the best guess of the identity coefficients z from
-the mean of F frames is A V' (mean - m) / (spread + 1/F), and what is left unknown of z is I - A A' / (spread + 1/F).
+Landmarks alone hold little identity: their error exceeds the differences between people and is the same in every frame
+of one person. The network's codes (features and landmarks) hold more. A person's mean code is modelled as in
+probabilistic linear discriminant analysis (Ioffe 2006): normal between people, normal within a person, frames
+independent given the person. In the directions that whiten the covariance within people and diagonalise the one between
+people, the best guess of the identity coefficients z from the mean of F frames is A V' (mean - m) / (spread + 1/F), and
+the remaining covariance of z is I - A A' / (spread + 1/F).
 
-`mien export capture --stills DIR` learns it (`training.identity_readout`): codes are each network's own.
+`mien export capture --stills DIR` learns the read-out (`training.identity_readout`); every network needs its own.
 """
 
 from collections.abc import Mapping
@@ -24,20 +25,20 @@ _PREFIX = "identity_"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Readout:
-    """What a network's codes say of identity. E code, K directions, M identity modes."""
+    """Linear map from codes to identity. Shapes: E code, K directions, M identity modes."""
 
     mean: Float[np.ndarray, "E"]
-    """Of everybody's codes."""
+    """m: mean of the codes of all people."""
     directions: Float[np.ndarray, "E K"]
-    """V: unit variance within a person."""
+    """V: directions with unit variance within a person."""
     spread: Float[np.ndarray, "K"]
-    """Variance between people in each."""
+    """Variance between people in each direction."""
     modes: Float[np.ndarray, "M K"]
-    """A: covariance of identity coefficients with each."""
+    """A: covariance of the identity coefficients with each direction."""
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Readout | None":
-        """From a bundle's arrays; None where the bundle has none."""
+        """From a bundle's arrays; None when the bundle has no read-out."""
         names = cls.__dataclass_fields__
         if any(_PREFIX + name not in arrays for name in names):
             return None
@@ -48,7 +49,7 @@ class Readout:
         return {_PREFIX + name: value.astype(np.float32) for name, value in vars(self).items()}
 
     def guess(self, codes: Float[np.ndarray, "F E"]) -> Guess:
-        """Who is in F frames of one person; raises ValueError when codes are not finite or there are none."""
+        """The identity of the person in F frames; raises ValueError when codes are not finite or there are none."""
         if not len(codes) or not np.isfinite(codes).all():
             raise ValueError("a guess needs the finite codes of at least one frame")
         gain = 1.0 / (self.spread + 1.0 / len(codes))

@@ -1,4 +1,4 @@
-"""The training rig reduced: to its landmarks (what head pose needs at run time) and to its channels' sizes in mm."""
+"""The training rig reduced to its landmarks, for head pose at run time, and to the effect of its channels in mm."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class LandmarkRig:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "LandmarkRig":
-        """From a bundle's arrays; KeyError when they are not there."""
+        """From a bundle's arrays; raises KeyError when they are missing."""
         return cls(neutral=arrays["landmarks_neutral"], shapes=arrays["landmarks_shapes"])
 
     def points(self, weights: Float[np.ndarray, "A"]) -> Float[np.ndarray, "L 3"]:
@@ -45,9 +45,10 @@ def landmark_rig(layout: LandmarkLayout = spec.LAYOUT) -> dict[str, np.ndarray]:
 
 
 def vertex_gram() -> Float[np.ndarray, "A A"]:
-    """G with e' G e = mean squared displacement [mm^2] of ICT-FaceKit's face vertices under a weight error e.
+    """The matrix G for which e' G e is the mean squared displacement [mm^2] of ICT-FaceKit's face vertices under a
+    weight error e.
 
-    So an error counts by what it does to the face, and channels that can stand in for each other do.
+    With this loss an error counts by its effect on the face, and errors of channels with like effects can cancel out.
     """
     from mien.rigs.ict import load_ict
 

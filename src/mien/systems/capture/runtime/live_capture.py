@@ -1,5 +1,5 @@
-"""Live capture: each frame becomes a pose that is calibrated, held where it is hidden, and smoothed, from it and the
-frames before it alone.
+"""Live capture: each frame becomes a calibrated and smoothed pose with hidden regions held, computed from that frame
+and the frames before it alone.
 
     live = LiveCapture()
     with Webcam() as frames:  # mien.live.webcam, or any other source of RGB images whose times grow
@@ -27,7 +27,7 @@ from mien.systems.capture.runtime.hidden_regions import Holder
 __all__ = ["REST_SECONDS", "LiveCapture"]
 
 REST_SECONDS = 2.0
-"""How long a performer rests before a live performance, unless told otherwise [s]."""
+"""Time that a performer rests before a live performance, by default [s]."""
 
 
 class LiveCapture:
@@ -42,14 +42,14 @@ class LiveCapture:
         rest: float | None = REST_SECONDS,
         hold: bool = True,
     ) -> None:
-        """Prepare.
+        """Set up live capture.
 
         Args:
-            capture: what captures; the weights that ship with mien when None.
+            capture: the capture system to use; None for the weights that ship with mien.
             smoothing: cutoffs of the one-euro filter; the defaults bring curves 0.5 ms late (median).
-            smooth: False leaves the filter out.
-            rest: seconds at the start in which the performer rests, which then read as zero; None calibrates nothing.
-                A network that takes the face at rest is shown it after half of them.
+            smooth: whether the filter is used.
+            rest: seconds at the start in which the performer rests; these frames read as zero. None: no calibration.
+                A network with a stored rest is given it after half of these seconds.
             hold: whether hidden regions keep their last trusted value.
         """
         self._capture = capture or Capture()
@@ -60,11 +60,11 @@ class LiveCapture:
         self.reset()
 
     def reset(self) -> None:
-        """Forget performer and past: to be called when another person sits down."""
+        """Forget the performer and all frames; call this when another person sits down."""
         self._capture.reset()
         self._capture.rest = None
         self.captured: CapturedFrame | None = None
-        """The last frame as the network saw it: landmarks, visibility, weights before calibration; None without a
+        """The network's output for the last frame: landmarks, visibility, weights before calibration; None without a
         face."""
         self._met: list[tuple[float, CapturedFrame]] | None = [] if self._meeting else None
         for part in (self._smoother, self._calibration, self._holder):
@@ -72,7 +72,7 @@ class LiveCapture:
                 part.reset()
 
     def frame(self, image: UInt8[np.ndarray, "H W 3"], time: float) -> Pose:
-        """The face in the next frame, or `Pose.lost` where there is none; `time` [s] grows from call to call.
+        """The face in the next frame, or `Pose.lost` where there is none; `time` [s] must grow from call to call.
 
         A face that was lost and found again starts the filter anew, but keeps its calibration.
         """
@@ -94,14 +94,14 @@ class LiveCapture:
             weights, rotation, translation, gaze = self._smoother.step(
                 time, weights, rotation=rotation, translation=translation, gaze=gaze
             )
-            assert rotation is not None and translation is not None and gaze is not None  # None only of None
-            weights[_CLOSE] = min(weights[_CLOSE], weights[_OPEN])  # each channel has a cutoff of its own
+            assert rotation is not None and translation is not None and gaze is not None  # None only if the argument is
+            weights[_CLOSE] = min(weights[_CLOSE], weights[_OPEN])  # their filters have different cutoffs
         return replace(
             captured.pose(time), weights=weights, head_rotation=rotation, head_translation=translation, gaze=gaze
         )
 
     def _meet(self, met: "list[tuple[float, CapturedFrame]]", time: float, captured: CapturedFrame) -> None:
-        """Show the network the performer at rest once their first frames are in: those that recur, or else all."""
+        """Store the rest once the performer's first frames are there: the recurring ones, or else all of them."""
         met.append((time, captured))
         if time - met[0][0] < self._meeting:
             return

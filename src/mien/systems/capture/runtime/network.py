@@ -1,7 +1,8 @@
-"""The network at run time: an aligned crop in, weights, landmarks and what is in sight out; with or without a mirror.
+"""The network at run time: from an aligned crop, with or without its mirror image, to weights, landmarks and
+visibility.
 
-A face and its mirror image are two looks at the same thing. Their mean is nearer to the truth than either, as the two
-err alike only in part; it costs the network once more, so capture of files takes it and live capture does not.
+The mean of a face's output and its mirror image's is more accurate than either, as their errors are only partly the
+same; it costs a second run of the network, so capture of files uses it and live capture does not.
 """
 
 from collections.abc import Sequence
@@ -19,23 +20,23 @@ __all__ = ["Answer", "Network"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """What the network says of one crop, or of it and its mirror image in the mean."""
+    """The network's output for one crop, or the mean of those for the crop and its mirror image."""
 
     weights: Float[np.ndarray, "A"]
-    """Of the manifest's channels, not clipped."""
+    """Weights of the manifest's channels, not clipped."""
     landmarks: Float[np.ndarray, "L 2"]
-    """In pixels of the crop."""
+    """Landmarks in pixels of the crop."""
     code: Float[np.ndarray, "K E"]
-    """What the temporal head sees of this crop and, with K = 2, of its mirror image."""
+    """The temporal head's input for this crop and, with K = 2, for its mirror image."""
     seen: Float[np.ndarray, "R"] | None
-    """How much of `spec.REGIONS` is in sight; None where the network does not say."""
+    """Visibility of each of `spec.REGIONS` in [0, 1]; None from a network without this output."""
 
 
 class Network:
-    """A bundle's network with its memory of the frames before. Not for two threads at once."""
+    """A bundle's network with the states of the previous frames. Serves one thread only."""
 
     def __init__(self, bundle: Bundle, *, backend: str = "onnx", threads: int = 1, mirror: bool = False) -> None:
-        """Open it, with `mirror` for two looks at each crop; raises MienError when the bundle is damaged."""
+        """Open the network; `mirror` also reads mirror images. Raises MienError when the bundle is damaged."""
         self._manifest = bundle.manifest
         session = open_session(bundle, backend, threads)
         self._streams = [Stream(session) for _ in range(2 if mirror else 1)]
@@ -44,7 +45,7 @@ class Network:
         self._other_point = list(bundle.manifest.layout.mirror)
 
     def reset(self) -> None:
-        """Forget the frames before: a new video."""
+        """Forget the previous frames, for a new video."""
         for stream in self._streams:
             stream.reset()
 
@@ -55,7 +56,7 @@ class Network:
         step: float | None = None,
         rest: Float[np.ndarray, "K E"] | None = None,
     ) -> Answer:
-        """The answer to the next crop.
+        """The output for the next crop.
 
         `step` is the time since the face's last frame [s], None at its first; `rest` is `Answer.code` of the same face
         at rest, or the mean of several.
@@ -72,7 +73,7 @@ class Network:
         return Answer(weights=weights, landmarks=landmarks, seen=seen, code=np.stack(codes))
 
     def _inputs(self, crop: np.ndarray, step: float | None, rest: np.ndarray | None) -> dict[str, np.ndarray]:
-        """What the graph takes. Networks before bundle version 2 know neither time nor rest."""
+        """The inputs of the graph. Networks before bundle version 2 take neither the time step nor the stored rest."""
         shapes = {given.name: given.shape for given in self._manifest.inputs}
         values: dict[str, np.ndarray | float] = {
             "crop": crop.transpose(2, 0, 1),
@@ -84,7 +85,7 @@ class Network:
         return {name: np.full(shape, values[name], np.float32) for name, shape in shapes.items()}
 
     def _turned(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """The answer to a mirror image, turned back."""
+        """The output for a mirror image, with left and right exchanged."""
         weights, points, seen = _plain(outputs)
         return weights[self._other_side], ((spec.CROP - 1, 0) + points * (-1, 1))[self._other_point], seen
 

@@ -51,7 +51,7 @@ SCRIPT: tuple[tuple[float, dict[str, float], tuple[float, float, float]], ...] =
 
 
 def performance() -> Clip:
-    """The script as a clip: poses eased into each other, weights made anatomically possible."""
+    """The script as a clip: smooth transitions between the poses, weights made anatomically plausible."""
     keys = np.array([time for time, _, _ in SCRIPT])
     poses = np.stack([_weights(pose) for _, pose, _ in SCRIPT])
     turns = np.radians([angles for _, _, angles in SCRIPT])

@@ -1,14 +1,10 @@
 """Reading a folder of real faces: pictures and clips, and what the teacher, MediaPipe's Face Landmarker, says of them.
 
-`SET/NAME.jpg` is a picture of the set SET and `SET/NAME.mpg` (or another video) a clip. `labels/SET.npz` holds, for N
-pictures, `image` [N] file names, `points` [N, 478, 3] the teacher's points [px of the picture, pixel centres, y down, z
-away from the viewer], `spread` [N, 478] their standard deviation over several views of the picture, as a share of the
-distance of the outer eye corners, `pose` [N, 4, 4] head to camera, and where people marked faces by hand `hand189`
-[N, 189, 2], NaN elsewhere. `labels/SET__NAME.npz` holds the same of a clip, with `frame` [N] in place of `image`.
+`SET/NAME.jpg` is a picture of the set SET and `SET/NAME.mpg` (or another video) a clip. `labels/SET.npz` holds labels
+of pictures (`evaluation.teacher_labels`), and where people marked faces by hand `hand189` [N, 189, 2], NaN elsewhere;
+`labels/SET__NAME.npz` holds those of a clip.
 """
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +13,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.core import MienError
+from mien.systems.capture.evaluation import teacher_labels
+from mien.systems.capture.evaluation.teacher_labels import TeacherLabels
 
 __all__ = ["Labels", "files_of", "label_files", "pictures", "read_labels"]
-
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +31,7 @@ class Labels:
     """The picture of each row; for a clip, its file alone."""
     frames: tuple[int, ...]
     """The clip's frame of each row; empty for pictures."""
-    points: Float[np.ndarray, "N 478 3"]
-    spread: Float[np.ndarray, "N 478"]
-    pose: Float[np.ndarray, "N 4 4"]
+    teacher: TeacherLabels
     hand: Float[np.ndarray, "N 189 2"]
     """Points marked by hand; NaN where there are none."""
 
@@ -49,6 +43,9 @@ class Labels:
         """A name of the row that no other row has."""
         frame = f":{self.frames[row]}" if self.clip else ""
         return f"{self.folder}/{self.stem(row)}{frame}"
+
+    def __len__(self) -> int:
+        return len(self.teacher.points)
 
 
 def label_files(folder: Path) -> list[Path]:
@@ -62,24 +59,20 @@ def label_files(folder: Path) -> list[Path]:
 def read_labels(path: Path) -> Labels:
     """One file of labels; raises MienError when it is none, or the clip that it is of is not there."""
     folder, _, clip = path.stem.partition("__")
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        count = len(arrays["frame" if clip else "image"])
-        hand = arrays.get("hand189", np.full((count, 189, 2), np.nan))
-        shapes = {"points": (count, 478, 3), "spread": (count, 478), "pose": (count, 4, 4)}
-        if any(arrays[name].shape != shape for name, shape in shapes.items()) or hand.shape != (count, 189, 2):
-            raise ValueError
-    except _DAMAGED as error:
-        raise MienError(f"{path}: no labels of real faces, or damaged; copy it again") from error
+    teacher = teacher_labels.read_labels(path)
+    count = len(teacher.points)
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        hand = file["hand189"] if "hand189" in file.files else np.full((count, 189, 2), np.nan)
+    shapes = (teacher.points.shape, teacher.spread.shape, teacher.pose.shape, hand.shape)
+    named = teacher.frames is not None if clip else len(teacher.images) == count
+    if shapes != ((count, 478, 3), (count, 478), (count, 4, 4), (count, 189, 2)) or not named:
+        raise MienError(f"{path}: its arrays do not fit together; label the faces again")
     return Labels(
         folder=folder,
         clip=clip,
-        files=(_clip_file(path.parent.parent / folder, clip),) if clip else tuple(map(str, arrays["image"])),
-        frames=tuple(map(int, arrays["frame"])) if clip else (),
-        points=arrays["points"].astype(np.float64),
-        spread=arrays["spread"].astype(np.float64),
-        pose=arrays["pose"].astype(np.float64),
+        files=(_clip_file(path.parent.parent / folder, clip),) if clip else teacher.images,
+        frames=tuple(teacher.frames.tolist()) if clip and teacher.frames is not None else (),
+        teacher=teacher,
         hand=hand.astype(np.float64),
     )
 

@@ -18,7 +18,6 @@ from mien.io import npz
 from mien.io.atomic import write_whole
 from mien.io.cache import cache_folder
 from mien.systems.capture import spec
-from mien.systems.capture.evaluation.face_measures import MEDIAPIPE, frontal_points, measures_of_points
 from mien.systems.capture.training.face_labels import Labels, files_of, label_files, pictures, read_labels
 from mien.systems.capture.training.face_sets import set_of
 from mien.systems.capture.training.teacher_points import TeacherMap, marked_landmarks
@@ -26,8 +25,8 @@ from mien.systems.capture.training.teacher_points import TeacherMap, marked_land
 __all__ = ["STEADY", "RealFaces", "faces_fingerprint", "faces_folder", "open_faces"]
 
 STEADY = 0.006
-"""Median spread of the teacher's points, as a share of the eye corners' distance, up to which a face is trained on.
-Deep shadow, hands and far turned heads lie above it."""
+"""Median spread of the teacher's points, as a share of the eye corners' distance, up to which a face is trained on;
+nine faces in ten are. What judges trusts labels a little further (`teacher_labels.STEADY`)."""
 _VERSION = 1
 """Of the cache; a change of what is kept, or how it is made, raises it."""
 
@@ -46,7 +45,7 @@ class RealFaces:
     """Standard deviation of each landmark from view to view, as a share of the distance of the outer eye corners; 0
     where it was marked by hand."""
     measures: Float[np.ndarray, "N 6"]
-    """Distances on the face, seen from in front, by the teacher."""
+    """Distances on the face, seen from in front, by the teacher; NaN where the teacher is not to be trusted."""
     steady: Bool[np.ndarray, "N"]
     """Whether the teacher is sure enough to learn from (`STEADY`)."""
     name: np.ndarray
@@ -54,7 +53,7 @@ class RealFaces:
     folder: np.ndarray
     """Name of the set's folder."""
     person: np.ndarray
-    """Set and person, as text: who of two sets is the same person is not known."""
+    """A label that all faces of one person share (`FaceSet.person`)."""
     clip: np.ndarray
     """Set and clip, as text; empty for pictures."""
     held_out: Bool[np.ndarray, "N"]
@@ -109,14 +108,16 @@ def faces_folder(chosen: str) -> Path | None:
 
 
 def faces_fingerprint(folder: Path) -> str:
-    """Equal for folders with the same labels of files with the same names and sizes; reads no picture.
+    """Equal for folders with the same labels of files with the same names and sizes, of which the same is known; reads
+    no picture.
 
     Raises MienError when the folder holds no labels, or a file that they are of is missing.
     """
     parts: list[bytes | str] = []
     for path in label_files(folder):
-        parts += [path.name, path.read_bytes()]
-        for file in files_of(folder, read_labels(path)):
+        labels = read_labels(path)
+        parts += [path.name, path.read_bytes(), repr(_about(labels))]
+        for file in files_of(folder, labels):
             if not file.is_file():
                 raise MienError(f"{file} is not there, though {path} is about it; copy the folder of real faces again")
             parts.append(f"{file.name} {file.stat().st_size}")
@@ -175,11 +176,11 @@ def _aligned(folder: Path, teacher: TeacherMap) -> RealFaces:
     for path in label_files(folder):
         labels = read_labels(path)
         landmarks, spread = _landmarks(labels, teacher)
-        measures = measures_of_points(frontal_points(labels.points, labels.pose), MEDIAPIPE)
+        measures = labels.teacher.measures()
         about = _about(labels)
         for row, picture in pictures(folder, labels):
-            known = np.isfinite(labels.points[row]).all()
-            matrix = _alignment(cascade, picture, labels.points[row]) if known else None
+            points = labels.teacher.points[row]
+            matrix = _alignment(cascade, picture, points) if np.isfinite(points).all() else None
             if matrix is not None:
                 seen = _seen(picture, matrix, landmarks[row])
                 rows.append({**seen, "spread": spread[row], "measures": measures[row], **about[row]})
@@ -191,7 +192,7 @@ def _aligned(folder: Path, teacher: TeacherMap) -> RealFaces:
 
 def _landmarks(labels: Labels, teacher: TeacherMap) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks [N, L, 2] px of the pictures and their spread [N, L]; hand marks go before the teacher."""
-    landmarks, spread = teacher.apply(labels.points), teacher.spread(labels.spread)
+    landmarks, spread = teacher.apply(labels.teacher.points), teacher.spread(labels.teacher.spread)
     by_hand = np.flatnonzero(np.isfinite(labels.hand[:, 0, 0]))
     if len(by_hand):
         marked, exact = marked_landmarks(labels.hand[by_hand])
@@ -203,23 +204,20 @@ def _landmarks(labels: Labels, teacher: TeacherMap) -> tuple[np.ndarray, np.ndar
 def _about(labels: Labels) -> list[dict[str, Any]]:
     """What is known of each row's person and picture."""
     own = set_of(labels.folder)
-    stems = [labels.stem(row) for row in range(len(labels.points))]
-    people = sorted({own.person(stem) for stem in stems})
-    held_out = {person for place, person in enumerate(people) if own.held_out(person, place)}
     return [
         {
             "name": labels.name(row),
             "folder": labels.folder,
-            "person": f"{labels.folder}/{own.person(stem)}",
+            "person": own.person(stem),
             "clip": labels.clip and f"{labels.folder}/{labels.clip}",
-            "held_out": own.person(stem) in held_out,
+            "held_out": own.held_out(stem),
             "at_rest": own.at_rest(stem),
             "into_camera": own.into_camera,
             "in_sight": own.in_sight(stem),
             "alike": own.alike,
-            "steady": bool(np.median(labels.spread[row]) < STEADY),
+            "steady": bool(np.median(labels.teacher.spread[row]) < STEADY),
         }
-        for row, stem in enumerate(stems)
+        for row, stem in enumerate(map(labels.stem, range(len(labels))))
     ]
 
 

@@ -4,61 +4,26 @@ MediaPipe does not come with mien: `pip install mediapipe`, in an environment of
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Protocol
 
-import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
 
 from mien.core import MienError
-from mien.systems.capture.evaluation.mediapipe import open_mediapipe
 from mien.systems.capture.evaluation.rendered_takes import performed, stills
+from mien.systems.capture.evaluation.teacher import Teacher
 from mien.systems.capture.training.face_labels import label_files, read_labels
 from mien.systems.capture.training.face_sets import set_of
-from mien.systems.capture.training.teacher_points import OUTER_EYES, HandMarks, TeacherMap, learn
+from mien.systems.capture.training.teacher_points import HandMarks, TeacherMap, learn
 
-__all__ = ["PEOPLE", "Teacher", "hand_marks", "learn_from_renders", "taught"]
+__all__ = ["PEOPLE", "hand_marks", "learn_from_renders"]
 
 PEOPLE = (200_000, 300_000)
 """Identity numbers of the people rendered: neither training's nor evaluation's."""
 _STILLS = 4
 """Renders of each."""
 _SEED = 77
-_TURN = 6.0
-"""Degrees that a picture is turned by, both ways, beside the picture as it is."""
 _FAR = 0.04
 """Largest spread of a point, as a share of the eye corners' distance, of a face that is learnt from."""
-
-
-class Teacher(Protocol):
-    """Anything that gives the 478 points."""
-
-    def points(self, image: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "478 3"] | None:
-        """Of a picture [px]; None where no face is found."""
-        ...
-
-
-def taught(
-    teacher: Teacher, picture: UInt8[np.ndarray, "H W 3"]
-) -> tuple[Float[np.ndarray, "478 3"], Float[np.ndarray, "478"]] | None:
-    """The teacher's points [px] of a picture, a mean over the picture as it is and turned both ways, and their standard
-    deviation as a share of the distance of the outer eye corners; None where it finds no face in one of these."""
-    height, width = picture.shape[:2]
-    views: list[np.ndarray] = []
-    for angle in (0.0, _TURN, -_TURN):
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-        turned = cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) if angle else picture
-        points = teacher.points(np.asarray(turned, np.uint8))
-        if points is None:
-            return None
-        back = cv2.invertAffineTransform(matrix)
-        points[:, :2] = points[:, :2] @ back[:, :2].T + back[:, 2]
-        views.append(points)
-    right, left = OUTER_EYES
-    mean, deviation = np.mean(views, axis=0), np.linalg.norm(np.std(views, axis=0)[:, :2], axis=1)
-    return mean, deviation / np.linalg.norm(mean[left, :2] - mean[right, :2])
 
 
 def learn_from_renders(
@@ -70,12 +35,12 @@ def learn_from_renders(
     there, when the folder holds no labels, and when the teacher finds too few faces.
     """
     rows: list[tuple[np.ndarray, np.ndarray, int]] = []
-    with closing(open_mediapipe(model)) as teacher:
+    with Teacher(model) as teacher:
         marks = None if faces is None else hand_marks(faces)
         for done, (picture, landmarks, identity) in enumerate(_renders(people), 1):
-            found = taught(teacher, picture)
-            if found is not None and found[1].max() < _FAR:
-                rows.append((found[0], landmarks, identity))
+            points, spread, *_ = teacher.look(picture)
+            if spread.max() < _FAR:  # NaN, where a view shows no face, is not
+                rows.append((points, landmarks, identity))
             if progress:
                 progress(done, people * _STILLS)
     try:
@@ -100,10 +65,8 @@ def hand_marks(folder: Path) -> HandMarks | None:
     for path in label_files(folder):
         labels = read_labels(path)
         own = set_of(labels.folder)
-        people = sorted({own.person(labels.stem(row)) for row in range(len(labels.points))})
-        for row in np.flatnonzero(np.isfinite(labels.hand[:, 0, 0])):
-            person = own.person(labels.stem(int(row)))
-            if not own.held_out(person, people.index(person)):
-                points.append(labels.points[row])
+        for row in np.flatnonzero(np.isfinite(labels.hand[:, 0, 0])).tolist():
+            if not own.held_out(labels.stem(row)):
+                points.append(labels.teacher.points[row])
                 templates.append(labels.hand[row])
     return HandMarks(points=np.array(points), templates=np.array(templates)) if points else None

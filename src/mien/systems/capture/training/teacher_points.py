@@ -13,12 +13,11 @@ from jaxtyping import Bool, Float, Int
 
 from mien.io import npz
 from mien.systems.capture import spec
+from mien.systems.capture.evaluation.face_measures import MEDIAPIPE
 from mien.systems.capture.training.portraits import landmarks_from_template
 
-__all__ = ["OUTER_EYES", "HandMarks", "TeacherMap", "learn", "marked_landmarks"]
+__all__ = ["HandMarks", "TeacherMap", "learn", "marked_landmarks"]
 
-OUTER_EYES = (33, 263)
-"""The teacher's points at the outer corners of the eyes, the subject's right one first."""
 _PACKAGED = Path(__file__).with_name("teacher_map.npz")
 _NEAREST = 8
 """Points of the teacher that a landmark is read off. On renders of people never learnt from, 1, 4, 8 and 16 points
@@ -82,14 +81,14 @@ class TeacherMap:
 
 def _axes(points: np.ndarray) -> np.ndarray:
     """[N, 2, 2] the eye line [px], from the subject's right to the left, and its normal of the same length."""
-    right, left = OUTER_EYES
+    right, left = MEDIAPIPE["outer_eyes"]
     along = points[:, left, :2] - points[:, right, :2]
     return np.stack([along, np.stack([-along[:, 1], along[:, 0]], axis=1)], axis=1)
 
 
 def _in_frame(places: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Places [N, P, 2] px in the frame of the teacher's outer eye corners (`TeacherMap.offset`)."""
-    right, left = OUTER_EYES
+    right, left = MEDIAPIPE["outer_eyes"]
     middle, axes = points[:, [right, left], :2].mean(axis=1), _axes(points)
     size = np.square(axes[:, :1]).sum(axis=-1, keepdims=True)
     return np.einsum("npe,nde->npd", places - middle[:, None], axes / size)

@@ -1,1 +1,1 @@
-"""What `evaluate` measures express against."""
+"""The baselines and the classifier with which `evaluate` measures express."""

@@ -1,6 +1,6 @@
-"""What the network has to beat without learning much: the nearest training subject, and linear action units.
+"""Untrained baselines of the network: the nearest training subject, and linear action units.
 
-(The paper's own baseline, the PCA decoder, is trained: `--model pca`.) Knows no torch.
+The paper's own baseline, the PCA decoder, is trained (`--model pca`). Does not import torch.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from mien.systems.express.training.corpus import Corpus
 __all__ = ["Predictor", "linear_units", "nearest_subject", "still"]
 
 Predictor = Callable[[int], Float[np.ndarray, "T V 3"]]
-"""Displacements [mm] of every frame of a sequence of a corpus, from its signal and its subject's neutral alone."""
+"""Displacements [mm] of all frames of sequence i of a corpus, from its signal and its subject's neutral alone."""
 
 
 def still(corpus: Corpus) -> Predictor:
@@ -26,8 +26,8 @@ def still(corpus: Corpus) -> Predictor:
 
 
 def nearest_subject(corpus: Corpus) -> Predictor:
-    """The take of the training subject whose neutral is nearest, time-warped by the four points of timing, scaled by
-    extremeness; of several takes the one of the most similar extremeness."""
+    """The take of the training subject with the nearest neutral, time-warped by the four points of timing and scaled by
+    extremeness; of several takes, the one of the most similar extremeness."""
     alone = corpus.second < 0
     subjects = np.unique(corpus.subject[corpus.train & alone])
     neutrals = np.stack([corpus.neutral(int(s)) for s in subjects])
@@ -53,7 +53,7 @@ def nearest_subject(corpus: Corpus) -> Predictor:
 
 def linear_units(corpus: Corpus, shapes: Float[np.ndarray, "52 V 3"]) -> Predictor:
     """Each expression's FACS prototype (the middle of its units' ranges) on the mean face's blendshapes, times the
-    signal; one gain per expression, fitted on training apexes."""
+    signal and one gain per expression, which is fitted on training apexes."""
     patterns = np.stack([_prototype(name, shapes) for name in corpus.expressions])
     gains = np.ones(len(patterns), np.float32)
     for e, pattern in enumerate(patterns):

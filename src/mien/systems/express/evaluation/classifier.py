@@ -1,6 +1,6 @@
-"""The expression classifier of table 3: PCA of the mesh at the apex and three dense layers. Knows no torch.
+"""The expression classifier of table 3: PCA of the mesh at the apex and three dense layers. Does not import torch.
 
-What it measures is whether generated expressions are told apart as well as real ones are.
+It measures whether generated expressions are recognised as well as real ones.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 __all__ = ["Classifier", "Scores", "scores"]
 
 _WIDTHS = (64, 32)
-"""Hidden units of the first two layers; the third gives the classes."""
+"""Hidden units of the first two layers; the third layer's outputs are the classes."""
 
 
 _LEAST = 0.01
-"""Deviation of the first component that the others are at least taken to have."""
+"""Least standard deviation that a component is taken to have, relative to the first component's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Classifier:
         values, vectors = np.linalg.eigh((x - mean) @ (x - mean).T)
         order = np.argsort(values)[::-1][: min(components, len(x) - 1)]
         deviation = np.sqrt(np.maximum(values[order], 1e-9) / len(x))
-        # A component in which real apexes hardly differ would blow up whatever a generator leaves there.
+        # The least deviation keeps a component in which real apexes hardly differ from amplifying a generator's errors.
         scale = np.maximum(deviation, _LEAST * deviation[0])
         axes = (x - mean).T @ vectors[:, order] / (np.sqrt(np.maximum(values[order], 1e-9)) * scale)
         features = (x - mean) @ axes
@@ -73,7 +73,7 @@ class Classifier:
         return cls(mean=mean, axes=axes, layers=tuple(zip(weights[::2], weights[1::2], strict=True)))
 
     def __call__(self, apexes: Float[np.ndarray, "N V 3"]) -> Int[np.ndarray, "N"]:
-        """The likeliest class of each."""
+        """The most likely class of each apex."""
         x = (apexes.reshape(len(apexes), -1) - self.mean) @ self.axes
         for weight, bias in self.layers[:-1]:
             x = np.maximum(x @ weight + bias, 0.0)
@@ -81,7 +81,7 @@ class Classifier:
 
 
 def scores(answers: Int[np.ndarray, "N"], truth: Int[np.ndarray, "N"], classes: int) -> Scores:
-    """Precision, recall and F1, each the mean over the classes that occur; nothing over nothing counts as 0."""
+    """Precision, recall and F1, each the mean over the classes that occur; 0 / 0 counts as 0."""
     rows = []
     for c in range(classes):
         if not (truth == c).any():
@@ -94,7 +94,7 @@ def scores(answers: Int[np.ndarray, "N"], truth: Int[np.ndarray, "N"], classes: 
 
 
 def _gradients(weights: list[np.ndarray], x: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
-    """Of the mean cross entropy, in the order of `weights`."""
+    """Gradients of the mean cross entropy, in the order of `weights`."""
     layers = list(zip(weights[::2], weights[1::2], strict=True))
     values = [x]
     for weight, bias in layers[:-1]:

@@ -1,4 +1,5 @@
-"""What `evaluate.bench` measured as figures: named in whole phrases, beside the other decoders and the baselines."""
+"""The measurements of `evaluate.bench` as figures, each named in a whole phrase and beside other decoders and
+baselines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +9,10 @@ from mien.engine.figures import Figure
 __all__ = ["OURS", "figures_of"]
 
 OURS = "identity"
-"""The decoder that ships."""
+"""The decoder that ships with mien."""
 WANTED = 0.88
-"""Share of the PCA baseline's total error to stay under: the paper has 0.39 against 0.44 mm (table 2); each expression
-has only to be better than PCA's."""
+"""Target of the total error as a share of the PCA baseline's: the paper has 0.39 and 0.44 mm (table 2); the target of
+each single expression is the PCA baseline's error."""
 _LABELS = {
     "pca": "PCA blendshapes",
     "plain": "the paper's decoder",
@@ -21,11 +22,11 @@ _LABELS = {
     "the two added": "both expressions generated alone and added",
     "ground truth": "true movement",
 }
-"""What the baselines are called in tables."""
+"""Names of the baselines in tables."""
 
 
 def figures_of(details: Mapping[str, Any]) -> list[Figure]:
-    """Every figure of the details of a result."""
+    """All figures from the details of a result."""
     errors, blends = details["errors"], details["blends"]
     expressions = [key for key in errors[OURS] if key not in ("total", "course")]
     return [

@@ -1,1 +1,1 @@
-"""What runs when express expresses, besides `predict`: timelines, identity, wrinkles."""
+"""The parts of express at run time besides `predict`: timelines, identity codes, other topologies, wrinkles."""

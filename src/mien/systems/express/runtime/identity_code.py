@@ -1,4 +1,4 @@
-"""What the identity-aware decoder knows of a neutral: its shape as a whole, and around each vertex. Knows no torch."""
+"""The identity-aware decoder's inputs for a neutral: its shape as a whole and around each vertex. Needs no torch."""
 
 from dataclasses import dataclass
 
@@ -15,24 +15,24 @@ class IdentityCode:
     """A neutral's shape as a few numbers of zero mean and unit variance over the training subjects."""
 
     kept: Int[np.ndarray, "M"]
-    """Vertices that are looked at."""
+    """Vertices whose positions are used."""
     mean: Float[np.ndarray, "M*3"]
     basis: Float[np.ndarray, "M*3 E"]
 
     @classmethod
     def fit(cls, neutrals: Float[np.ndarray, "S V 3"], kept: Int[np.ndarray, "M"], size: int) -> "IdentityCode":
-        """Principal components of the training subjects' neutrals at `kept`; zeros beyond what subjects allow."""
+        """Principal components of the training subjects' neutrals at `kept`; zeros beyond the number of subjects."""
         rows = neutrals[:, kept].reshape(len(neutrals), -1).astype(np.float64)
         mean = rows.mean(axis=0)
         _, scale, axes = np.linalg.svd(rows - mean, full_matrices=False)
         deviation = scale[:size] / np.sqrt(len(rows))
-        # A component that nobody differs in (the last of few subjects) would be noise blown up.
+        # A component in which nobody differs (the last of few subjects) would amplify noise.
         basis = np.where(deviation > 1e-3, axes[:size].T / np.maximum(deviation, 1e-3), 0.0)
         basis = np.pad(basis, ((0, 0), (0, size - basis.shape[1])))
         return cls(kept=kept, mean=mean.astype(np.float32), basis=basis.astype(np.float32))
 
     def __call__(self, neutral: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "E"]:
-        """Code of a neutral, cut at three deviations: beyond them nobody was seen."""
+        """Code of a neutral, clipped at three deviations, beyond which no training subject was seen."""
         code = (neutral[self.kept].reshape(-1) - self.mean) @ self.basis
         return np.clip(code, -3.0, 3.0).astype(np.float32)
 
@@ -40,13 +40,13 @@ class IdentityCode:
 class LocalShape:
     """How a neutral differs from the mean face around each vertex.
 
-    Nine values are the deformation gradient less the identity (Sumner & Popovic 2004, section 3: how the surface there
-    is stretched and turned), three how far it stands out along the mean's normal, smoothed more and more [3 mm].
+    Nine values are the deformation gradient less the identity (Sumner & Popovic 2004, section 3: stretch and turn of
+    the surface there), and three are the height above the mean along its normal, at three levels of smoothing [3 mm].
     """
 
     ROUNDS = (2, 10, 32)
-    """Rings of smoothing; 32 are about a cheek on ICT's face. The gradient gets the second: displacements carried by
-    it alone then err by 0.072 mm instead of 0.103 with the first (0.157 uncarried; six people's apexes)."""
+    """Rings of smoothing; 32 are about a cheek on ICT's face. The gradient uses the second entry: displacements that it
+    alone transforms then err by 0.072 mm, by 0.103 with the first and by 0.157 untransformed (six people's apexes)."""
 
     def __init__(self, mean: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]) -> None:
         from scipy.sparse import csr_matrix, identity
@@ -68,7 +68,7 @@ class LocalShape:
         self._ring = csr_matrix(near.multiply(1.0 / near.sum(axis=1)))
 
     def __call__(self, neutral: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 12"]:
-        """Of a neutral [mm]; each value cut at 3, beyond which nobody was seen."""
+        """Local shape of a neutral [mm]; each value is clipped at 3, beyond which no training subject was seen."""
         neutral = np.asarray(neutral, np.float64)
         gradient = _frames(neutral, self.triangles)[0] @ self._inverse - np.eye(3)
         near = self._spread @ gradient.reshape(-1, 9)
@@ -84,7 +84,7 @@ class LocalShape:
 
 
 def _frames(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two edges of each triangle and its normal, as long as the root of twice the area, in columns; twice the area."""
+    """Two edges of each triangle and its normal with length sqrt(twice the area), in columns; and twice the area."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     normal = np.cross(b - a, c - a)
     area = np.linalg.norm(normal, axis=1)

@@ -1,10 +1,11 @@
-"""Faces of another topology: who it is in terms of ICT-FaceKit, and that person's movement on the face's own mesh.
+"""Faces of another topology: the person in terms of ICT-FaceKit, and that person's movement on the face's own mesh.
 
-ICT-FaceKit's head is bent onto the face (as `mien.rigs.transfer.transfer` does), and the identity that is nearest to
-the bent head is bent onto it again: it begins closer, and slides less along cheeks and forehead, which closest points
-say nothing about. The network is told that identity, and what it answers is carried onto the face by deformation
-transfer (Sumner & Popovic 2004). Reading it off the triangle that lies on each vertex errs less on realistic faces
-(0.058, not 0.064 mm) but tears where a vertex takes one lip for the other, as inside a stylised mouth. Knows no torch.
+ICT-FaceKit's head is fitted to the face (as `mien.rigs.transfer.transfer` does), then the identity nearest to the
+fitted head is fitted to the face again: it starts closer, and slides less along cheeks and forehead, where closest
+points do not constrain it. That identity is the network's input, and the network's output is transferred to the face by
+deformation transfer (Sumner & Popovic 2004). Interpolating within the triangle nearest to each vertex errs less on
+realistic faces (0.058, not 0.064 mm) but tears where a vertex is matched with the wrong lip, as inside a stylised
+mouth. Does not import torch.
 """
 
 import numpy as np
@@ -20,21 +21,23 @@ from mien.rigs.transfer.poisson import Poisson
 __all__ = ["OtherTopologyFace"]
 
 _ROUNDS = 2
-"""Times that a head is bent onto the face; mean slip of two people's faces: 2.5, 1.7, 1.5 mm."""
+"""Times that a head is fitted to the face; mean slip on two people's faces after 1, 2, 3 times: 2.5, 1.7, 1.5 mm."""
 _LOOSE = 30.0
-"""Squared error [mm^2] of a coordinate of the bent head, all vertices counted as if each erred by itself, which they do
-not: 30 and 300 recover identities alike, 3,000 is too stiff."""
+"""Squared error [mm^2] of a coordinate of the fitted head, as if all vertices erred independently, which they do not:
+30 and 300 recover identities equally well, 3,000 is too stiff."""
 _HUMAN = (0.8, 1.25)
-"""A face of this size against the mean is a person's and keeps it; another (a giant, centimetres) is scaled."""
+"""Range of a face's size relative to the mean in which it keeps its size; others (giants, centimetres) are scaled."""
 
 
 class OtherTopologyFace:
-    """A neutral of any topology and the person it is."""
+    """A neutral of any topology and the person that it shows."""
 
     def __init__(self, head: Rig, face: int, mesh: Mesh, landmarks: dict[int, int] | None = None) -> None:
-        """`head` is a rig with identity modes, the first `face` vertices of which are looked at; `landmarks` are number
-        of an iBUG 68 point -> vertex of `mesh`, by default the face is found by shape. Raises MienError when there is
-        no good fit."""
+        """Fit `head`, a rig with identity modes of which the first `face` vertices are used.
+
+        `landmarks` map numbers of iBUG 68 points to vertices of `mesh`; by default the face is found by shape. Raises
+        MienError when there is no good fit.
+        """
         if head.identity_modes is None:
             raise MienError(f"the rig '{head.name}' has no identity modes; download it again with `mien assets get`")
         target = Rig(
@@ -56,7 +59,7 @@ class OtherTopologyFace:
         self._eyes = balls(match, {name: (float(x), float(y), float(z)) for name, (x, y, z) in joints.items()})
 
     def sequence(self, made: MeshSequence) -> MeshSequence:
-        """A sequence of `neutral` on `mesh`."""
+        """A sequence that was generated for `neutral`, transferred to `mesh`."""
         moved = [self.carried(frame - made.vertices[0]) for frame in made.vertices]
         return MeshSequence(times=made.times, vertices=self.mesh.vertices + moved, topology=self.mesh.topology)
 
@@ -67,7 +70,8 @@ class OtherTopologyFace:
 
 
 def _identity(head: Rig, face: Float[np.ndarray, "F 3"], rounds: int = 4) -> Float[np.ndarray, "M"]:
-    """Coefficients of the identity that a face is, wherever it stands: ridge regression, turned and shifted between."""
+    """Coefficients of the identity nearest to a face at any place: ridge regression, alternating with rigid
+    alignment."""
     assert head.identity_modes is not None
     mean = head.neutral.vertices[: len(face)].astype(float)
     modes = head.identity_modes[:, : len(face)].reshape(len(head.identity_modes), -1).astype(float)

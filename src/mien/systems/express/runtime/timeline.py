@@ -1,4 +1,4 @@
-"""When which expression is shown, and the label signal that says so to the network. Knows no torch."""
+"""The timing of expressions, and the label signal made from it for the network; does not import torch."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Beat:
     timing: tuple[float, float, float, float]
     """Start of the onset, start and end of the apex, end of the offset [s]."""
     intensity: float = 1.0
-    """Height of the signal in [0, 1]; 1 is as strongly as people show it (mean plus two deviations of the data)."""
+    """Height of the signal in [0, 1]; 1 is the strongest that people show it (mean plus two deviations of the data)."""
 
     def __post_init__(self) -> None:
         if not np.isfinite([*self.timing, self.intensity]).all():
@@ -40,13 +40,13 @@ class Beat:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """Expressions one after the other or at once; where they overlap the network blends them."""
+    """Expressions one after the other or at once; the network blends those that overlap."""
 
     beats: tuple[Beat, ...]
 
     @classmethod
     def parse(cls, text: str) -> "Timeline":
-        """From "happy 0.0-0.4-1.2-1.6 @0.8; surprise 2-2.2-2.6-3"; raises MienError for what is no timeline."""
+        """From "happy 0.0-0.4-1.2-1.6 @0.8; surprise 2-2.2-2.6-3"; raises MienError for other text."""
         beats = tuple(_beat(piece) for piece in text.split(";") if piece.strip())
         if not beats:
             raise MienError(f"the timeline is empty; {_HELP}")
@@ -60,7 +60,7 @@ class Timeline:
     def signal(
         self, times: Float[np.ndarray, "T"], expressions: Sequence[str] = EXPRESSIONS
     ) -> Float[np.ndarray, "T K"]:
-        """Label signal: per expression 0 at neutral, straight ramps, its intensity at the apex."""
+        """Label signal: for each expression 0 at neutral, linear ramps, and its intensity at the apex."""
         out = np.zeros((len(times), len(expressions)), np.float32)
         for beat in self.beats:
             row = expression_index(beat.expression, expressions)
@@ -69,7 +69,7 @@ class Timeline:
 
 
 def ramp(times: Float[np.ndarray, "T"], timing: Sequence[float] | Float[np.ndarray, "4"]) -> Float[np.ndarray, "T"]:
-    """0 to the start, straight up to 1, 1 during the apex, straight down to 0 (Potamias et al. 2020, section 3)."""
+    """0 up to the start, linear to 1, 1 during the apex, linear to 0 (Potamias et al. 2020, section 3)."""
     return np.interp(times, np.asarray(timing, float), [0.0, 1.0, 1.0, 0.0], left=0.0, right=0.0)
 
 

@@ -1,8 +1,10 @@
-"""Normal maps of the wrinkles that `wrinkles.py` says how far to show: one for each region, drawn in ICT-FaceKit's uvs.
+"""Normal maps of wrinkles, one for each region of `wrinkles.py`, which computes how much of each shows; in
+ICT-FaceKit's uvs.
 
-Every map is flat, (0.5, 0.5, 1), but for its region. Strokes follow the folds that the muscles make (across the
+Every map is flat, (0.5, 0.5, 1), except in its region. Strokes follow the folds that the muscles make (across the
 forehead, up the glabella, out from the eyes, from the nose round the mouth); a stroke is a furrow between two low
-ridges, as skin that is pressed together keeps its length. Drawn by us, no scan of anybody. Knows no torch.
+ridges, as skin that is pressed together keeps its length. The maps are procedural, without scans. Does not import
+torch.
 """
 
 from itertools import pairwise
@@ -21,15 +23,16 @@ from mien.systems.express.runtime.wrinkles import REGIONS
 __all__ = ["SIZE", "normal_map", "wrinkle_heights", "write_maps"]
 
 SIZE = 1024
-"""Side of a map [px]: 0.2 to 0.3 mm of skin each on ICT's mean face."""
+"""Side of a map [px]: a pixel is 0.2 to 0.3 mm of skin on ICT's mean face."""
 _SCALE = SIZE / FACE_SIZE
 _FURROW, _RIDGES = 1.0, 2.6
-"""Spread [mm] of a furrow, and of the rise on both its sides; the two hold as much, so the skin stays where it is."""
+"""Spread [mm] of a furrow, and of the ridges on both sides; both have the same volume, so the mean height of the skin
+stays."""
 _MM = 4.2
-"""Pixels to a millimetre in the middle of the face; widths are drawn by it, slopes use each pixel's own."""
+"""Pixels to a millimetre in the middle of the face; it scales widths, while slopes use the scale at each pixel."""
 
 Curve = tuple[np.ndarray, float]
-"""Places [P, 2] in the chart at FACE_SIZE [px], and depth [mm]."""
+"""Points [P, 2] in the chart at FACE_SIZE [px], and depth [mm]."""
 
 
 def wrinkle_heights() -> dict[str, Float[np.ndarray, "N N"]]:
@@ -92,7 +95,7 @@ def _relief(curves: list[Curve]) -> Float[np.ndarray, "N N"]:
 
 
 def _pebbles(rng: np.random.Generator) -> Float[np.ndarray, "N N"]:
-    """The chin's skin pulled up by the mentalis: dimples of some millimetres, no lines."""
+    """The chin's skin pulled up by the mentalis: dimples of some millimetres instead of lines."""
     points = face_chart().points * _SCALE
     x, y = points[57] * 0.55 + points[8] * 0.45
     noise = rng.standard_normal((SIZE, SIZE)).astype(np.float32)
@@ -103,7 +106,7 @@ def _pebbles(rng: np.random.Generator) -> Float[np.ndarray, "N N"]:
 
 
 def normal_map(height: Float[np.ndarray, "N N"]) -> UInt8[np.ndarray, "N N 3"]:
-    """Tangent-space normals (OpenGL's: green up) of a relief [mm], row 0 at v = 1, as an image file has it."""
+    """Tangent-space normals (OpenGL's: green up) of a relief [mm], row 0 at v = 1, as in an image file."""
     positions = cv2.resize(face_chart().positions, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
     positions = cv2.GaussianBlur(positions, (0, 0), 3.0)
     size_u, size_v = (np.linalg.norm(np.gradient(positions, axis=axis), axis=2) for axis in (1, 0))
@@ -114,9 +117,9 @@ def normal_map(height: Float[np.ndarray, "N N"]) -> UInt8[np.ndarray, "N N 3"]:
 
 
 def write_maps(folder: Path) -> list[Path]:
-    """A PNG for each region into a folder, which is made, named after the column of the signal.
+    """Write a PNG for each region, named after its column of the signal, into a folder, which is created.
 
-    Raises MienError when the folder cannot be made or written.
+    Raises MienError when the folder cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

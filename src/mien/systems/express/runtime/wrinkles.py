@@ -1,8 +1,9 @@
-"""Skin wrinkles as signals: how far each region is pressed together, to fade its wrinkle normal map in. Knows no torch.
+"""Skin wrinkles as signals: the compression of each region, which fades in its normal map. Needs no torch.
 
-A game face carries one normal map per expression group and a mask per region, and a number per region and frame says
-how much of it shows (Oat 2007, "Animated Wrinkle Maps", SIGGRAPH course). That number is measured here on the mesh: the
-strain across the fold, which also sees what blendshape weights do not, such as a smile that pushes up a full cheek.
+A game face has one normal map per expression group and a mask per region, and a number per region and frame controls
+how much of the map shows (Oat 2007, "Animated Wrinkle Maps", SIGGRAPH course). That number is measured here on the
+mesh: the strain across the fold, which also includes what blendshape weights do not, such as a smile that pushes up a
+full cheek.
 """
 
 from collections.abc import Mapping
@@ -22,14 +23,16 @@ class Region(NamedTuple):
     """Where a wrinkle map lies and when it shows."""
 
     shapes: tuple[str, ...]
-    """Where all of these move the skin."""
+    """The region is where all of these shapes move the skin."""
     across: tuple[float, float, float]
-    """The way across its folds in the frame of the face: raised brows fold the forehead across, and leave the furrow
-    that knit brows make alone."""
+    """Direction across the region's folds in the frame of the face: raised brows fold the forehead across, but leave
+    the furrow between knit brows alone."""
     full: float
-    """Compression at which it shows fully: about what the strongest of the six expressions reaches on the mean face."""
+    """Compression at which the map shows fully: about what the strongest of the six expressions reaches on the mean
+    face."""
     above: bool = False
-    """Only above where the first shape moves the skin most: foreheads fold over raised brows, not under drawn ones."""
+    """Whether the region is only above where the first shape moves the skin most: foreheads fold over raised brows, not
+    under drawn ones."""
 
 
 _UP, _ASIDE = (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)
@@ -57,7 +60,7 @@ class Wrinkles:
         triangles: Int[np.ndarray, "F 3"],
         shapes: Mapping[str, Float[np.ndarray, "V 3"]],
     ) -> None:
-        """`shapes` holds those that `REGIONS` names. Raises KeyError when one is missing."""
+        """`shapes` holds the shapes that `REGIONS` names. Raises KeyError when one is missing."""
         self._triangles = triangles
         edges = _edges(neutral, triangles)
         self._rest, area = _metric(edges)
@@ -72,13 +75,14 @@ class Wrinkles:
                 most = int(_size(shapes[region.shapes[0]]).argmax())
                 mask = np.where(neutral[:, 1] > neutral[most, 1], mask, 0.0)
             masks.append(mask)
-            # `across` in each triangle's plane, in terms of its edges.
+            # `across` projected into each triangle's plane, in terms of the triangle's edges
             ways.append(np.linalg.solve(self._rest, (edges @ np.asarray(region.across))[..., None])[..., 0])
         self._masks = np.stack([m / max(float(m.sum()), 1e-9) for m in masks])
         self._ways = np.stack(ways)
 
     def compression(self, vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "R V"]:
-        """Per region and vertex, the share of its length that skin has lost across the region's folds; 0 where none."""
+        """Per region and vertex, the share of its length that the skin has lost across the region's folds; 0 outside
+        the region."""
         now, _ = _metric(_edges(vertices, self._triangles))
         length, before = (np.einsum("rfi,fij,rfj->rf", self._ways, form, self._ways) for form in (now, self._rest))
         stretch = np.sqrt(np.maximum(length, 0.0) / np.maximum(before, 1e-12))
@@ -94,7 +98,7 @@ class Wrinkles:
 
 
 def _size(shape: np.ndarray) -> np.ndarray:
-    """How far each vertex moves, as a share of the one that moves most."""
+    """How far each vertex moves, as a share of the vertex that moves most."""
     size = np.linalg.norm(shape, axis=1)
     return size / max(float(size.max()), 1e-9)
 
@@ -106,7 +110,8 @@ def _edges(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def _metric(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First fundamental forms [F, 2, 2] of triangles and their areas; forms of flat ones are made harmless."""
+    """First fundamental forms [F, 2, 2] of triangles and their areas; forms of triangles without area are replaced by
+    invertible ones."""
     form = edges @ edges.transpose(0, 2, 1)
     area = 0.5 * np.sqrt(np.maximum(np.linalg.det(form), 0.0))
     flat = area <= 1e-9 * max(float(area.max(initial=0.0)), 1e-30)
@@ -115,7 +120,7 @@ def _metric(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_csv(path: Path, times: Float[np.ndarray, "T"], signal: Float[np.ndarray, "T R"]) -> None:
-    """Time [s] and a column per region; raises MienError when the path cannot be written."""
+    """Write time [s] and a column per region; raises MienError when the path cannot be written."""
     rows = ["time," + ",".join(REGIONS)]
     rows += [
         ",".join(f"{value:.5f}" for value in [time, *row])

@@ -1,1 +1,1 @@
-"""What training express needs besides the contract's files."""
+"""Training data of express: the corpus, and folders of registered scans."""

@@ -1,6 +1,6 @@
-"""Sequences to learn from and to measure on: label signals, neutrals, and vertices made (or kept) on demand.
+"""Sequences for training and evaluation: label signals, neutrals, and vertices that are computed (or kept) on demand.
 
-Knows no torch.
+Does not import torch.
 """
 
 import shlex
@@ -26,7 +26,7 @@ class Corpus:
     """N sequences of at most T frames on one topology."""
 
     expressions: tuple[str, ...]
-    """Rows of the signal."""
+    """Names of the columns of the signal."""
     triangles: Int[np.ndarray, "F 3"]
     subject: Int[np.ndarray, "N"]
     expression: Int[np.ndarray, "N"]
@@ -37,17 +37,17 @@ class Corpus:
     timing: Float[np.ndarray, "N 4"]
     """Onset, apex, end of the apex, end [s]."""
     extremeness: Float[np.ndarray, "N"]
-    """In [0, 1]; see `extremeness`."""
+    """How strongly each sequence shows its expression, in [0, 1]; see `extremeness`."""
     second: Int[np.ndarray, "N"]
     """The expression that joins the first in a blend, -1 for none."""
     train: Bool[np.ndarray, "N"]
-    """Whether the sequence's subject trains."""
+    """Whether the sequence's subject is trained on."""
     fingerprint: str
-    """Hash of all that was read, so that a run does not go on with other data."""
+    """Hash of all data that was read, so that a run is not resumed with other data."""
     neutral: Callable[[int], Float[np.ndarray, "V 3"]]
-    """Of a subject [mm]."""
+    """From a subject's number to the subject's neutral [mm]."""
     displacements: Callable[[int, Int[np.ndarray, "F"]], Float[np.ndarray, "F V 3"]]
-    """Of some frames of a sequence from its subject's neutral [mm]."""
+    """From a sequence and some of its frames to their displacements from the subject's neutral [mm]."""
 
     def train_neutrals(self) -> Float[np.ndarray, "S V 3"]:
         """Neutrals of the training subjects [mm]."""
@@ -59,8 +59,8 @@ class Corpus:
 
 
 def load_corpus(config: ExpressConfig) -> Corpus:
-    """What `config.data` holds: synthetic subjects, or PLY or OBJ sequences. Raises MienError when it holds neither,
-    or no subject is left to train on."""
+    """Load `config.data`: synthetic subjects, or PLY or OBJ sequences. Raises MienError when it holds neither, or no
+    subject is left to train on."""
     folder = Path(config.data)
     files = sorted(folder.glob("subject-*.npz"))
     if files:
@@ -71,18 +71,18 @@ def load_corpus(config: ExpressConfig) -> Corpus:
         make = f"make one with 'mien synth expressions --out {shlex.quote(str(folder))}'"
         raise MienError(f"{folder}: no such folder; {make}, or name a folder of scans by `data`")
     if not corpus.train.any():
-        raise MienError(f"{folder}: none of its subjects trains; raise `train_subjects`")
+        raise MienError(f"{folder}: no subject is left to train on; raise `train_subjects`")
     return corpus
 
 
 def extremeness(
     apex_mm: Float[np.ndarray, "N"], expression: Int[np.ndarray, "N"], train: Bool[np.ndarray, "N"]
 ) -> Float[np.ndarray, "N"]:
-    """How strongly each sequence shows its expression: mean displacement at the apex over the mean plus two deviations
-    of the sequences `train` for that expression, cut at 1.
+    """How strongly each sequence shows its expression: the mean displacement at the apex divided by the mean plus two
+    deviations of the `train` sequences of that expression, at most 1.
 
-    Potamias et al. 2020, eq. 6, normalise the mean displacement by the expression's mean and deviation likewise; this
-    affine form is 0 for no movement, so that it doubles as the user's intensity.
+    Potamias et al. 2020, eq. 6, also normalise the mean displacement by the expression's mean and deviation; this form
+    is 0 for no movement, so that it can also serve as the user's intensity.
     """
     out = np.empty(len(apex_mm))
     for e in np.unique(expression):
@@ -95,7 +95,7 @@ def extremeness(
 def _signals(
     times: list[np.ndarray], timing: np.ndarray, expression: np.ndarray, strength: np.ndarray, rows: int
 ) -> np.ndarray:
-    """[N, T, rows]; nothing for the expression -1."""
+    """[N, T, K]; zeros for the expression -1."""
     out = np.zeros((len(times), max(len(t) for t in times), rows), np.float32)
     for i in np.flatnonzero(expression >= 0).tolist():
         out[i, : len(times[i]), expression[i]] = strength[i] * ramp(times[i], timing[i])
@@ -103,7 +103,7 @@ def _signals(
 
 
 def _contents(read: Takes | Recording) -> Iterator[str | np.ndarray]:
-    """Every field by name, numbers and text as text."""
+    """Name and value of every field; numbers and text as text."""
     for name, value in vars(read).items():
         yield name
         yield value if isinstance(value, np.ndarray) else str(value)
@@ -117,14 +117,14 @@ def _from_takes(everybody: list[Takes], train_subjects: int) -> Corpus:
     row = np.concatenate([np.arange(len(t.expression)) for t in everybody])
     expression, timing, second = joined("expression"), joined("timing"), joined("second")
     train = np.array([t.subject < train_subjects for t in everybody])[owner]
-    # Parts of a blend are measured against the same expression shown alone.
+    # Each expression of a blend is compared with the same expression shown alone.
     alone = np.concatenate([train & (second < 0), np.zeros(len(second), bool)])
     apexes = np.concatenate([joined("apex_mm"), joined("second_apex_mm")])
     strength, joins = np.split(extremeness(apexes, np.concatenate([expression, second]), alone), 2)
     faces: dict[int, ExpressiveFace] = {}
 
     def face(k: int) -> ExpressiveFace:
-        if k not in faces:  # half a megabyte each, made in a tenth of a second
+        if k not in faces:  # half a megabyte each, computed in a tenth of a second
             faces[k] = ExpressiveFace(everybody[k].coefficients)
         return faces[k]
 
