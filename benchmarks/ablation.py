@@ -41,7 +41,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no velocity": {"velocity_weight": 0.0},
     "no acceleration": {"acceleration_weight": 0.0},
     "no consistency": {"consistency_weight": 0.0, "head_consistency": 0.0},
-    "no real images": {"portraits": "none"},
+    "no change between pictures": {"pair_weight": 0.0},
+    "no moved faces": {"moved_share": 0.0},
+    "no real images": {"faces": "none"},
 }
 """The part that is left out -> the configuration's fields that leave it out."""
 
@@ -181,7 +183,7 @@ def measured(chosen: argparse.Namespace) -> Result:
         PRESETS["cpu"],
         stills=str(chosen.stills),
         sequences=str(chosen.sequences),
-        portraits=str(chosen.assets / PORTRAITS),
+        faces=str(chosen.assets / "real"),
         samples=chosen.samples,
         threads=chosen.threads,
         warmup=100,

@@ -19,6 +19,8 @@ from mien.systems.capture import spec as capture_spec
 from mien.systems.capture.config import PRESETS as CAPTURE
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import BatchSource
+from mien.systems.capture.training.real_faces import RealFaces
+from mien.systems.capture.training.real_pairs import PairKind
 from mien.systems.express import spec as express_spec
 from mien.systems.express.config import PRESETS as EXPRESS
 from mien.systems.express.config import ExpressConfig
@@ -55,26 +57,43 @@ class Smoke:
 
 @pytest.fixture(scope="session")
 def capture_smoke(tmp_path_factory: pytest.TempPathFactory, assets: Path) -> CaptureConfig:
-    """A configuration of capture over a tiny rendered dataset: 32 stills, 4 windows and two portraits."""
+    """A configuration of capture over tiny data: 32 stills, 4 windows and 18 real faces (`tiny_faces`)."""
     from mien.synth.dataset import write_dataset
 
     folder = tmp_path_factory.mktemp("capture")
     write_dataset(folder / "stills", shards=1, per_shard=32, frames=1, seed=1, workers=1, identities=(0, 100))
     write_dataset(folder / "sequences", shards=1, per_shard=4, frames=8, seed=2, workers=1, identities=(0, 100))
-    (folder / "portraits").mkdir()
-    for picture in sorted((assets / "faces" / "webmorph_canada").glob("*.jpg"))[:4]:  # every other one trains
-        for path in (picture, picture.with_suffix(".tem")):
-            shutil.copy(path, folder / "portraits" / path.name)
+    tiny_faces(assets / "real", folder / "faces")
     return replace(
         CAPTURE["smoke"],
         stills=str(folder / "stills"),
         sequences=str(folder / "sequences"),
-        portraits=str(folder / "portraits"),
+        faces=str(folder / "faces"),
         out=str(folder / "run"),
         threads=1,
         workers=0,
         save_every=2,
     )
+
+
+def tiny_faces(source: Path, target: Path) -> None:
+    """Write a folder of real faces in the form of `source`: neutral and smiling portraits of two people, four portraits
+    of which two are held out, and ten frames of a clip."""
+    chosen = {
+        "london": lambda labels: np.flatnonzero([name[:3] in ("001", "002") for name in labels["image"]]),
+        "canada": lambda _: np.arange(4),
+        "grid__bbaf2n": lambda _: np.arange(0, 70, 7),
+    }
+    (target / "labels").mkdir(parents=True)
+    for name, rows_of in chosen.items():
+        with np.load(source / "labels" / f"{name}.npz") as labels:
+            rows = rows_of(labels)
+            kept = {key: labels[key] if key == "blendshape_names" else labels[key][rows] for key in labels.files}
+        np.savez(target / "labels" / f"{name}.npz", **kept)
+        folder, _, clip = name.partition("__")
+        (target / folder).mkdir()
+        for file in [f"{clip}.mpg"] if clip else kept["image"]:
+            shutil.copy(source / folder / file, target / folder / file)
 
 
 @pytest.fixture(scope="session")
@@ -149,14 +168,18 @@ def _capture(request: pytest.FixtureRequest) -> Smoke:
         config=replace(smoke, samples=6 * smoke.batch, landmark_share=0.5),
         steps=6,
         exported=replace(smoke, samples=2 * smoke.batch, landmark_share=1.0),
-        data=("stills", "sequences", "portraits"),
+        data=("stills", "sequences", "faces"),
         alter=alter,
         frames=frames,
         whole=whole,
         mirrored=lambda folder: _capture_mirrored(smoke, folder),
         pictures=frozenset({"crops"}),
-        symmetric=frozenset({"steps", "seen", "known", "other_from_one"}),
+        symmetric=frozenset({"steps", "seen", "known", "other_from_one", "pair_change"}) | _OF_A_PAIR,
     )
+
+
+_OF_A_PAIR = frozenset(f"pair_{name}" for name in ("kind", "beside", "at_rest", "into_camera", "in_sight"))
+"""Fields of capture's batch that a mirror leaves; changes of weights are drawn as a view shows them."""
 
 
 def _mirror_shards(source: Path, target: Path) -> None:
@@ -176,27 +199,33 @@ def _mirror_shards(source: Path, target: Path) -> None:
 
 
 def _capture_mirrored(config: CaptureConfig, folder: Path) -> tuple[Any, Any, Any]:
-    """`Smoke.mirrored` of capture: a batch of stills, windows, resting faces and portraits."""
-    config = replace(config, samples=10 * config.batch, landmark_share=0.1)
+    """`Smoke.mirrored` of capture: a batch of stills, windows, resting faces and pairs of real faces of every kind."""
+    config = replace(config, samples=10 * config.batch, landmark_share=0.1, faces_per_batch=12)
     places = {name: str(folder / name) for name in ("stills", "sequences")}
     for name, place in places.items():
         _mirror_shards(Path(getattr(config, name)), Path(place))
     plain, forced = (BatchSource(config, mirrored=mirror) for mirror in (False, True))
     there = BatchSource(replace(config, **places), mirrored=False)
-    for source in (plain, forced, there):  # templates trust both sides alike: a lost mirror would not show
-        trust = np.linspace(0.1, 1.0, capture_spec.LAYOUT.count)
-        source.portraits = [replace(portrait, trust=trust) for portrait in source.portraits]
+    for source in (plain, forced, there):
+        assert source.pairs is not None
+        own = source.pairs.faces
+        # The teacher is as sure of both sides: a lost mirror would not show.
+        own = replace(own, spread=np.tile(np.linspace(0.001, 0.011, capture_spec.LAYOUT.count), (len(own), 1)))
+        source.pairs.faces = _mirror_faces(own) if source is there else own
+    batch = plain[3]
+    assert set(batch.pair_kind.tolist()) == set(PairKind) and batch.pair_beside.any()
+    return batch, forced[3], there[3]
+
+
+def _mirror_faces(faces: RealFaces) -> RealFaces:
     order, side = list(capture_spec.LAYOUT.mirror), capture_spec.CROP + 2 * capture_spec.MARGIN
-    there.portraits = [
-        replace(
-            portrait,
-            crop=np.ascontiguousarray(portrait.crop[:, ::-1]),
-            landmarks=(portrait.landmarks * (-1, 1) + (side - 1, 0))[order],
-            trust=portrait.trust[order],
-        )
-        for portrait in there.portraits
-    ]
-    return plain[3], forced[3], there[3]
+    return replace(
+        faces,
+        crops=np.ascontiguousarray(faces.crops[:, :, ::-1]),
+        landmarks=(faces.landmarks * (-1, 1) + (side - 1, 0))[:, order],
+        spread=faces.spread[:, order],
+        measures=faces.measures * (1, 1, 1, -1, 1, 1),
+    )
 
 
 def _express(request: pytest.FixtureRequest) -> Smoke:

@@ -124,6 +124,10 @@ def test_bad_numbers_and_places(refused, tmp_path: Path) -> None:
     assert "file/data" in refused("synth", "dataset", "--out", "file/data")
     assert "at least 1" in refused("synth", "expressions", "--out", "data", "--subjects", "0")
     assert "sheet.gif" in refused("synth", "preview", "--out", "sheet.gif")
+    of_teacher = ("synth", "teacher", "--teacher", "gone.task", "--out")
+    assert "gone.task" in refused(*of_teacher, "map.npz")
+    assert "map.txt" in refused(*of_teacher, "map.txt")
+    assert "--people" in refused(*of_teacher, "map.npz", "--people", "9")
 
 
 def test_the_earlier_positional_folder_still_works_and_names_the_new_way(mien: Mien, tmp_path: Path) -> None:

@@ -15,12 +15,14 @@ __all__ = [
     "Expressions",
     "Preview",
     "Sample",
+    "Teacher",
     "dataset",
     "expressions",
     "frame_rates",
     "main",
     "preview",
     "sample",
+    "teacher",
     "tile",
 ]
 
@@ -95,9 +97,33 @@ class Sample:
     """The folder to write sample.mp4 and sample_truth.npz to."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """Render people, run MediaPipe's Face Landmarker on them, and learn how its points lie to mien's landmarks.
+
+    The map that comes with mien was made so; it turns the labels of real faces into what capture learns. The package
+    mediapipe is needed.
+    """
+
+    teacher: Annotated[Path, tyro.conf.arg(metavar="FILE.task")]
+    """MediaPipe's model, face_landmarker.task."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE.npz")]
+    """The file to write the map to."""
+    people: int = 260
+    """How many people to render, four times each; every fifth only measures the map."""
+    faces: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of labelled real faces, of which the points marked by hand are learnt from as well."""
+
+
 def main(arguments: list[str]) -> None:
-    """Parse the command line and run `dataset`, `expressions`, `preview` or `sample`."""
-    commands = {"dataset": Dataset, "expressions": Expressions, "preview": Preview, "sample": Sample}
+    """Parse the command line and run `dataset`, `expressions`, `preview`, `sample` or `teacher`."""
+    commands = {
+        "dataset": Dataset,
+        "expressions": Expressions,
+        "preview": Preview,
+        "sample": Sample,
+        "teacher": Teacher,
+    }
     options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=_respelt(arguments))
     if isinstance(options, Dataset):
         dataset(options)
@@ -105,6 +131,8 @@ def main(arguments: list[str]) -> None:
         expressions(options)
     elif isinstance(options, Sample):
         sample(options)
+    elif isinstance(options, Teacher):
+        teacher(options)
     else:
         preview(options)
 
@@ -178,6 +206,23 @@ def sample(options: Sample) -> None:
     check_writable(options.out / "sample.mp4")
     video, truth = build(options.out)
     print(f"wrote {video} and {truth}")
+
+
+def teacher(options: Teacher) -> None:
+    """Learn the map from the teacher's points to mien's landmarks."""
+    from mien.cli.display import progress_bar
+    from mien.cli.outputs import check_suffix
+    from mien.systems.capture.training.teacher import learn_from_renders
+
+    if options.people < 10:
+        raise MienError("`people` must be at least 10")
+    check_suffix(options.out, (".npz",), "the map")
+    with progress_bar("renders") as advance:
+        learnt = learn_from_renders(options.teacher, options.people, options.faces, advance)
+    learnt.save(options.out)
+    print(
+        f"wrote {options.out}: on people never learnt from, {100 * np.median(learnt.error):.1f} % of the eye distance"
+    )
 
 
 def preview(options: Preview) -> None:

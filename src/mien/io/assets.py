@@ -132,7 +132,7 @@ ASSETS: dict[str, Asset] = {
         Asset(
             name="portraits",
             title="webmorph_canada",
-            what="40 real portraits with 189 points each, half of which capture trains on",
+            what="40 real portraits with 189 points each, half of which capture is measured on",
             licence="CC BY 4.0, DeBruine & Jones, figshare 4220517",
             source="https://github.com/debruine/webmorphR.stim",
             megabytes=32,

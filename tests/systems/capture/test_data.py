@@ -19,9 +19,9 @@ JAW = spec.CHANNELS.index("jawOpen")
 
 @pytest.fixture(scope="module")
 def joined(smoke: CaptureConfig) -> CaptureConfig:
-    """Windows and resting faces join after one step; there are no portraits."""
+    """Windows and resting faces join after one step; there are no real faces."""
     sizes = {"stills_per_batch": 6, "known_stills": 4, "known_sequences": 1}
-    config = replace(smoke, **sizes, portraits="none")
+    config = replace(smoke, **sizes, faces="none")
     return replace(config, samples=10 * config.batch, landmark_share=0.1)
 
 
@@ -90,17 +90,17 @@ def test_another_seed_draws_other_batches(joined: CaptureConfig) -> None:
         assert not torch.equal(getattr(one, name), getattr(other, name)), name
 
 
-def test_other_windows_and_other_portraits_are_noticed(smoke: CaptureConfig, tmp_path: Path) -> None:
+def test_other_windows_and_other_faces_are_noticed(smoke: CaptureConfig, tmp_path: Path) -> None:
     config, (_, windows) = copied(replace(smoke, samples=10 * smoke.batch, landmark_share=0.1), tmp_path)
-    shutil.copytree(smoke.portraits, tmp_path / "portraits")
-    config = replace(config, portraits=str(tmp_path / "portraits"))
+    shutil.copytree(smoke.faces, tmp_path / "faces")
+    config = replace(config, faces=str(tmp_path / "faces"))
     before = BatchSource(config)
-    assert set(before.fingerprints(1)) == {"stills", "portraits"}  # windows may be rendered until they join
+    assert set(before.fingerprints(1)) == {"stills", "faces"}  # windows may be rendered until they join
     assert before.fingerprints(2) == BatchSource(smoke).fingerprints(10**6)  # wherever they lie
 
     def changed() -> set[str]:
         now, then = BatchSource(config).fingerprints(2), before.fingerprints(2)
-        assert now.keys() == then.keys() == {"stills", "sequences", "portraits"}
+        assert now.keys() == then.keys() == {"stills", "sequences", "faces"}
         return {name for name, mark in now.items() if mark != then[name]}
 
     weights = np.load(windows / "weights.npy")
@@ -108,24 +108,31 @@ def test_other_windows_and_other_portraits_are_noticed(smoke: CaptureConfig, tmp
     assert changed() == {"sequences"}
     np.save(windows / "weights.npy", weights)
     assert changed() == set()
-    template = min((tmp_path / "portraits").glob("*.tem"))  # of a portrait that trains: the first by name
-    template.write_text(template.read_text() + "\n")
-    assert changed() == {"portraits"}
+    with (tmp_path / "faces" / "london" / "001_03.jpg").open("ab") as picture:
+        picture.write(b"more")
+    assert changed() == {"faces"}
 
 
 def test_codes_at_rest_go_to_their_own_images() -> None:
-    """2 stills, 2 windows of 3 frames, and 2 resting faces, of the second still and the first window; 1 portrait."""
+    """2 stills, 2 windows of 3 frames, 2 resting faces, of the second still and the first window; 1 pair of faces."""
     code = torch.arange(12.0)[:, None].expand(12, spec.CODE)
     empty = torch.zeros(0)
     batch = Batch(
-        crops=empty,
+        crops=torch.zeros(12, 1),
         steps=empty,
         landmarks=empty,
         trust=empty,
-        seen=torch.zeros(10, len(spec.REGIONS)),
+        seen=empty,
         still_weights=torch.zeros(2, len(spec.CHANNELS)),
         window_weights=torch.zeros(2, 3, len(spec.CHANNELS)),
         known=torch.tensor([False, True, True, False]),
+        pair_kind=torch.zeros(1),
+        pair_measures=empty,
+        pair_change=empty,
+        pair_beside=empty,
+        pair_at_rest=empty,
+        pair_into_camera=empty,
+        pair_in_sight=empty,
         other_from_one=torch.zeros(1, 2, 3),
     )
     codes = codes_of(code, batch)
@@ -133,4 +140,4 @@ def test_codes_at_rest_go_to_their_own_images() -> None:
     assert codes.window_BTE[..., 0].tolist() == [[2, 3, 4], [5, 6, 7]]
     assert codes.still_rest_NE[:, 0].tolist() == [0, 8] and codes.still_known_N1[:, 0].tolist() == [0, 1]
     assert codes.window_rest_BE[:, 0].tolist() == [9, 0] and codes.window_known_B1[:, 0].tolist() == [1, 0]
-    assert (codes.one_PE[:, 0].tolist(), codes.other_PE[:, 0].tolist()) == ([10], [11])
+    assert (codes.pairs.one_PE[:, 0].tolist(), codes.pairs.other_PE[:, 0].tolist()) == ([10], [11])

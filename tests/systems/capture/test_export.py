@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:Deprecation
 @pytest.fixture(scope="module")
 def checkpoint(smoke: CaptureConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
-    config = replace(smoke, samples=2 * smoke.batch, landmark_share=1.0, out=str(folder), portraits="none")
+    config = replace(smoke, samples=2 * smoke.batch, landmark_share=1.0, out=str(folder), faces="none")
     return train(config, stop_after=1)
 
 
@@ -60,7 +60,7 @@ def test_stills_add_the_readout_of_this_network_and_all_else_stays(
     assert not plain.manifest.metrics and "pearson" in (bundle.path / "README.md").read_text()
 
 
-def test_a_run_without_portraits_does_not_claim_them(plain: Bundle) -> None:
+def test_a_run_without_real_faces_does_not_claim_them(plain: Bundle) -> None:
     assert [data.licence for data in plain.manifest.training_data] == ["MIT"]
     assert plain.manifest.command.startswith("mien train capture --preset smoke --samples ")
     assert "--landmark-share 1.0" in plain.manifest.command and "--stills" not in plain.manifest.command

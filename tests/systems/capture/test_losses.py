@@ -20,9 +20,9 @@ def test_velocity_ignores_offsets_and_acceleration_ignores_ramps(offset: float, 
 def test_a_resting_face_has_no_weights_but_any_gaze() -> None:
     gaze = torch.tensor([name.startswith("eyeLook") for name in spec.CHANNELS])
     weights, scale = torch.rand(3, len(spec.CHANNELS)), torch.rand(len(spec.CHANNELS)) + 0.5
-    assert losses.rest_loss(torch.where(gaze, weights, 0), scale) == 0
-    expected = (weights.square() * scale)[:, ~gaze].sum() / weights.numel()
-    torch.testing.assert_close(losses.rest_loss(weights, scale), expected)
+    assert (losses.rest_error(torch.where(gaze, weights, 0), scale) == 0).all()
+    expected = (weights.square() * scale)[:, ~gaze].sum(dim=1) / weights.shape[1]
+    torch.testing.assert_close(losses.rest_error(weights, scale), expected)
 
 
 def test_the_gaze_of_a_shut_eye_has_no_say_and_nothing_else_changes() -> None:
@@ -43,3 +43,13 @@ def test_the_loss_of_regions_in_sight_is_least_at_their_share() -> None:
     at_share = losses.seen_loss(torch.logit(share, eps=1e-6), share)
     for shift in (-0.5, 0.5):
         assert losses.seen_loss(torch.logit(share, eps=1e-6) + shift, share) > at_share
+
+
+def test_images_of_which_nobody_knows_what_is_in_sight_say_nothing() -> None:
+    share, logit = torch.rand(4, 3), torch.randn(4, 3, requires_grad=True)
+    known = torch.tensor([True, False, True, False])
+    loss = losses.seen_loss(logit, share, known)
+    torch.testing.assert_close(loss, losses.seen_loss(logit[known], share[known]))
+    (gradient,) = torch.autograd.grad(loss, logit)
+    assert (gradient[~known] == 0).all() and (gradient[known] != 0).all()
+    assert losses.seen_loss(logit, share, torch.zeros(4)) == 0

@@ -27,6 +27,8 @@ from mien.systems.capture.runtime.live_capture import LiveCapture
 from mien.systems.capture.train import _new_net, train
 from mien.systems.capture.training.augment import sample_view
 from mien.systems.capture.training.head_fit import Codes, fit_head, start_linear
+from mien.systems.capture.training.mean_face import MeanFace
+from mien.systems.capture.training.pair_losses import PairCodes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*legacy TorchScript:DeprecationWarning")
 
@@ -78,7 +80,7 @@ def test_two_processes_train_one_network_and_go_on_after_a_kill(smoke: CaptureCo
 
 
 def test_a_step_moves_by_each_optimisers_own_rate_and_enters_the_average(smoke: CaptureConfig, tmp_path: Path) -> None:
-    config = replace(smoke, samples=8 * smoke.batch, landmark_share=1.0, portraits="none", out=str(tmp_path))
+    config = replace(smoke, samples=8 * smoke.batch, landmark_share=1.0, faces="none", out=str(tmp_path))
     state = load_checkpoint(train(config, stop_after=1))
     assert state is not None and config.muon_rate != config.learning_rate
     rate = warmup_cosine(0, steps=config.steps, warmup=config.warmup, peak=1.0)
@@ -87,7 +89,7 @@ def test_a_step_moves_by_each_optimisers_own_rate_and_enters_the_average(smoke: 
             [rate * peak] * len(state[name]["param_groups"])
         )
     open_process(config)
-    start = _new_net(BatchSource(config)).state_dict()  # the first draw after the seed
+    start = _new_net(BatchSource(config))[0].state_dict()  # the first draw after the seed
     for name, average in state["average"].items():  # a tenth of the start is left after the first step
         torch.testing.assert_close(average, 0.1 * start[name] + 0.9 * state["net"][name], atol=1e-6, rtol=1e-5)
     assert any(not torch.equal(start[name], state["net"][name]) for name in start)
@@ -162,10 +164,11 @@ def test_batches_are_a_function_of_seed_and_step(smoke: CaptureConfig) -> None:
     assert len(first.window_weights) == 0 and second.window_weights.shape == (1, 8, len(spec.CHANNELS))
     rendered = len(second.still_weights) + 8 + int(second.known.sum())
     assert rendered == smoke.batch and int(second.known.sum()) == smoke.known_stills + smoke.known_sequences
-    count = rendered + 2 * smoke.portraits_per_batch
+    count = rendered + 2 * smoke.faces_per_batch
+    assert second.rendered == rendered and second.pairs == smoke.faces_per_batch
     assert len(second.crops) == len(second.landmarks) == len(second.trust) == len(second.steps) == count
     assert (second.steps > 0).all()
-    assert second.seen.shape == (rendered, len(spec.REGIONS))
+    assert second.seen.shape == (count, len(spec.REGIONS))
     assert ((second.seen >= 0) & (second.seen <= 1)).all()
 
 
@@ -230,7 +233,9 @@ def test_fitting_the_head_learns_what_no_linear_map_can(smoke: CaptureConfig) ->
             return float((still - codes.still_weights_NA).square().mean())
 
     linear, encoder = error(), [p.clone() for p in net.encoder.parameters()]
-    fit_head(net, codes, scale, gram, replace(smoke, stills_per_batch=8, head_steps=300, head_rate=3e-3))
+    fit_head(
+        net, codes, scale, gram, MeanFace.load(), replace(smoke, stills_per_batch=8, head_steps=300, head_rate=3e-3)
+    )
     assert error() < 0.7 * linear
     assert all(torch.equal(a, b) for a, b in zip(encoder, net.encoder.parameters(), strict=True))
 
@@ -248,7 +253,17 @@ def _codes() -> Codes:
     def known(count: int) -> torch.Tensor:
         return (torch.arange(count) % 2 == 0).float()[:, None]
 
-    none = torch.zeros(0, spec.CODE)
+    none, said = torch.zeros(0, spec.CODE), torch.zeros(0, 2, dtype=torch.bool)
+    pairs = PairCodes(
+        one_PE=none,
+        other_PE=none,
+        kind_P=torch.zeros(0),
+        measures_P6=torch.zeros(0, 6),
+        change_PA=torch.zeros(0, len(spec.CHANNELS)),
+        beside_P=said[:, 0],
+        at_rest_P2=said,
+        into_camera_P2=said,
+    )
     return Codes(
         still_NE=still,
         still_rest_NE=torch.randn(600, spec.CODE, generator=g) * known(600),
@@ -258,8 +273,7 @@ def _codes() -> Codes:
         window_rest_BE=torch.randn(30, spec.CODE, generator=g) * known(30),
         window_known_B1=known(30),
         window_weights_BTA=truth(window),
-        one_PE=none,
-        other_PE=none,
+        pairs=pairs,
     )
 
 
@@ -284,11 +298,11 @@ def test_a_folder_without_shards_is_one_line_whose_advice_can_be_followed(smoke:
         assert isinstance(options, Dataset) and options.out == gone[name] and options.frames == frames
 
 
-def test_a_command_line_without_portraits_says_how_to_get_them_or_go_without(
+def test_a_command_line_without_real_faces_says_how_to_name_them_or_go_without(
     smoke: CaptureConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path / "gone"))
-    with pytest.raises(MienError, match=r"MIEN_PORTRAITS.*mien train capture --portraits none"):
-        train(replace(smoke, portraits="", out=str(tmp_path / "run")))
-    config = replace(smoke, portraits="none", samples=smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
-    assert train(config).exists() and not BatchSource(config).portraits
+    monkeypatch.setenv("MIEN_FACES", str(tmp_path / "gone"))
+    with pytest.raises(MienError, match=r"MIEN_FACES names.*`faces`.*mien train capture --faces none"):
+        train(replace(smoke, faces="", out=str(tmp_path / "run")))
+    config = replace(smoke, faces="none", samples=smoke.batch, landmark_share=1.0, out=str(tmp_path / "run"))
+    assert train(config).exists() and BatchSource(config).pairs is None

@@ -10,19 +10,24 @@ import torch
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource
-from mien.systems.capture.model import CaptureNet, Encoded
+from mien.systems.capture.model import Encoded
 from mien.systems.capture.train import image_losses
-from mien.systems.capture.training.head_fit import Codes, head_losses
+from mien.systems.capture.training.real_pairs import PairKind
 
 
 @pytest.fixture(scope="module")
 def batches(smoke: CaptureConfig) -> list[Batch]:
-    source = BatchSource(replace(smoke, portraits_per_batch=4))
-    return [source[step] for step in range(4)]
+    """Batches whose pairs are two views of one picture."""
+    source = BatchSource(replace(smoke, faces_per_batch=4, moved_share=0.0))
+    assert source.pairs is not None
+    source.pairs.clips, source.pairs.beside_rest, source.pairs.others = [], [], []
+    batches = [source[step] for step in range(4)]
+    assert all((batch.pair_kind == PairKind.VIEWS).all() for batch in batches)
+    return batches
 
 
 def views(values: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first and the second view of each portrait."""
+    """The first and the second view of each picture."""
     one, other = values[-2 * len(batch.other_from_one) :].split(len(batch.other_from_one))
     return one, other
 
@@ -61,27 +66,3 @@ def test_landmarks_that_move_with_the_view_cost_nothing_and_any_others_do(
         for wrong in ((one, one), (other, other), (other, one)):
             assert cost(torch.cat([rendered, *wrong])) > 10 * floor
         assert cost(torch.cat([rendered + 5, one, other])) == pytest.approx(floor, rel=0.05)
-
-
-def test_the_weights_of_two_views_are_asked_to_be_equal(smoke: CaptureConfig) -> None:
-    torch.manual_seed(0)
-    net, channels = CaptureNet(), len(spec.CHANNELS)
-    one, other = torch.randn(2, 3, spec.CODE).unbind()
-    still = {"still_NE": one, "still_rest_NE": one, "still_known_N1": torch.zeros(3, 1)}
-    window = {"window_BTE": one[:1, None].repeat(1, 8, 1), "window_rest_BE": one[:1]}
-    truth = {"still_weights_NA": torch.zeros(3, channels), "window_weights_BTA": torch.zeros(1, 8, channels)}
-    scale, gram = torch.ones(channels), torch.zeros(channels, channels)
-
-    def invariance(one: torch.Tensor, other: torch.Tensor) -> float:
-        codes = Codes(**still, **window, **truth, window_known_B1=torch.zeros(1, 1), one_PE=one, other_PE=other)
-        return float(head_losses(net, codes, scale, gram, smoke, 1.0)["invariance"])
-
-    with torch.no_grad():
-        assert invariance(one, one) < 1e-10
-        assert invariance(one, other) == pytest.approx(invariance(other, one))
-        known = torch.ones(3, 1)
-        apart = [
-            (net.weigh(a[:, None], b, known * k) - net.weigh(b[:, None], a, known * k)).square().mean()
-            for a, b, k in ((one, other, 0.0), (one, other, 1.0))
-        ]
-        assert invariance(one, other) == pytest.approx(float(torch.stack(apart).mean()), rel=1e-4)

@@ -14,22 +14,26 @@ __all__ = ["EXPORT", "PRESETS", "CaptureConfig", "CaptureExport"]
 class CaptureConfig(RunConfig):
     """One training run. Numbers without a source were chosen for mien; the system's README has the measurements."""
 
-    MAY_CHANGE: ClassVar[frozenset[str]] = RunConfig.MAY_CHANGE | {"stills", "sequences", "portraits"}
+    MAY_CHANGE: ClassVar[frozenset[str]] = RunConfig.MAY_CHANGE | {"stills", "sequences", "faces"}
 
     stills: str = "data/stills"
     """Folder of still shards that `mien synth dataset` wrote."""
     sequences: str = "data/sequences"
     """Folder of sequence shards that `mien synth dataset --frames 8` wrote."""
-    portraits: str = ""
-    """Folder of real portraits with .tem templates (webmorph_canada, CC BY 4.0), every other one of which is held out;
-    by default the set that `mien assets get portraits` downloads. The word none trains without portraits."""
+    faces: str = ""
+    """Folder of real faces: pictures and clips with the labels that the system's README describes; by default the
+    folder that MIEN_FACES names. The word none trains without real faces."""
+    start: str = ""
+    """Where the network's weights start: the name or the folder of a bundle ("capture" is the one that ships), or a
+    checkpoint (.pt). The stage that trains landmarks alone is then left out. By default nothing is learnt yet."""
     out: str = "runs/capture"
     """Folder that the checkpoint and the log are written to."""
 
     samples: int = 3_000_000
     """Images that the whole run trains on, repeats included."""
     landmark_share: float = 0.3
-    """Share of the run, at its start, that trains landmarks alone, as the source method does."""
+    """Share of the run, at its start, that trains landmarks alone, as the source method does. With `start` there is no
+    such stage."""
     stills_per_batch: int = 32
     """Single rendered frames in a batch. While landmarks are trained alone, single frames also take the places of
     windows and resting faces. Small batches are better: after 51,000 images the held-out landmark error (NME) was 4.0 %
@@ -42,9 +46,11 @@ class CaptureConfig(RunConfig):
     """Rendered windows of a batch that come with a picture of the same performer at rest."""
     per_frame: bool = False
     """Predict each frame of a window by itself, without the frames before it; to compare (`benchmarks.ablation`)."""
-    portraits_per_batch: int = 4
-    """Real portraits in a batch, each in two views. Annotated points train the landmarks, and both views train the
-    consistency of landmarks and weights."""
+    faces_per_batch: int = 8
+    """Pairs of real pictures in a batch; both pictures of a pair show one person. They are normalised in one batch with
+    the rendered images, so that both kinds are normalised alike."""
+    moved_share: float = 0.3
+    """Share of the pairs of real pictures whose first is the second one, moved by a known change of weights."""
 
     muon_rate: float = 0.02
     """Peak learning rate of Muon, which trains the maps from channels to channels on AdamW's schedule. After 51,000
@@ -62,9 +68,6 @@ class CaptureConfig(RunConfig):
     clip: float = 1.0
     """Largest norm of the gradient; longer gradients are scaled down to it."""
 
-    rest_weight: float = 0.3
-    """Loss weight that pulls the expression weights of real faces at rest to zero; gaze is left out."""
-
     head_samples: int = 60_000
     """Augmented images whose codes the FACS head is fitted on at the end of the landmark stage."""
     head_steps: int = 3_000
@@ -74,7 +77,7 @@ class CaptureConfig(RunConfig):
     head_decay: float = 0.05
     """Weight decay of the fit of the FACS head."""
     head_consistency: float = 3.0
-    """Loss weight, in the fit of the FACS head, of equal weights in two views of a real portrait. Weights of 0, 0.3 and
+    """Loss weight, in the fit of the FACS head, of equal weights in two views of a real picture. Weights of 0, 0.3 and
     3 were equally accurate on held-out renders; the two views differed by 0.026, 0.008 and 0.004."""
 
     landmark_weight: float = 1.0
@@ -91,7 +94,26 @@ class CaptureConfig(RunConfig):
     acceleration_weight: float = 0.1
     """Loss weight of the error of second differences of expression weights; low, as in the source method."""
     consistency_weight: float = 0.3
-    """Loss weight, on real portraits, of landmarks that move with the view and of expression weights that do not."""
+    """Loss weight, on two views of one real picture, of landmarks that move with the view and of expression weights
+    that do not."""
+    real_landmark_weight: float = 1.0
+    """Loss weight of the landmark error on real faces (root mean square, in percent of the crop); each landmark counts
+    by the inverse variance of what the teacher says of it."""
+    real_seen_weight: float = 0.3
+    """Loss weight of the cross entropy of which regions are in sight on real faces that nothing but a drawn patch
+    covers."""
+    pair_weight: float = 1.0
+    """Loss weight of the change between two real pictures of one person: distances on the mean face under the predicted
+    weights must change as the distances on the person's face do. It counts once for each picture read alone, and once
+    for both read beside the person's face at rest, where that is known."""
+    moved_weight: float = 1.0
+    """Loss weight of the change of expression weights between a real picture moved by a known change and the same
+    picture as it is; gaze and lids are left out."""
+    rest_weight: float = 0.1
+    """Loss weight that pulls the expression weights of real faces that are known to be at rest to zero; gaze is left
+    out."""
+    gaze_weight: float = 0.1
+    """Loss weight of the gaze of real faces that are known to look into the camera."""
 
     precision: str = "bf16-mixed"
     """Precision of the training arithmetic, by its name in Lightning Fabric. It must need no scaled gradients, which
@@ -118,7 +140,7 @@ class CaptureConfig(RunConfig):
     @property
     def landmark_steps(self) -> int:
         """Steps at its start that train landmarks alone."""
-        return int(self.landmark_share * self.steps)
+        return 0 if self.start else int(self.landmark_share * self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +166,7 @@ PRESETS = MappingProxyType(
             sequences_per_batch=32,
             known_stills=240,
             known_sequences=16,
-            portraits_per_batch=64,
+            faces_per_batch=128,
             learning_rate=4e-3,
             warmup=1000,
             accelerator="cuda",
@@ -154,6 +176,21 @@ PRESETS = MappingProxyType(
             head_samples=400_000,
             head_steps=20_000,
         ),
+        "tune": replace(
+            _CPU,
+            start="capture",
+            landmark_share=0.0,
+            samples=6_000 * 33,
+            stills_per_batch=16,
+            sequences_per_batch=1,
+            known_stills=8,
+            known_sequences=1,
+            faces_per_batch=16,
+            learning_rate=4e-4,
+            muon_rate=2e-3,
+            warmup=50,
+            average=0.999,
+        ),
         "smoke": replace(
             _CPU,
             samples=512,
@@ -161,7 +198,7 @@ PRESETS = MappingProxyType(
             sequences_per_batch=1,
             known_stills=1,
             known_sequences=1,
-            portraits_per_batch=2,
+            faces_per_batch=4,
             warmup=2,
             save_every=4,
             head_samples=64,
@@ -169,4 +206,5 @@ PRESETS = MappingProxyType(
         ),
     }
 )
-"""`cpu` takes five hours on one core, `full` is for one data-centre GPU, `smoke` is a test."""
+"""`cpu` takes five hours on one core, `full` is for one data-centre GPU, `tune` goes on from the weights that ship for
+6,000 steps, `smoke` is a test."""

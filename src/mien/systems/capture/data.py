@@ -1,4 +1,4 @@
-"""Training batches of the capture net: rendered stills, rendered windows and real portraits.
+"""Training batches of the capture net: rendered stills, rendered windows and pairs of real faces.
 
 A batch is a function of (seed, step) and the process that draws it, so that a run that was killed goes on with the
 batches it would have had.
@@ -16,55 +16,33 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mien.core.channels import ARKIT, mirrored
+from mien.core.channels import ARKIT
 from mien.core.errors import MienError
-from mien.core.regions import region_points
 from mien.engine.fingerprint import fingerprint
 from mien.engine.photometric import photometric
 from mien.systems.capture import spec
 from mien.systems.capture.config import CaptureConfig
-from mien.systems.capture.training.augment import View, sample_view
-from mien.systems.capture.training.portraits import Portrait, load_portraits, portraits_folder, split
+from mien.systems.capture.evaluation.face_measures import MEASURES
+from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
+from mien.systems.capture.training.augment import sample_view
+from mien.systems.capture.training.moved_faces import FaceMover
+from mien.systems.capture.training.real_faces import faces_fingerprint, faces_folder, open_faces
+from mien.systems.capture.training.real_pairs import FaceView, PairDrawer
+from mien.systems.capture.training.trust import HIDDEN_TRUST, LANDMARK_TRUST, covered_share
 
 __all__ = ["Batch", "BatchSource", "Sample", "Shards", "channel_scale", "whitening"]
 
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
 FORMAT = 4
 """The oldest shards that hold all of `spec.LAYOUT` and each performer at rest."""
-_HIDDEN_TRUST = 0.3
-"""A point that something hides is a guess: it counts less, but enough to be guessed well."""
 _WINDOW = 8
 """Frames of a window."""
 
 
-_EDGELESS = {
-    "jaw": 0.4,
-    "chin": 0.4,
-    "nose_side": 0.4,
-    "cheek": 0.2,
-    "under_eye": 0.2,
-    "smile_fold": 0.2,
-    "forehead": 0.2,
-}
-
-
-def _landmark_trust() -> np.ndarray:
-    """Points on an outline slide along it, points on skin within it: their errors are the largest and say least."""
-    trust = np.ones(spec.LAYOUT.count, np.float32)
-    for group, points in spec.LAYOUT.groups.items():
-        trust[list(points)] = _EDGELESS.get(group.removesuffix("_right").removesuffix("_left"), 1.0)
-    return trust
-
-
-_LANDMARK_TRUST = _landmark_trust()
-_REGION_POINTS = list(region_points(spec.LAYOUT).values())
-_MIRROR = [spec.CHANNELS.index(mirrored(name)) for name in spec.CHANNELS]
-
-
 @dataclass
 class Batch:
-    """Images in the order stills, windows (flattened), the same performers at rest, portraits seen one way, the same
-    portraits seen another way."""
+    """Images in the order stills, windows (flattened), the same performers at rest, the first picture of each pair of
+    real faces, the second picture of each pair. What is known of a pair: `training.real_pairs.FacePair`."""
 
     crops: Tensor
     """uint8 [N, CROP, CROP, 3]."""
@@ -75,15 +53,39 @@ class Batch:
     trust: Tensor
     """[N, L] weight of each landmark."""
     seen: Tensor
-    """[S + B T + Q, R] share of each of `spec.REGIONS` that is in sight, of the rendered images."""
+    """[N, R] share of each of `spec.REGIONS` that is in sight."""
     still_weights: Tensor
     """[S, A]."""
     window_weights: Tensor
     """[B, T, A]."""
     known: Tensor
     """bool [S + B] whether the performer of a still, then of a window, is shown at rest: Q of them are, in order."""
+    pair_kind: Tensor
+    """int [P] `PairKind` of each pair."""
+    pair_measures: Tensor
+    """[P, 6] change of the face's measures, the first picture less the second."""
+    pair_change: Tensor
+    """[P, A] change of weights of moved faces."""
+    pair_beside: Tensor
+    """bool [P] whether the second picture serves as the face at rest."""
+    pair_at_rest: Tensor
+    """bool [P, 2]."""
+    pair_into_camera: Tensor
+    """bool [P, 2]."""
+    pair_in_sight: Tensor
+    """bool [P, 2]."""
     other_from_one: Tensor
-    """[P, 2, 3] pixels of a portrait's first view to its second."""
+    """[P, 2, 3] pixels of the first view of a picture to its second."""
+
+    @property
+    def pairs(self) -> int:
+        """P, the number of pairs: the last 2 P images."""
+        return len(self.pair_kind)
+
+    @property
+    def rendered(self) -> int:
+        """The number of rendered images, which come first."""
+        return len(self.crops) - 2 * self.pairs
 
 
 class Shards:
@@ -193,7 +195,7 @@ class BatchSource(Dataset[Batch]):
     def __init__(self, config: CaptureConfig, *, mirrored: bool | None = None) -> None:
         """Draws whole batches (`share`); `mirrored` decides for all faces whether they are mirrored, None draws it.
 
-        Raises MienError when there are no stills or portraits, or more processes than windows in a batch: each process
+        Raises MienError when there are no stills or real faces, or more processes than windows in a batch: each process
         must have motion to learn from.
         """
         if config.processes > config.sequences_per_batch:
@@ -204,11 +206,10 @@ class BatchSource(Dataset[Batch]):
         self.config, self.mirrored = config, mirrored
         self.process, self.processes = 0, 1
         self.stills = Shards(Path(config.stills))
-        folder = portraits_folder(config.portraits)
-        self.portraits = [] if folder is None else load_portraits(folder, held_out=False)
-        files = [] if folder is None else split(folder, held_out=False)
-        pairs = [path.read_bytes() for picture in files for path in (picture, picture.with_suffix(".tem"))]
-        self._fingerprints = {"stills": self.stills.fingerprint(), "portraits": fingerprint(pairs)}
+        folder = faces_folder(config.faces)
+        mark = "" if folder is None else faces_fingerprint(folder)
+        self._fingerprints = {"stills": self.stills.fingerprint(), "faces": mark}
+        self.pairs = None if folder is None else _pair_drawer(folder, config)
 
     @cached_property
     def sequences(self) -> Shards:
@@ -235,30 +236,37 @@ class BatchSource(Dataset[Batch]):
         landmarks_only = step < config.landmark_steps
         stills = np.arange(config.batch if landmarks_only else config.stills_per_batch)[own]
         windows = np.arange(0 if landmarks_only else config.sequences_per_batch)[own]
-        portraits = np.arange(config.portraits_per_batch if self.portraits else 0)[own]
+        pairs = np.arange(0 if self.pairs is None else config.faces_per_batch)[own]
         known_stills = stills < (0 if landmarks_only else config.known_stills)
         known_windows = windows < config.known_sequences
         samples = [_rendered(rng, self.stills, known=k, mirrored=self.mirrored) for k in known_stills]
         samples += [_rendered(rng, self.sequences, known=k, mirrored=self.mirrored) for k in known_windows]
         rows = samples + [sample.rest for sample in samples if sample.rest is not None]
-        pairs = [self._pair(rng) for _ in portraits]
-        views = [p.one for p in pairs] + [p.other for p in pairs]
+        drawn = [] if self.pairs is None else [self.pairs.draw(rng, mirrored=self.mirrored) for _ in pairs]
+        rows += [_face(view) for views in ([p.one for p in drawn], [p.other for p in drawn]) for view in views]
         return Batch(
-            crops=_joined([*(row.crops for row in rows), *(v.crops for v in views)]),
-            steps=_joined([*(row.steps for row in rows), *(np.full(1, spec.USUAL_STEP) for _ in views)])[:, None],
-            landmarks=_joined([*(row.landmarks for row in rows), *(v.landmarks for v in views)]),
-            trust=_joined([*(row.trust for row in rows), *(v.trust for v in views)]),
+            crops=_joined([row.crops for row in rows]),
+            steps=_joined([row.steps for row in rows])[:, None],
+            landmarks=_joined([row.landmarks for row in rows]),
+            trust=_joined([row.trust for row in rows]),
             seen=_joined([row.seen for row in rows]),
             still_weights=_stack([s.weights[0] for s in samples[: len(stills)]], (0, len(spec.CHANNELS))),
             window_weights=_stack([s.weights for s in samples[len(stills) :]], (0, _WINDOW, len(spec.CHANNELS))),
             known=torch.from_numpy(np.concatenate([known_stills, known_windows])),
-            other_from_one=_stack([p.other_from_one for p in pairs], (0, 2, 3)),
+            pair_kind=torch.tensor([pair.kind for pair in drawn], dtype=torch.int64),
+            pair_measures=_stack([pair.measures for pair in drawn], (0, len(MEASURES))),
+            pair_change=_stack([pair.change for pair in drawn], (0, len(spec.CHANNELS))),
+            pair_beside=torch.tensor([pair.beside for pair in drawn], dtype=torch.bool),
+            pair_at_rest=torch.tensor([pair.at_rest for pair in drawn], dtype=torch.bool).reshape(-1, 2),
+            pair_into_camera=torch.tensor([pair.into_camera for pair in drawn], dtype=torch.bool).reshape(-1, 2),
+            pair_in_sight=torch.tensor([pair.in_sight for pair in drawn], dtype=torch.bool).reshape(-1, 2),
+            other_from_one=_stack([pair.other_from_one for pair in drawn], (0, 2, 3)),
         )
 
-    def _pair(self, rng: np.random.Generator) -> "_Pair":
-        portrait = self.portraits[int(rng.integers(len(self.portraits)))]
-        mirror = bool(rng.random() < 0.5) if self.mirrored is None else self.mirrored
-        return _portrait_pair(rng, portrait, sample_view(rng, mirrored=mirror), sample_view(rng, mirrored=mirror))
+
+def _pair_drawer(folder: Path, config: CaptureConfig) -> PairDrawer:
+    mover = FaceMover.of(LandmarkRig.from_arrays(landmark_rig()))
+    return PairDrawer(open_faces(folder, held_out=False), mover, config.moved_share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,15 +292,14 @@ def _rendered(rng: np.random.Generator, shards: Shards, *, known: bool, mirrored
     landmarks = view.points(sample.landmarks) + shifts[:, None]
     visible = sample.visible[:, list(spec.LAYOUT.mirror)] if view.mirrored else sample.visible
     crops, patch = photometric(rng, crops)
-    covered = np.zeros(landmarks.shape[:-1], bool) if patch is None else patch.covers(landmarks)
-    left = [1.0 - covered[:, ids].mean(axis=1) for ids in _REGION_POINTS]
+    covered, share = covered_share(patch, landmarks)
     return _Views(
         crops=np.stack(crops),
         steps=np.diff(sample.times, prepend=sample.times[0] - spec.USUAL_STEP),
         landmarks=landmarks,
-        trust=_LANDMARK_TRUST * np.where(visible & ~covered, 1.0, _HIDDEN_TRUST),
-        seen=sample.seen * np.stack(left, axis=1),
-        weights=sample.weights[:, _MIRROR] if view.mirrored else sample.weights,
+        trust=LANDMARK_TRUST * np.where(visible & (covered == 0), 1.0, HIDDEN_TRUST),
+        seen=sample.seen * (1.0 - share),
+        weights=sample.weights[:, list(spec.MIRROR)] if view.mirrored else sample.weights,
         rest=_rest(rng, sample, mirrored=view.mirrored) if known else None,
     )
 
@@ -303,29 +310,12 @@ def _rest(rng: np.random.Generator, sample: Sample, *, mirrored: bool) -> _Views
     return _Views(
         crops=np.stack(photometric(rng, [view.crop(sample.rest)], patches=False)[0]),
         landmarks=view.points(sample.rest_landmarks)[None],
-        trust=_LANDMARK_TRUST[None],
+        trust=LANDMARK_TRUST[None],
     )
 
 
-@dataclass(frozen=True)
-class _Pair:
-    one: _Views
-    other: _Views
-    other_from_one: np.ndarray
-
-
-def _portrait_pair(rng: np.random.Generator, portrait: Portrait, one: View, other: View) -> _Pair:
-    whole = np.vstack([one.matrix, [0, 0, 1]])
-    trust = portrait.trust[list(spec.LAYOUT.mirror)] if one.mirrored else portrait.trust
-    views = [
-        _Views(
-            crops=np.stack(photometric(rng, [view.crop(portrait.crop)])[0]),
-            landmarks=view.points(portrait.landmarks)[None],
-            trust=trust[None],
-        )
-        for view in (one, other)
-    ]
-    return _Pair(one=views[0], other=views[1], other_from_one=other.matrix @ np.linalg.inv(whole))
+def _face(view: FaceView) -> _Views:
+    return _Views(crops=view.crop[None], landmarks=view.landmarks[None], trust=view.trust[None], seen=view.seen[None])
 
 
 def _joined(rows: list[np.ndarray]) -> Tensor:

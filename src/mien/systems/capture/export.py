@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from mien.systems.capture import spec
 from mien.systems.capture.config import EXPORT, PRESETS, CaptureConfig, CaptureExport
 from mien.systems.capture.model import CaptureNet, CaptureStep
 from mien.systems.capture.runtime.landmark_rig import landmark_rig
+from mien.systems.capture.training.face_sets import set_of
 from mien.systems.capture.training.identity_readout import learn_readout, shards_of
 
-__all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net"]
+__all__ = ["STATES", "TOLERANCE", "bundle_parity", "export", "load_net", "training_data"]
 
 TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
@@ -38,8 +40,10 @@ is 5 % larger.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them. It may carry an offset of
   some degrees per camera.
 - `jawForward` and `mouthShrugUpper` move little in a frontal view.
-- Trained on rendered faces and 20 portraits. `seen` says what of eyes, brows and mouth is in sight; it has learnt that
-  from rendered things before faces, and from nothing real: fingers at the lips are sometimes taken for lips.
+- `seen` says what of eyes, brows and mouth is in sight. It has learnt covers from rendered things before faces and from
+  flat patches on real ones, and from no real cover: fingers at the lips are sometimes taken for lips.
+- No real face that it learnt from shows a tongue, blown cheeks, a jaw pushed sideways or eyes turned far up: these come
+  from renders, or from real faces moved by the rig.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
 """
 
@@ -116,13 +120,6 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         return shape if axes.get(f"in{i}", 0) is None else None
 
     config, crop = CaptureConfig(**state["config"]), (1, 3, spec.CROP, spec.CROP)
-    rendered, real = state["step"] * config.batch, 2 * state["step"] * config.portraits_per_batch
-    renders = TrainingData(
-        name="renders of ICT-FaceKit by mien synth", licence="MIT", samples=rendered, source="USC ICT"
-    )
-    portraits = TrainingData(
-        name="webmorph_canada, 20 of 40 portraits", licence="CC-BY-4.0", samples=real, source="DeBruine"
-    )
     count, one, code = spec.LAYOUT.count, (1, 1), (1, spec.CODE)
     return Manifest(
         name="capture",
@@ -147,9 +144,33 @@ def _manifest(state: dict[str, Any], metrics: Mapping[str, Any], command: str, a
         channels=spec.CHANNELS,
         landmarks=spec.LAYOUT.name,
         licence="Apache-2.0",
-        training_data=(renders, portraits) if config.portraits != "none" else (renders,),
+        training_data=training_data(state),
         command=command or training_command("capture", config, PRESETS),
         seed=config.seed,
         revision=git_revision(),
         metrics=dict(metrics),
     )
+
+
+def training_data(state: Mapping[str, Any]) -> tuple[TrainingData, ...]:
+    """What the weights of a checkpoint were trained on: renders, each set of real faces that the run drew from, with
+    licence and credit, and the data of the weights that the run started from."""
+    config = CaptureConfig(**state["config"])
+    renders = TrainingData(
+        name="renders of ICT-FaceKit by mien synth",
+        licence="MIT",
+        samples=state["step"] * config.batch,
+        source="USC ICT",
+    )
+    drawn = 2 * state["step"] * config.faces_per_batch
+    real = [
+        TrainingData(
+            name=f"{row.title}: {pictures} {'picture' if pictures == 1 else 'pictures'}",
+            licence=row.licence,
+            samples=max(1, round(share * drawn)),
+            source=row.credit,
+        )
+        for row, (pictures, share) in ((set_of(name), used) for name, used in state["faces"].items())
+    ]
+    before = [TrainingData(**data) for data in state["before"]]
+    return renders, *real, *(replace(data, name=f"{data.name} (of the weights started from)") for data in before)

@@ -16,7 +16,7 @@ __all__ = [
     "expression_losses",
     "facs_loss",
     "facs_scale",
-    "rest_loss",
+    "rest_error",
     "seen_loss",
     "velocity_loss",
     "vertex_loss",
@@ -39,10 +39,17 @@ _RARE = (4.0, 9.0, 5.0)
 brows and 2 % of mouths. All alike, 0.15 of the hidden brows of held-out renders were called so; weighed, 0.69."""
 
 
-def seen_loss(logit_NR: Tensor, share_NR: Tensor) -> Tensor:
-    """Cross entropy of the share of each region that is in sight; a hidden region counts `_RARE` times."""
+def seen_loss(logit_NR: Tensor, share_NR: Tensor, known_N: Tensor | None = None) -> Tensor:
+    """Cross entropy of the share of each region that is in sight; a hidden region counts `_RARE` times.
+
+    Images that are not `known_N` say nothing; the loss is the mean over the others, and 0 without any.
+    """
     weight_NR = torch.where(share_NR < 0.5, share_NR.new_tensor(_RARE), 1.0)
-    return functional.binary_cross_entropy_with_logits(logit_NR, share_NR, weight=weight_NR)
+    if known_N is None:
+        return functional.binary_cross_entropy_with_logits(logit_NR, share_NR, weight=weight_NR)
+    weight_NR = weight_NR * known_N[:, None]
+    whole = functional.binary_cross_entropy_with_logits(logit_NR, share_NR, weight=weight_NR, reduction="sum")
+    return whole / (known_N.sum() * share_NR.shape[1]).clamp_min(1)
 
 
 def facs_scale(true_BTA: Tensor, scale_A: Tensor) -> Tensor:
@@ -98,9 +105,9 @@ def expression_losses(
     }
 
 
-def rest_loss(predicted_NA: Tensor, scale_A: Tensor) -> Tensor:
-    """`facs_loss` of a resting real face, whose weights are zero but for the gaze.
+def rest_error(predicted_NA: Tensor, scale_A: Tensor) -> Tensor:
+    """[N] `facs_loss` of each resting real face, whose weights are zero but for the gaze.
 
     The rig's resting eyes look 6 degrees apart, a person's at the camera.
     """
-    return facs_loss(predicted_NA, torch.zeros_like(predicted_NA), scale_A * scale_A.new_tensor(_NO_GAZE))
+    return (predicted_NA.square() * scale_A * scale_A.new_tensor(_NO_GAZE)).mean(dim=1)

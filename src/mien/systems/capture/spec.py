@@ -4,7 +4,7 @@ The input is the aligned crop of `CROP` px (`mien.track.align`); one output is t
 (`mien.core.regions`).
 """
 
-from mien.core.channels import ARKIT
+from mien.core.channels import ARKIT, mirrored
 from mien.core.landmarks import MIEN70, MIEN198
 from mien.core.regions import REGIONS
 from mien.track.align import CROP, MARGIN
@@ -20,6 +20,7 @@ __all__ = [
     "LEVEL_FLOOR",
     "MAC_BUDGET",
     "MARGIN",
+    "MIRROR",
     "PACE_LIMIT",
     "PARAMETER_BUDGET",
     "PAST",
@@ -36,6 +37,9 @@ KEYS = MIEN70.count
 
 CHANNELS = ARKIT
 """Channels that the network predicts."""
+
+MIRROR = tuple(CHANNELS.index(mirrored(name)) for name in CHANNELS)
+"""Index of the channel that a mirror turns each channel into."""
 
 RESTING = CHANNELS[:-1]
 """Channels that use the stored rest. The last one, tongueOut, does not: a tongue inside the mouth looks the same in

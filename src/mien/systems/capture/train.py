@@ -3,8 +3,10 @@
 `mien train capture --preset cpu` runs this; run again after a kill and it goes on from the last checkpoint.
 """
 
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -21,7 +23,10 @@ from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource, channel_scale, whitening
 from mien.systems.capture.model import CaptureNet, Encoded
 from mien.systems.capture.runtime.landmark_rig import vertex_gram
+from mien.systems.capture.training.from_bundle import start_from
 from mien.systems.capture.training.head_fit import codes_of, collect_codes, fit_head, head_losses, start_linear
+from mien.systems.capture.training.mean_face import MeanFace
+from mien.systems.capture.training.real_pairs import PairKind
 
 __all__ = ["encoded", "image_losses", "train"]
 
@@ -44,8 +49,9 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
     writes."""
     config = source.config
     run.open_process(config)
-    gram = torch.from_numpy(vertex_gram()).to(fabric.device)
-    net = _new_net(source).to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    gram, face = torch.from_numpy(vertex_gram()).to(fabric.device), MeanFace.load(fabric.device)
+    net, before = _new_net(source)
+    net = net.to(fabric.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     muon, adamw = muon_and_adamw(
         net.mixing(),
         net,
@@ -56,11 +62,12 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
     )
     average = WeightAverage(net, config.average)
     parts = {"net": net, "average": average, "muon": muon, "adamw": adamw}
-    state = run.resume(config, parts, fabric.device) or {"step": 0}
+    state = run.resume(config, parts, fabric.device) or {"step": 0, "before": before}
     start = int(state["step"])
     end = config.steps if stop_after is None else min(config.steps, start + stop_after)
     log = TrainingLog(Path(config.out) / "log.jsonl", config.steps)
     share = source.share(fabric.global_rank, fabric.world_size)
+    about = {"faces": {} if source.pairs is None else source.pairs.shares(), "before": state["before"]}
 
     @cache
     def scale() -> Tensor:  # not asked for before the windows join: until then they may be rendered
@@ -68,11 +75,11 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
 
     net.train()
     for step, item in enumerate(batches(share, start, end, config.workers), start):
-        if step == config.landmark_steps:
+        if step == config.landmark_steps and not config.start:
             if fabric.is_global_zero:
                 codes = collect_codes(net, source, config)
                 start_linear(net.temporal, codes)
-                fit_head(net, codes, scale(), gram, config)
+                fit_head(net, codes, scale(), gram, face, config)
             net.temporal.load_state_dict(fabric.broadcast(net.temporal.state_dict()))
         rate = warmup_cosine(step, steps=config.steps, warmup=config.warmup, peak=1.0)
         set_rate(muon, rate * config.muon_rate)
@@ -83,7 +90,7 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
         terms = image_losses(seen, batch, config)
         if step >= config.landmark_steps:
             codes = codes_of(seen.code_NE, batch)
-            terms |= head_losses(net, codes, scale(), gram, config, config.consistency_weight)
+            terms |= head_losses(net, codes, scale(), gram, face, config, config.consistency_weight)
         fabric.backward(torch.stack(list(terms.values())).sum())
         average_gradients(fabric, net)
         nn.utils.clip_grad_norm_(net.parameters(), config.clip)
@@ -94,16 +101,20 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
         if fabric.is_global_zero:
             log.write(step, rate * config.learning_rate, terms)
             if run.is_due(config, step + 1, end):
-                run.keep(config, step + 1, parts, source.fingerprints(step + 1))
+                run.keep(config, step + 1, parts, source.fingerprints(step + 1), **about)
     return run.checkpoint_of(config)
 
 
-def _new_net(source: BatchSource) -> CaptureNet:
-    """The untrained net, with the whitening of landmarks that the data ask for."""
-    net = CaptureNet()
+def _new_net(source: BatchSource) -> tuple[CaptureNet, list[dict[str, Any]]]:
+    """The net that a run begins with, and the data that it has learnt from before: as `start` says, or untrained, with
+    the whitening of landmarks that the data ask for. A run that goes on takes its weights from its checkpoint."""
+    net, config = CaptureNet(), source.config
+    if config.start:
+        goes_on = run.checkpoint_of(config).exists()
+        return net, [] if goes_on else [asdict(data) for data in start_from(net, config.start, source)]
     for buffer, value in zip((net.points_mean, net.points_white), whitening(source.stills), strict=True):
         buffer.copy_(torch.from_numpy(value))
-    return net
+    return net, []
 
 
 def encoded(net: CaptureNet, batch: Batch) -> Encoded:
@@ -113,15 +124,21 @@ def encoded(net: CaptureNet, batch: Batch) -> Encoded:
 
 
 def image_losses(seen: Encoded, batch: Batch, config: CaptureConfig) -> dict[str, Tensor]:
-    """The weighted losses of single images: landmarks and regions in sight, and on portraits equivariance."""
-    rendered, portraits = len(batch.seen), len(batch.other_from_one)
-    landmarks = landmark_loss(seen.landmarks_NL2, batch.landmarks, batch.trust, spec.CROP)
+    """The weighted losses of single images: landmarks and regions in sight, and in two views of one picture landmarks
+    that move with the view."""
+    rendered, pairs = slice(batch.rendered), batch.pairs
+    landmarks = landmark_loss(seen.landmarks_NL2[rendered], batch.landmarks[rendered], batch.trust[rendered], spec.CROP)
     parts = {
         "landmarks": config.landmark_weight * landmarks,
-        "seen": config.seen_weight * losses.seen_loss(seen.seen_NR[:rendered], batch.seen),
+        "seen": config.seen_weight * losses.seen_loss(seen.seen_NR[rendered], batch.seen[rendered]),
     }
-    if portraits:
-        one, other = seen.landmarks_NL2[rendered:].split(portraits)
-        moved = equivariance_loss(one, other, batch.other_from_one, spec.CROP)
-        parts["equivariance"] = config.consistency_weight * moved
+    if pairs:
+        real, clear = slice(batch.rendered, None), batch.pair_in_sight.T.flatten()
+        there = landmark_loss(seen.landmarks_NL2[real], batch.landmarks[real], batch.trust[real], spec.CROP)
+        parts["real_landmarks"] = config.real_landmark_weight * there
+        parts["real_seen"] = config.real_seen_weight * losses.seen_loss(seen.seen_NR[real], batch.seen[real], clear)
+        same = batch.pair_kind == PairKind.VIEWS
+        one, other = (views[same] for views in seen.landmarks_NL2[real].split(pairs))
+        moved = equivariance_loss(one, other, batch.other_from_one[same], spec.CROP)
+        parts["equivariance"] = config.consistency_weight * (moved if same.any() else 0 * there)
     return parts

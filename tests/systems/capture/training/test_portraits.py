@@ -9,7 +9,6 @@ from mien.systems.capture.training.portraits import (
     WEBMORPH_TO_MIEN70,
     landmarks_from_template,
     load_portraits,
-    portraits_folder,
     read_template,
     split,
 )
@@ -30,17 +29,6 @@ def test_a_folder_without_portraits_is_not_trained_without_a_word(tmp_path: Path
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(MienError, match=r"holds no portraits.*assets get portraits"):
             load_portraits(folder, held_out=False)
-
-
-def test_the_default_is_the_downloaded_set_and_none_is_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path))
-    assert portraits_folder("") == tmp_path
-    (tmp_path / "elsewhere").mkdir()
-    assert portraits_folder(str(tmp_path / "elsewhere")) == tmp_path / "elsewhere"
-    assert portraits_folder("none") is None
-    monkeypatch.setenv("MIEN_PORTRAITS", str(tmp_path / "gone"))
-    with pytest.raises(MienError, match=r"gone.*mien train capture --portraits none"):
-        portraits_folder("")
 
 
 def test_mapped_landmarks_mirror_into_each_other(folder: Path) -> None:

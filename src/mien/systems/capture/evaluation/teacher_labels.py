@@ -6,6 +6,7 @@ the outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with 
 names) or frame [N]. Where no face was found the numbers are NaN.
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -122,5 +123,5 @@ def read_labels(path: Path) -> TeacherLabels:
             images=tuple(str(name) for name in arrays["image"]) if pictures else (),
             frames=None if pictures else arrays.get("frame", np.arange(len(points))),
         )
-    except (OSError, ValueError, KeyError, IndexError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, IndexError, BadZipFile, zlib.error) as error:
         raise MienError(f"{path}: cannot be read as labels of faces ({error}); label the faces again") from error

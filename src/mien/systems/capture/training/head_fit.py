@@ -16,6 +16,8 @@ from mien.systems.capture import losses, spec
 from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource
 from mien.systems.capture.model import CaptureNet, TemporalHead
+from mien.systems.capture.training.mean_face import MeanFace
+from mien.systems.capture.training.pair_losses import PairCodes, pair_losses
 
 __all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "start_linear", "weigh_windows"]
 
@@ -27,7 +29,7 @@ _PENALTY = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """What a held encoder says of rendered images, with the truth; shapes as in `model`."""
+    """What a held encoder says of rendered images, with the truth, and of pairs of real faces; shapes as in `model`."""
 
     still_NE: Tensor
     still_rest_NE: Tensor
@@ -38,9 +40,8 @@ class Codes:
     window_rest_BE: Tensor
     window_known_B1: Tensor
     window_weights_BTA: Tensor
-    one_PE: Tensor
-    other_PE: Tensor
-    """Two views of each of P real portraits."""
+    pairs: PairCodes
+    """Of real faces."""
 
 
 @torch.no_grad()
@@ -56,15 +57,20 @@ def collect_codes(net: CaptureNet, source: BatchSource, config: CaptureConfig) -
         with torch.autocast(device.type, torch.bfloat16, enabled=config.precision.startswith("bf16")):
             parts.append(codes_of(net.encode(crops, batch.steps).code_NE, batch))
     net.train()
-    return Codes(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+    pairs = [vars(part.pairs) for part in parts]
+    joined = {name: torch.cat([pair[name] for pair in pairs]) for name in pairs[0]}
+    rendered = [name for name in vars(parts[0]) if name != "pairs"]
+    return Codes(
+        pairs=PairCodes(**joined), **{name: torch.cat([getattr(part, name) for part in parts]) for name in rendered}
+    )
 
 
 def codes_of(code_NE: Tensor, batch: Batch) -> Codes:
     """The codes of a batch's images, told apart."""
     stills, (clips, frames) = len(batch.still_weights), batch.window_weights.shape[:2]
-    rendered, portraits = len(batch.seen), len(batch.other_from_one)
+    one, other = code_NE[batch.rendered :].split(batch.pairs) if batch.pairs else (code_NE[:0], code_NE[:0])
     rest = code_NE.new_zeros(len(batch.known), spec.CODE)
-    rest[batch.known] = code_NE[stills + clips * frames : rendered]
+    rest[batch.known] = code_NE[stills + clips * frames : batch.rendered]
     known = batch.known[:, None].float()
     return Codes(
         still_NE=code_NE[:stills],
@@ -75,13 +81,27 @@ def codes_of(code_NE: Tensor, batch: Batch) -> Codes:
         window_rest_BE=rest[stills:],
         window_known_B1=known[stills:],
         window_weights_BTA=batch.window_weights,
-        one_PE=code_NE[rendered : rendered + portraits],
-        other_PE=code_NE[rendered + portraits :],
+        pairs=PairCodes(
+            one_PE=one,
+            other_PE=other,
+            kind_P=batch.pair_kind,
+            measures_P6=batch.pair_measures,
+            change_PA=batch.pair_change,
+            beside_P=batch.pair_beside,
+            at_rest_P2=batch.pair_at_rest,
+            into_camera_P2=batch.pair_into_camera,
+        ),
     )
 
 
 def head_losses(
-    net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config: CaptureConfig, consistency: float
+    net: CaptureNet,
+    codes: Codes,
+    scale: Tensor,
+    gram: Tensor,
+    face: MeanFace,
+    config: CaptureConfig,
+    consistency: float,
 ) -> dict[str, Tensor]:
     """The weighted losses of FACS weights, by name."""
     still = net.weigh(codes.still_NE[:, None], codes.still_rest_NE, codes.still_known_N1)[:, 0]
@@ -89,16 +109,7 @@ def head_losses(
     parts = losses.expression_losses(
         still, codes.still_weights_NA, window, codes.window_weights_BTA, scale, gram, config
     )
-    if len(codes.one_PE):
-        # Both views alone, and each with the other as the face at rest.
-        one, other = codes.one_PE, codes.other_PE
-        images, rests = torch.cat([one, other, one, other]), torch.cat([other, one, other, one])
-        known = torch.arange(4, device=one.device).ge(2).float().repeat_interleave(len(one))[:, None]
-        weights = net.weigh(images[:, None], rests, known)[:, 0]
-        both = weights.unflatten(0, (2, 2, -1))
-        parts["invariance"] = consistency * losses.facs_loss(both[:, 0], both[:, 1], scale)
-        parts["rest"] = config.rest_weight * losses.rest_loss(weights, scale)
-    return parts
+    return parts | pair_losses(net, codes.pairs, scale, face, config, consistency) if len(codes.pairs) else parts
 
 
 def weigh_windows(net: CaptureNet, codes: Codes, *, per_frame: bool) -> Tensor:
@@ -110,14 +121,17 @@ def weigh_windows(net: CaptureNet, codes: Codes, *, per_frame: bool) -> Tensor:
     return net.weigh(codes.window_BTE.flatten(0, 1)[:, None], rest, known)[:, 0].unflatten(0, (clips, frames))
 
 
-def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config: CaptureConfig) -> float:
+def fit_head(
+    net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, face: MeanFace, config: CaptureConfig
+) -> float:
     """Train `net.temporal` alone on codes, with the losses of the joint training; returns the last loss."""
     optimiser = adamw(net.temporal, config.head_rate, config.head_decay)
     chooser = torch.Generator().manual_seed(config.seed)
     loss = torch.zeros(())
     for step in range(config.head_steps):
         set_rate(optimiser, warmup_cosine(step, steps=config.head_steps, warmup=50, peak=config.head_rate))
-        parts = head_losses(net, _drawn(codes, chooser, config), scale, gram, config, config.head_consistency)
+        drawn = _drawn(codes, chooser, config)
+        parts = head_losses(net, drawn, scale, gram, face, config, config.head_consistency)
         loss = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad()
         loss.backward()
@@ -128,13 +142,12 @@ def fit_head(net: CaptureNet, codes: Codes, scale: Tensor, gram: Tensor, config:
 
 def _drawn(codes: Codes, chooser: torch.Generator, config: CaptureConfig) -> Codes:
     """A random batch of codes, eight times as large as one of images."""
-    sizes = {"still": config.stills_per_batch, "window": config.sequences_per_batch, "one": config.portraits_per_batch}
-    lengths = {"still": len(codes.still_NE), "window": len(codes.window_BTE), "one": len(codes.one_PE)}
+    sizes = {"still": config.stills_per_batch, "window": config.sequences_per_batch, "pairs": config.faces_per_batch}
+    lengths = {"still": len(codes.still_NE), "window": len(codes.window_BTE), "pairs": len(codes.pairs)}
     picks = {
         kind: torch.randint(max(1, lengths[kind]), (8 * size if lengths[kind] else 0,), generator=chooser)
         for kind, size in sizes.items()
     }
-    picks["other"] = picks["one"]  # two views of one portrait
     return Codes(**{name: value[picks[name.split("_")[0]]] for name, value in vars(codes).items()})
 
 

@@ -20,7 +20,6 @@ __all__ = [
     "Portrait",
     "landmarks_from_template",
     "load_portraits",
-    "portraits_folder",
     "read_template",
     "split",
 ]
@@ -110,24 +109,8 @@ def landmarks_from_template(
     return landmarks, trust
 
 
-def portraits_folder(chosen: str) -> Path | None:
-    """The folder of portraits that the setting `portraits` stands for; None when it is the word none.
-
-    The empty setting is the set that MIEN_PORTRAITS names or `mien assets get portraits` downloaded. Raises MienError
-    when that is not there.
-    """
-    if chosen == "none":
-        return None
-    if chosen:
-        return Path(chosen)
-    try:
-        return find("portraits")
-    except MienError as error:
-        raise MienError(f"{error}; or train without portraits: 'mien train capture --portraits none'") from error
-
-
 def split(folder: Path | None = None, *, held_out: bool) -> list[Path]:
-    """The portraits trained on (every other by name) or those never trained on; MienError when there are none.
+    """Every other portrait by name, or the others, which are never trained on; MienError when there are none.
 
     Without a `folder` they are those that MIEN_PORTRAITS names or `mien assets get portraits` downloaded.
     """
