@@ -291,7 +291,6 @@ def figures_of(details: Mapping[str, Any]) -> list[Figure]:
             ours=row["ours"],
             baselines={f"while they show {' or '.join(LIKE)}": row["unlike"]}
             | ({"MediaPipe": row["MediaPipe"]} if "MediaPipe" in row else {}),
-            short=True,
             reason="the face was found in no render",
         )
         for channel, row in details["alone"].items()

@@ -57,10 +57,7 @@ WHAT = {
 """Names of the figures in the documents."""
 _UNITS = {"blink_precision": "precision", "blink_recall": "recall"}
 """Units of the figures that are not correlations with the references."""
-_README = {
-    "mouth_open", "mouth_width", "mouth_width_shown", "blink_precision", "blink_recall", "corner_up", "brow", "gaze_x",
-    "gaze_y", "yaw", "pitch",
-}  # fmt: skip
+_README = {"mouth_open", "blink_precision", "blink_recall", "brow", "gaze_x", "gaze_y"}  # fmt: skip
 """Figures that the README shows."""
 
 BLINK_TOLERANCE = 1
