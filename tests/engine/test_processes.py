@@ -24,7 +24,7 @@ def _one_step(fabric: Fabric, folder: Path) -> None:
 def test_processes_hold_the_gradient_of_the_whole_batch(tmp_path: Path, processes: int) -> None:
     _one_step(Fabric(accelerator="cpu", devices=1), tmp_path)
     strategy = "auto" if processes == 1 else "ddp_spawn"
-    Fabric(accelerator="cpu", devices=processes, strategy=strategy).launch(partial(_one_step, folder=tmp_path))
+    launch(Fabric(accelerator="cpu", devices=processes, strategy=strategy), partial(_one_step, folder=tmp_path))
     whole = torch.load(tmp_path / "1-0.pt", weights_only=True)
     for rank in range(processes):
         part = torch.load(tmp_path / f"{processes}-{rank}.pt", weights_only=True)

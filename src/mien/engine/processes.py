@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -19,12 +20,24 @@ T = TypeVar("T")
 def launch(fabric: Fabric, function: Callable[[Fabric], T]) -> T:
     """`fabric.launch`, but a MienError of a process or data worker is raised here without its traceback."""
     try:
-        return fabric.launch(function)
+        return fabric.launch(partial(_together, function=function))
     except (ProcessRaisedException, MienError) as error:
         said = re.findall(r"MienError: (.+)", str(error))
         if not said:
             raise
         raise MienError(said[-1]) from None
+
+
+def _together(fabric: Fabric, function: Callable[[Fabric], T]) -> T:
+    """Call `function`, then leave only when every process has finished and the connections between them are closed.
+
+    A process that ends while another one still holds a connection to it makes the other one abort.
+    """
+    result = function(fabric)
+    if fabric.world_size > 1:
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
+    return result
 
 
 @torch.no_grad()
