@@ -8,17 +8,29 @@ shares of the distance between the outer eye corners.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig
 
-__all__ = ["IBUG", "MEASURES", "MEDIAPIPE", "frontal_points", "measures_of_points", "measures_of_weights"]
+__all__ = [
+    "IBUG",
+    "MEASURES",
+    "MEDIAPIPE",
+    "frontal_points",
+    "measure_rows",
+    "measures_of_points",
+    "measures_of_weights",
+]
 
 MEASURES = ("opening", "width", "corners", "asymmetry", "brows", "lids")
 """Opening of the inner lips; mouth width; height of both mouth corners above the middle of the lips, summed, and left
 less right; height of the brows above the eye line; opening of the lids (eye aspect ratio), the mean of both eyes."""
+
+_TINY = 1e-8
+"""Added to squared distances [squared unit of the points], so that their gradient is finite where lids or lips meet."""
 
 Points = Mapping[str, tuple[int, ...]]
 
@@ -57,31 +69,34 @@ MEDIAPIPE: Points = MappingProxyType(
 
 def measures_of_points(points: Float[np.ndarray, "N P 2"], named: Points = IBUG) -> Float[np.ndarray, "N 6"]:
     """`MEASURES` of points seen from in front, y up."""
+    return np.stack(measure_rows(points, named), axis=1)
 
-    def middle(*names: str) -> np.ndarray:
-        return points[:, [i for name in names for i in named[name]]].mean(axis=1)
 
-    def apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(first - second, axis=-1)
+def measure_rows(points: Any, named: Points = IBUG) -> tuple[Any, ...]:
+    """The rows of `MEASURES`, [N] each, of points [N, P, 2] that are a numpy array or a torch tensor."""
 
-    eyes, lips, mouth = (points[:, list(named[name])] for name in ("outer_eyes", "lips", "mouth"))
+    def middle(*names: str) -> Any:
+        return points[:, [i for name in names for i in named[name]]].mean(1)
+
+    def apart(first: Any, second: Any) -> Any:
+        return (((first - second) ** 2).sum(-1) + _TINY) ** 0.5
+
+    eyes, inner, lips, mouth = (points[:, list(named[name])] for name in ("outer_eyes", "inner_eyes", "lips", "mouth"))
     size = apart(eyes[:, 0], eyes[:, 1])
-    corner = mouth[..., 1] - lips[..., 1].mean(axis=1, keepdims=True)
-    brow = np.stack([middle(f"brow_{side}")[:, 1] for side in ("right", "left")], axis=1).mean(axis=1)
-    inner = points[:, list(named["inner_eyes"])]
+    corner = mouth[..., 1] - lips[..., 1].mean(1)[:, None]
+    brow = (middle("brow_right")[:, 1] + middle("brow_left")[:, 1]) / 2
     lids = [
         apart(middle(f"upper_lid_{side}"), middle(f"lower_lid_{side}")) / apart(eyes[:, k], inner[:, k])
         for k, side in enumerate(("right", "left"))
     ]
-    rows = [
+    return (
         apart(lips[:, 0], lips[:, 1]) / size,
         apart(mouth[:, 0], mouth[:, 1]) / size,
-        corner.sum(axis=1) / size,
+        corner.sum(1) / size,
         (corner[:, 1] - corner[:, 0]) / size,
         (brow - middle("outer_eyes", "inner_eyes")[:, 1]) / size,
-        np.mean(lids, axis=0),
-    ]
-    return np.stack(rows, axis=1)
+        (lids[0] + lids[1]) / 2,
+    )
 
 
 def measures_of_weights(weights: Float[np.ndarray, "N 52"], rig: LandmarkRig) -> Float[np.ndarray, "N 6"]:
