@@ -1,7 +1,7 @@
 """Pairs of pictures of one real person, as training draws them, with what is known of the change between them.
 
-No loss may say of a real face what nobody knows. Between two pictures of one person identity cancels, so the change of
-the teacher's measures is a truth about expression even where the measures themselves are not.
+The true weights of a real face are not known. Between two pictures of one person the shape of the face cancels, though:
+the change of the teacher's measures is then a change of expression, which a loss may use.
 """
 
 from dataclasses import dataclass
