@@ -1,7 +1,7 @@
 """Plots of the figures: `python -m benchmarks.plots` draws docs/images/capture_*.png from benchmarks/results/*.json.
 
 They show every channel's Pearson beside the ridges', ours on unseen rigs, and jitter against delay per filter.
-`python -m benchmarks.plots strangers FILE.glb...` draws the contact sheet of the unseen rigs instead.
+`python -m benchmarks.plots unseen_rigs FILE.glb...` draws the contact sheet of the unseen rigs instead.
 """
 
 import sys
@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from mien.engine.figures import Result
 from mien.io.atomic import write_whole
 
-__all__ = ["channel_chart", "main", "stranger_sheet", "time_chart"]
+__all__ = ["channel_chart", "main", "time_chart", "unseen_rig_sheet"]
 
 _INK, _PALE, _WHITE = (40, 40, 46), (222, 224, 230), (255, 255, 255)
 _COLORS = ((0, 96, 178), (226, 150, 50), (110, 110, 118), (30, 150, 110), (170, 60, 130))
@@ -119,16 +119,16 @@ def time_chart(result: Mapping[str, Any]) -> Canvas:
     return canvas
 
 
-def stranger_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns: int = 8, tile: int = 160) -> None:
+def unseen_rig_sheet(files: Sequence[Path], path: Path, *, rows: int = 4, columns: int = 8, tile: int = 160) -> None:
     """Filmed unseen rigs, half mo and half the rigs of `files`, in every look."""
-    from mien.systems.capture.evaluation.rendered_takes import performed_by_strangers, stills
-    from mien.systems.capture.evaluation.unseen_rigs import open_strangers
+    from mien.systems.capture.evaluation.rendered_takes import performed_by_rigs, stills
+    from mien.systems.capture.evaluation.unseen_rigs import open_unseen_rigs
 
     tiles: list[np.ndarray] = []
-    strangers = open_strangers(files, looks=rows * columns // (2 * (len(files) + 1)) + 1)
-    for who in strangers.values():
-        share = -(-rows * columns // len(strangers))
-        takes = performed_by_strangers(110, who, stills(-(-share // len(who))))
+    unseen_rigs = open_unseen_rigs(files, looks=rows * columns // (2 * (len(files) + 1)) + 1)
+    for who in unseen_rigs.values():
+        share = -(-rows * columns // len(unseen_rigs))
+        takes = performed_by_rigs(110, who, stills(-(-share // len(who))))
         images = [shown.image for take in takes for shown in take.frames][:share]
         tiles += [cv2.resize(image, (tile, tile), interpolation=cv2.INTER_AREA) for image in images]
     sheet = np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)])
@@ -148,8 +148,8 @@ def _channels(table: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict
 
 def main(arguments: Sequence[str]) -> None:
     """Draw the plots whose results exist."""
-    if arguments[:1] == ["strangers"]:
-        stranger_sheet([Path(name) for name in arguments[1:]], IMAGES / "strangers_sheet.jpg")
+    if arguments[:1] == ["unseen_rigs"]:
+        unseen_rig_sheet([Path(name) for name in arguments[1:]], IMAGES / "unseen_rigs_sheet.jpg")
         return
     results = Path(arguments[0]) if arguments else RESULTS
     capture = Result.read(results / "capture.json")
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str]) -> None:
         series = {name: _channels(table)["mien"] for name, table in tables.items()}
         own = {"held-out people": _channels(capture.details["channels"])["mien"]}
         title = f"Pearson of each channel on faces that training never saw{quick}"
-        channel_chart({**own, **series}, title).save(IMAGES / "capture_strangers.png")
+        channel_chart({**own, **series}, title).save(IMAGES / "capture_unseen_rigs.png")
     if (results / "capture_time.json").is_file():
         time_chart(Result.read(results / "capture_time.json").details).save(IMAGES / "capture_time.png")
 

@@ -55,7 +55,7 @@ def main() -> None:
     ):
         run(f"benchmarks.{name}", "--assets", chosen.assets, *more, *dirty, "--json", RESULTS / f"{name}.json")
     run("benchmarks.plots")
-    run("benchmarks.plots", "strangers", *rigs)
+    run("benchmarks.plots", "unseen_rigs", *rigs)
 
 
 if __name__ == "__main__":

@@ -123,8 +123,8 @@ def _summarise(person: "PersonFit", outs: Sequence[Path]) -> None:
         )
     screen.print(rows)
     strongest = np.argsort(-np.abs(fit.identity))[:3]
-    told = ", ".join(f"{m} {fit.identity[m]:+.1f}" for m in strongest)
+    modes = ", ".join(f"{m} {fit.identity[m]:+.1f}" for m in strongest)
     ended = f"after {fit.steps} steps" if fit.converged else f"not converged in {fit.steps} steps"
-    screen.print(f"eyes {fit.eye_distance:.1f} mm apart; strongest identity modes: {told}; {ended}")
+    screen.print(f"eyes {fit.eye_distance:.1f} mm apart; strongest identity modes: {modes}; {ended}")
     for path in outs:
         screen.print(f"wrote {path}", markup=False)

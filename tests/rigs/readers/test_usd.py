@@ -1,4 +1,4 @@
-"""USD files of strangers, written here with USD's own classes: other units, axes, polygons, skeletons, and damage."""
+"""USD files as other tools write them, made here with USD's own classes: other units, axes, polygons, skeletons, and damage."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ QUAD = np.array([[-1, 0, 0], [1, 0, 0], [1, 2, 0], [-1, 2, 0], [0, 3, 0.5]])
 """A square and a triangle on it, in the file's unit, seen from +Z (or -Y where Z is up)."""
 
 
-def stranger(path: Path, *, up: str = "Y", unit: float = 0.01, points: Any = QUAD) -> Usd.Stage:
+def usd_file(path: Path, *, up: str = "Y", unit: float = 0.01, points: Any = QUAD) -> Usd.Stage:
     """A model in centimetres: a skeleton of two bones, one polygon of four corners, one of three."""
     stage = Usd.Stage.CreateNew(str(path))
     UsdGeom.SetStageUpAxis(stage, up)
@@ -54,7 +54,7 @@ def edit(path: Path, where: str, value: Any) -> None:
 
 @pytest.mark.parametrize("suffix", ["usda", "usdc", "usd"])
 def test_names_units_and_polygons(tmp_path: Path, suffix: str):
-    stranger(tmp_path / f"a.{suffix}").Save()
+    usd_file(tmp_path / f"a.{suffix}").Save()
     rig = load_rig(tmp_path / f"a.{suffix}")
     np.testing.assert_allclose(rig.neutral.vertices, QUAD * 10, atol=1e-4)
     assert rig.shape_names == ("jawOpen", "eyeBlinkLeft")
@@ -71,14 +71,14 @@ def test_names_units_and_polygons(tmp_path: Path, suffix: str):
 
 def test_z_up_becomes_y_up(tmp_path: Path):
     points = np.stack([QUAD[:, 0], -QUAD[:, 2], QUAD[:, 1]], axis=1)
-    stranger(tmp_path / "a.usda", up="Z", unit=1.0, points=points).Save()
+    usd_file(tmp_path / "a.usda", up="Z", unit=1.0, points=points).Save()
     rig = load_rig(tmp_path / "a.usda")
     np.testing.assert_allclose(rig.neutral.vertices, QUAD * 1000, atol=1e-3)
     np.testing.assert_allclose(rig.shape("jawOpen")[4], [0, 0, 1000])  # -Y of a Z-up file is towards the viewer
 
 
 def test_transforms_and_the_rest_pose_are_applied(tmp_path: Path):
-    stage = stranger(tmp_path / "a.usda")
+    stage = usd_file(tmp_path / "a.usda")
     UsdGeom.XformCommonAPI(stage.GetPrimAtPath("/hero")).SetTranslate((0, 100, 0))
     UsdGeom.XformCommonAPI(stage.GetPrimAtPath("/hero/face")).SetTranslate((7, 0, 0))  # skinned: of no effect
     turn = Gf.Matrix4d(1).SetRotate(Gf.Rotation(Gf.Vec3d(0, 1, 0), 90)) * Gf.Matrix4d(1).SetTranslate((0, 1, 0))
@@ -100,7 +100,7 @@ def test_transforms_and_the_rest_pose_are_applied(tmp_path: Path):
 
 
 def test_joint_order_of_the_mesh_left_handed_faces_and_hidden_meshes(tmp_path: Path):
-    stage = stranger(tmp_path / "a.usda")
+    stage = usd_file(tmp_path / "a.usda")
     face = UsdGeom.Mesh(stage.GetPrimAtPath("/hero/face"))
     UsdSkel.BindingAPI(face).CreateJointsAttr(["Hips/Bip01_Head", "Hips"])
     face.CreateOrientationAttr("leftHanded")
@@ -116,8 +116,8 @@ def test_joint_order_of_the_mesh_left_handed_faces_and_hidden_meshes(tmp_path: P
 
 def test_files_beside_it_are_drawn_in_and_no_others(tmp_path: Path):
     (tmp_path / "in").mkdir()
-    stranger(tmp_path / "in" / "part.usdc").Save()
-    stranger(tmp_path / "secret.usdc").Save()
+    usd_file(tmp_path / "in" / "part.usdc").Save()
+    usd_file(tmp_path / "secret.usdc").Save()
     for asset, fine in (("./part.usdc", True), ("../secret.usdc", False), (str(tmp_path / "secret.usdc"), False)):
         stage = Usd.Stage.CreateInMemory()
         UsdGeom.SetStageMetersPerUnit(stage, 0.01)
@@ -163,7 +163,7 @@ FACE, SHAPE = "/hero/face", "/hero/face/shape_1"
     ],
 )
 def test_damage_is_one_clear_line(tmp_path: Path, where: str, value: Any, words: str):
-    stranger(tmp_path / "a.usda").Save()
+    usd_file(tmp_path / "a.usda").Save()
     edit(tmp_path / "a.usda", where, value)
     with pytest.raises(MienError, match=words) as error:
         load_rig(tmp_path / "a.usda")
@@ -179,7 +179,7 @@ def test_what_is_no_rig(tmp_path: Path):
         Clip.load(tmp_path / "empty.usda")
     with pytest.raises(MienError, match="no mesh whose points are sampled"):
         MeshSequence.load(tmp_path / "empty.usda")
-    stage = stranger(tmp_path / "still.usda")
+    stage = usd_file(tmp_path / "still.usda")
     for name in ("skel:blendShapes", "skel:blendShapeTargets"):
         stage.GetPrimAtPath(FACE).RemoveProperty(name)
     stage.Save()
@@ -193,7 +193,7 @@ def test_what_is_no_rig(tmp_path: Path):
 
 
 def test_shapes_without_an_arkit_name_on_demand(tmp_path: Path):
-    stranger(tmp_path / "a.usda").Save()
+    usd_file(tmp_path / "a.usda").Save()
     edit(tmp_path / "a.usda", f"{FACE}.skel:blendShapes", ["a", "b"])
     assert load_rig(tmp_path / "a.usda", any_names=True).shape_names == ("a", "b")
 
@@ -202,7 +202,7 @@ def test_shapes_without_an_arkit_name_on_demand(tmp_path: Path):
 @pytest.mark.parametrize(("kind", "examples"), [("usda", 60), ("usdc", 12)])
 def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, kind: str, examples: int):
     good = tmp_path / f"good.{kind}"
-    stage = stranger(good)
+    stage = usd_file(good)
     animation = UsdSkel.Animation.Define(stage, "/hero/moves")
     animation.CreateBlendShapesAttr(["jawOpen"])
     animation.CreateBlendShapeWeightsAttr().Set([0.5], 3)
@@ -233,7 +233,7 @@ def _read_damaged(raw: bytearray, good: Path, data: st.DataObject) -> None:
 
 
 def test_layers_are_read_anew(tmp_path: Path):
-    stage = stranger(tmp_path / "a.usda")
+    stage = usd_file(tmp_path / "a.usda")
     stage.Save()
     keep = Sdf.Layer.FindOrOpen(str(tmp_path / "a.usda"))
     assert load_rig(tmp_path / "a.usda").neutral.vertices.max() == pytest.approx(30)

@@ -68,12 +68,12 @@ def bench(options: BenchOptions) -> Result:
 
     Raises MienError when a rig, the MediaPipe model or the bundle of `options` cannot be used.
     """
-    from mien.systems.capture.evaluation.unseen_rigs import open_strangers
+    from mien.systems.capture.evaluation.unseen_rigs import open_unseen_rigs
 
     size = _QUICK if options.quick else _FULL
     beside = _beside(options)
     capture = Capture(options.bundle, mirror=True)
-    rigs = open_strangers(options.rig, looks=size.unseen[0])
+    rigs = open_unseen_rigs(options.rig, looks=size.unseen[0])
     trained = np.random.default_rng(_SEED).permutation(np.arange(*_TRAINED))
     people, each = size.train
     baselines = Baselines.fit(watch(capture, performed(_SEED, trained, people, rendered_takes.stills(each))))
@@ -110,7 +110,7 @@ def _unseen_rig(
 ) -> dict[str, Any]:
     """All scores on an unseen rig, in one or more looks."""
     _, count, views = size.unseen
-    films = rendered_takes.performed_by_strangers
+    films = rendered_takes.performed_by_rigs
     drawn = watch(capture, films(105, looks, rendered_takes.stills(count)), beside)
     alone = watch(capture, films(106, looks[:3], rendered_takes.single_shapes), beside)
     neutral = watch(capture, films(107, list(looks) * views, rendered_takes.neutral_views), beside)

@@ -58,7 +58,7 @@ def bundle_predictor(bundle: Bundle, corpus: Corpus, *, apart: bool = False) -> 
     """
     session = open_session(bundle)
     express = Express(bundle) if bundle.arrays else None  # only bundles whose network uses the neutral
-    told: dict[int, dict[str, np.ndarray]] = {}
+    people: dict[int, dict[str, np.ndarray]] = {}
 
     def shown(rows: np.ndarray, person: dict[str, np.ndarray]) -> np.ndarray:
         stream = Stream(session)
@@ -66,12 +66,12 @@ def bundle_predictor(bundle: Bundle, corpus: Corpus, *, apart: bool = False) -> 
 
     def predict(i: int) -> np.ndarray:
         subject = int(corpus.subject[i])
-        if subject not in told:
-            told.clear()
-            told[subject] = {} if express is None else express.person(corpus.neutral(subject))
+        if subject not in people:
+            people.clear()
+            people[subject] = {} if express is None else express.person(corpus.neutral(subject))
         rows = corpus.signal[i, : corpus.length[i]]
         parts = [rows * one for one in np.eye(rows.shape[1], dtype=np.float32)[rows.any(axis=0)]] if apart else [rows]
-        return np.sum([shown(part, told[subject]) for part in parts], axis=0)
+        return np.sum([shown(part, people[subject]) for part in parts], axis=0)
 
     return predict
 

@@ -12,7 +12,7 @@ from mien.systems.capture import spec
 from mien.systems.capture.evaluation import rendered_takes as takes_of
 from mien.systems.capture.evaluation.mediapipe import arkit, open_mediapipe
 from mien.systems.capture.evaluation.rendered_takes import Shown, Take, Trial, watch
-from mien.systems.capture.evaluation.unseen_rigs import open_strangers, pictures_of
+from mien.systems.capture.evaluation.unseen_rigs import open_unseen_rigs, pictures_of
 from mien.systems.capture.predict import Capture
 
 COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
@@ -93,21 +93,21 @@ def test_frames_without_a_face_are_marked_not_scored(capture: Capture) -> None:
     assert not trial.found.any() and np.isnan(trial.answers["ours"]).all()
 
 
-def test_strangers_are_mo_and_the_files_given(assets: Path, capture: Capture) -> None:
+def test_unseen_rigs_are_mo_and_the_files_given(assets: Path, capture: Capture) -> None:
     path = assets / "rigs" / "rocketbox_female_01.glb"
-    strangers = open_strangers([path], looks=2)
-    assert list(strangers) == ["mo", "rocketbox_female_01"] and [len(s) for s in strangers.values()] == [2, 2]
-    painted = strangers["rocketbox_female_01"]
-    assert painted[0].dress is not painted[1].dress and strangers["mo"][0] is strangers["mo"][1]
-    for who in strangers.values():
+    unseen_rigs = open_unseen_rigs([path], looks=2)
+    assert list(unseen_rigs) == ["mo", "rocketbox_female_01"] and [len(s) for s in unseen_rigs.values()] == [2, 2]
+    painted = unseen_rigs["rocketbox_female_01"]
+    assert painted[0].dress is not painted[1].dress and unseen_rigs["mo"][0] is unseen_rigs["mo"][1]
+    for who in unseen_rigs.values():
         trial = watch(
             capture,
-            takes_of.performed_by_strangers(1, who[:1], lambda rng: takes_of.neutral_views(rng)[:2]),
+            takes_of.performed_by_rigs(1, who[:1], lambda rng: takes_of.neutral_views(rng)[:2]),
         )
         assert trial.found.all()
         assert np.isfinite(trial.landmarks[:, 0]).all() == ("mien70" in who[0].rig.landmarks)
     with pytest.raises(MienError, match="no rig"):
-        open_strangers([assets / "README.md"])
+        open_unseen_rigs([assets / "README.md"])
 
 
 def test_a_picture_inside_a_file_is_found_by_its_material(assets: Path, tmp_path: Path) -> None:

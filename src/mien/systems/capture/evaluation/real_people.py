@@ -22,6 +22,7 @@ from mien.systems.capture.evaluation.held_out_people import is_held_out
 from mien.systems.capture.evaluation.teacher_labels import TeacherLabels
 from mien.systems.capture.predict import Capture, CapturedFrame
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig
+from mien.systems.capture.training.face_sets import set_of
 
 __all__ = ["CALLED_HIDDEN", "Look", "change_slopes", "false_cover", "look_at", "rest_scores"]
 
@@ -29,8 +30,6 @@ CALLED_HIDDEN = 0.5
 """Visibility under which a region counts as called hidden: the middle of what capture holds (0.4) and trusts (0.6)."""
 _DARK = 40.0
 """Mean light of a face, of 255, under which a picture is too dark to be called clear: faces before the light."""
-_COVERED = frozenset({"image_0319.jpg"})
-"""Held-out pictures, clear to the teacher, in which something is before the face: an arm lies over the forehead."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +59,7 @@ def look_at(capture: Capture, folder: Path, labels: TeacherLabels, *, most: int 
     """
     names: list[str] = [name for name in labels.images if is_held_out(folder.name, name)]
     measures, clear = labels.measures(), labels.clear
-    looks: list[Look] = []
+    own, looks = set_of(folder.name), list[Look]()
     for name in _thinned(names, most):
         row, image = labels.row(name), read_image(folder / name)
         capture.reset()
@@ -75,7 +74,7 @@ def look_at(capture: Capture, folder: Path, labels: TeacherLabels, *, most: int 
                 captured=captured,
                 measures=measures[row],
                 weights=labels.weights[row],
-                clear=bool(clear[row]) and lit and name not in _COVERED,
+                clear=bool(clear[row]) and lit and own.in_sight(Path(name).stem),
             )
         )
     return looks

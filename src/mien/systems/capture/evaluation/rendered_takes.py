@@ -31,7 +31,7 @@ __all__ = [
     "Watcher",
     "neutral_views",
     "performed",
-    "performed_by_strangers",
+    "performed_by_rigs",
     "shapes_alone",
     "single_shapes",
     "stills",
@@ -222,11 +222,11 @@ def performed(
             )
 
 
-def performed_by_strangers(seed: int, strangers: "Sequence[FilmedRig]", script: Script) -> Iterator[Take]:
+def performed_by_rigs(seed: int, unseen_rigs: "Sequence[FilmedRig]", script: Script) -> Iterator[Take]:
     """Like `performed`, but with unseen rigs; each rig counts as an identity."""
     from mien.synth.filmed_rig import film_rig, set_rig_scene
 
-    for identity, who in enumerate(strangers):
+    for identity, who in enumerate(unseen_rigs):
         rng = np.random.default_rng([seed, identity])
         for action in script(rng):
             scene = set_rig_scene(rng, who)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from mien.synth.filmed_rig import FilmedRig
     from mien.synth.renderer import Costume
 
-__all__ = ["open_strangers", "pictures_of"]
+__all__ = ["open_unseen_rigs", "pictures_of"]
 
 _SEED = 109
 _LARGEST = 4096
 """Side of a picture beyond which it is scaled down [px]."""
 
 
-def open_strangers(files: Sequence[Path] = (), *, looks: int = 1) -> "dict[str, list[FilmedRig]]":
+def open_unseen_rigs(files: Sequence[Path] = (), *, looks: int = 1) -> "dict[str, list[FilmedRig]]":
     """mo and the rigs of `files`, by name. A rig with colours or textures keeps them; a rig without is painted in
     `looks` different ways. Every rig is listed `looks` times, so that all are filmed equally often.
 

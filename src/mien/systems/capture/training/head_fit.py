@@ -66,7 +66,7 @@ def collect_codes(net: CaptureNet, source: BatchSource, config: CaptureConfig) -
 
 
 def codes_of(code_NE: Tensor, batch: Batch) -> Codes:
-    """The codes of a batch's images, told apart."""
+    """The codes of a batch's images, one field for each kind of image."""
     stills, (clips, frames) = len(batch.still_weights), batch.window_weights.shape[:2]
     one, other = code_NE[batch.rendered :].split(batch.pairs) if batch.pairs else (code_NE[:0], code_NE[:0])
     rest = code_NE.new_zeros(len(batch.known), spec.CODE)

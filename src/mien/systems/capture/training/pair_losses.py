@@ -52,10 +52,10 @@ class PairCodes:
         return PairCodes(**{name: value[chosen] for name, value in vars(self).items()})
 
 
-def change_loss(predicted_P6: Tensor, told_P6: Tensor) -> Tensor:
+def change_loss(predicted_P6: Tensor, true_P6: Tensor) -> Tensor:
     """[P] squared error of a change of measures in units of `_SCALE`, mean over measures, linear beyond `_OUTLIER`."""
-    scale_6, short_6 = (told_P6.new_tensor(values) for values in (_SCALE, _TEACHER_SHORT))
-    far_P6 = ((predicted_P6 - told_P6 * short_6) / scale_6).abs()
+    scale_6, short_6 = (true_P6.new_tensor(values) for values in (_SCALE, _TEACHER_SHORT))
+    far_P6 = ((predicted_P6 - true_P6 * short_6) / scale_6).abs()
     return torch.where(far_P6 < _OUTLIER, far_P6.square(), _OUTLIER * (2 * far_P6 - _OUTLIER)).mean(dim=1)
 
 
