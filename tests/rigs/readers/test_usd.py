@@ -1,4 +1,4 @@
-"""USD files as other tools write them, made here with USD's own classes: other units, axes, polygons, skeletons, and damage."""
+"""USD files as other tools write them, made here with USD's own classes: units, axes, polygons, skeletons, damage."""
 
 from pathlib import Path
 from typing import Any

@@ -25,7 +25,7 @@ class CaptureConfig(RunConfig):
     folder that MIEN_FACES names. The word none trains without real faces."""
     start: str = ""
     """Where the network's weights start: the name or the folder of a bundle ("capture" is the one that ships), or a
-    checkpoint (.pt). The stage that trains landmarks alone is then left out. By default nothing is learnt yet."""
+    checkpoint (.pt). The stage that trains landmarks alone is then left out. By default they are random."""
     out: str = "runs/capture"
     """Folder that the checkpoint and the log are written to."""
 
@@ -98,7 +98,7 @@ class CaptureConfig(RunConfig):
     that do not."""
     real_landmark_weight: float = 1.0
     """Loss weight of the landmark error on real faces (root mean square, in percent of the crop); each landmark counts
-    by the inverse variance of what the teacher says of it."""
+    by the inverse variance of the teacher's points over several views of the picture."""
     real_seen_weight: float = 0.3
     """Loss weight of the cross entropy of which regions are in sight on real faces that nothing but a drawn patch
     covers."""

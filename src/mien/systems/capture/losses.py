@@ -31,18 +31,19 @@ _GAZE_OF_LID = {
 }
 _NO_GAZE = [float(not name.startswith("eyeLook")) for name in spec.CHANNELS]
 _CLOSING, _CLOSED = 0.6, 0.9
-"""Blink weights between which gaze loses its say: at 0.6 half the iris shows, at 0.9 none."""
+"""Blink weights between which the loss of gaze fades out: at 0.6 half the iris shows, at 0.9 none."""
 
 
 _RARE = (4.0, 9.0, 5.0)
-"""Roots of how many times oftener `spec.REGIONS` are in sight than hidden in the data, which hides 5 % of eyes, 1 % of
-brows and 2 % of mouths. All alike, 0.15 of the hidden brows of held-out renders were called so; weighed, 0.69."""
+"""How many times a hidden region counts, for each of `spec.REGIONS`: about the root of how many times more often the
+region is in sight than hidden in the data, where 5 % of eyes, 1 % of brows and 2 % of mouths are hidden. With equal
+weights 15 % of the hidden brows of held-out renders were recognised as hidden; with these weights 69 % were."""
 
 
 def seen_loss(logit_NR: Tensor, share_NR: Tensor, known_N: Tensor | None = None) -> Tensor:
     """Cross entropy of the share of each region that is in sight; a hidden region counts `_RARE` times.
 
-    Images that are not `known_N` say nothing; the loss is the mean over the others, and 0 without any.
+    Only images in `known_N`, by default all, are counted; the loss is their mean, and 0 where there are none.
     """
     weight_NR = torch.where(share_NR < 0.5, share_NR.new_tensor(_RARE), 1.0)
     if known_N is None:
@@ -55,7 +56,8 @@ def seen_loss(logit_NR: Tensor, share_NR: Tensor, known_N: Tensor | None = None)
 def facs_scale(true_BTA: Tensor, scale_A: Tensor) -> Tensor:
     """The weight of each channel in each frame [B, T, A]: `scale_A`, but none for the gaze of an eye that is shut.
 
-    Nobody sees where a shut eye looks; asked for it all the same, a net answers half a blink and half a look down.
+    A picture does not show where a shut eye looks. With a loss there, the network predicted half a blink and half a
+    look down.
     """
     scale_BTA = scale_A.expand_as(true_BTA).clone()
     for blink, gaze in _GAZE_OF_LID.items():

@@ -70,7 +70,7 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
     about = {"faces": {} if source.pairs is None else source.pairs.shares(), "before": state["before"]}
 
     @cache
-    def scale() -> Tensor:  # not asked for before the windows join: until then they may be rendered
+    def scale() -> Tensor:  # first called when windows join the training, as they may be rendered until then
         return torch.from_numpy(channel_scale(source.stills, source.sequences)).to(fabric.device)
 
     net.train()
@@ -106,8 +106,10 @@ def _train(fabric: Fabric, source: BatchSource, stop_after: int | None) -> Path:
 
 
 def _new_net(source: BatchSource) -> tuple[CaptureNet, list[dict[str, Any]]]:
-    """The net that a run begins with, and the data that it has learnt from before: as `start` says, or untrained, with
-    the whitening of landmarks that the data ask for. A run that goes on takes its weights from its checkpoint."""
+    """The network that a run begins with, and the data that it was trained on before.
+
+    It is the one that `config.start` names, or an untrained one whose whitening of landmarks is computed from the data.
+    A resumed run later takes its weights from its checkpoint."""
     net, config = CaptureNet(), source.config
     if config.start:
         goes_on = run.checkpoint_of(config).exists()
