@@ -30,8 +30,9 @@ TOLERANCE = 1e-4
 """Largest difference between torch, ONNX Runtime and NCNN over 200 fed-back frames. Landmarks count in crop widths."""
 
 WEAKNESSES = """
-Figures are with each crop's mirror image, as files are read; with one look, as at a webcam's frames, the landmark error
-is 5 % larger.
+The figures are those of captured files, where the network also reads the mirror image of each crop. Of a webcam the
+mirror image is not read, and the landmark error is 5 % larger. Faces are found by MTCNN, whose weights were trained by
+others on research data sets and are not part of this bundle.
 
 ## Known weaknesses
 
@@ -40,8 +41,8 @@ is 5 % larger.
 - Gaze is weak up and down: few pixels, and glasses, lashes and low light take most of them. It may carry an offset of
   some degrees per camera.
 - `jawForward` and `mouthShrugUpper` move little in a frontal view.
-- `seen` says what of eyes, brows and mouth is in sight. It has learnt covers from rendered things before faces and from
-  flat patches on real ones, and from no real cover: fingers at the lips are sometimes taken for lips.
+- The output `seen` tells which of eyes, brows and mouth are visible. Covers are known from rendered things before faces
+  and from flat patches drawn on real ones, not from real covers: fingers at the lips are sometimes taken for lips.
 - No real face that it learnt from shows a tongue, blown cheeks, a jaw pushed sideways or eyes turned far up: these come
   from renders, or from real faces moved by the rig.
 - Beyond about 45 degrees of yaw or 30 of pitch the five points, and with them everything, become unsteady.
