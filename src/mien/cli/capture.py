@@ -2,12 +2,13 @@
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from mien.cli.face_options import FaceOptions
 from mien.core import Clip, MienError, Rig
 
 if TYPE_CHECKING:
@@ -34,18 +35,6 @@ class Options:
     """The head in .glb and .usd outputs and in the preview: mo, ict, or a .glb, .vrm or .usd file with ARKit shapes."""
     preview: Annotated[str | None, tyro.conf.arg(metavar="FILE.mp4")] = None
     """A video to write that shows the input with its landmarks, the head performing, and the strongest curves."""
-    face: int = 0
-    """Which face to follow when there are several: 0 is the largest, 1 the second largest."""
-    backend: Literal["onnx", "ncnn"] = "onnx"
-    """The library that runs the networks."""
-    bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """A trained bundle to use in place of the one that ships with mien."""
-    identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """The shape of the performer's face, written by `mien fit`, used to compute head pose and distance. Without this
-    option a mean face is used."""
-    focal: float | None = None
-    """Focal length of the camera [px of the video], used to compute head pose and distance. Without this option the
-    focal length of a typical webcam is used."""
     neutral: Annotated[str, tyro.conf.arg(metavar="auto|off|FRAME")] = "auto"
     """How to find the face at rest, whose weights become zero. auto finds resting frames in the take; off leaves all
     weights unchanged; a number is the index of a frame, counted from 0, that shows the face at rest."""
@@ -55,6 +44,7 @@ class Options:
     fast: bool = False
     """Run the network once per frame. By default the network also runs on the mirror image of the face, which is more
     accurate and takes 0.6 ms more per frame."""
+    capture: tyro.conf.OmitArgPrefixes[FaceOptions] = field(default_factory=FaceOptions)
 
 
 def main(arguments: list[str]) -> None:
@@ -73,19 +63,10 @@ def run(options: Options) -> None:
 
     Raises MienError before any work when an output cannot be written, and after the work when an input failed.
     """
-    from mien.systems.capture.perform import open_capture
-
     neutral = _neutral(options.neutral)
     paths = _outputs(options)
     rig = _rig(options, [path for own in paths for path in own])
-    capture = open_capture(
-        face=options.face,
-        backend=options.backend,
-        bundle=options.bundle,
-        identity=options.identity,
-        focal=options.focal,
-        mirror=not options.fast,
-    )
+    capture = options.capture.open(mirror=not options.fast)
     failed: list[MienError] = []
     for source, own in zip(options.inputs, paths, strict=True):
         try:

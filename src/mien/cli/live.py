@@ -1,13 +1,14 @@
 """`mien live`: records a performance in front of a webcam as a clip."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
 
+from mien.cli.face_options import FaceOptions
 from mien.core import Clip, MienError, Pose
 
 if TYPE_CHECKING:
@@ -44,18 +45,7 @@ class Options:
     smooth: Literal["off", "live", "ahead"] = "live"
     """The filter against jitter: none (off), the one-euro filter while recording (live), or a filter over the whole
     recording at its end that adds no delay (ahead)."""
-    face: int = 0
-    """Which face to follow when there are several: 0 is the largest, 1 the second largest."""
-    backend: Literal["onnx", "ncnn"] = "onnx"
-    """The library that runs the networks."""
-    bundle: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """A trained bundle to use in place of the one that ships with mien."""
-    identity: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """The shape of the performer's face, written by `mien fit`, used to compute head pose and distance. Without this
-    option a mean face is used."""
-    focal: float | None = None
-    """Focal length of the camera [px of the video], used to compute head pose and distance. Without this option the
-    focal length of a typical webcam is used."""
+    capture: tyro.conf.OmitArgPrefixes[FaceOptions] = field(default_factory=FaceOptions)
 
 
 def main(arguments: list[str]) -> None:
@@ -76,7 +66,6 @@ def run(options: Options) -> None:
     from mien.live.run import run as perform
     from mien.live.source import open_source
     from mien.rigs.load import load_rig
-    from mien.systems.capture.perform import open_capture
     from mien.systems.capture.runtime.live_capture import REST_SECONDS, LiveCapture
 
     if options.seconds is not None and not (math.isfinite(options.seconds) and options.seconds > 0):
@@ -85,14 +74,7 @@ def run(options: Options) -> None:
     for path in outs:
         check_output(path, Clip, never=[options.source])
     rig = load_rig(options.rig) if options.rig != "mo" or any(needs_rig(path) for path in outs) else None
-    capture = open_capture(
-        face=options.face,
-        backend=options.backend,
-        bundle=options.bundle,
-        identity=options.identity,
-        focal=options.focal,
-        mirror=False,
-    )
+    capture = options.capture.open(mirror=False)
     rest = None if options.neutral == "off" else REST_SECONDS
     live = LiveCapture(capture, smooth=options.smooth == "live", rest=rest)
     recording = Recording(source=_name(options.source))
