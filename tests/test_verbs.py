@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import mien
+from mien.cli.face_options import FaceOptions
 
 VERBS = ("capture", "express", "fit", "load_rig", "retarget")
 
@@ -56,7 +57,8 @@ SPELT = {"neutral": {"mean": None}}
 def test_a_verb_and_its_command_have_the_same_defaults(verb: str) -> None:
     ours = defaults(getattr(mien, verb))
     opposite, shared = OPPOSITE.get(verb, {}), 0
-    for field in dataclasses.fields(import_module(f"mien.cli.{verb}").Options):
+    options = dataclasses.fields(import_module(f"mien.cli.{verb}").Options)
+    for field in (*options, *(dataclasses.fields(FaceOptions) if verb == "capture" else ())):
         default = SPELT.get(field.name, {}).get(field.default, field.default)
         name = opposite.get(field.name, field.name)
         if name not in ours:
