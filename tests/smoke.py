@@ -225,6 +225,7 @@ def _mirror_faces(faces: RealFaces) -> RealFaces:
         landmarks=(faces.landmarks * (-1, 1) + (side - 1, 0))[:, order],
         spread=faces.spread[:, order],
         measures=faces.measures * (1, 1, 1, -1, 1, 1),
+        gaze=faces.gaze * (-1, 1),
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.core import ARKIT
-from mien.core.transforms import weights_from_gaze
+from mien.core.transforms import PUPIL_ARM, weights_from_gaze
 from mien.synth.body import body
 from mien.synth.performer import Performer, identity_coefficients
 
@@ -87,6 +87,9 @@ def test_eyes_turn_by_the_gaze(yaw: float, pitch: float) -> None:
     for k, lids in enumerate(body().lids):
         before, after = (p.vertices[0, lids.sclera] - performer.eyes[k] for p in (rest, performance))
         np.testing.assert_allclose(np.linalg.norm(after, axis=1), np.linalg.norm(before, axis=1), atol=1e-3)
+        pupil = 68 + 1 - k  # mien70 has the right iris first
+        moved = (performer.landmarks(performance.vertices) - performer.landmarks(rest.vertices))[0, pupil, :2]
+        np.testing.assert_allclose(moved, PUPIL_ARM * np.sin([yaw, pitch]), rtol=0.15, atol=0.1)
         forward = performance.axes[0, k] - rest.axes[0, k]
         if abs(yaw) > 0.05:
             assert np.sign(forward[0]) == np.sign(yaw)

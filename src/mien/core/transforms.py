@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GAZE_LIMITS",
+    "PUPIL_ARM",
     "angles_from_quaternion",
     "gaze_from_weights",
     "quaternion_from_angles",
@@ -31,6 +32,9 @@ ICT-FaceKit's eyeLook shapes move lids and lashes only, and no eyeball. "Down" i
 margin turns by 25 degrees about the eye's centre, and it follows the eye nearly one to one downwards; upwards it turns
 by 12, about half of the eye's rotation. The sideways shapes give no angle.
 """
+PUPIL_ARM = 10.5
+"""Distance of the pupil, as it is seen through the cornea, from the centre that an adult's eye turns about [mm]: 13.5
+to the cornea's front less 3 (Fry and Hill, "The center of rotation of the eye", 1962)."""
 
 
 def _rotation() -> "type[Rotation]":

@@ -8,8 +8,10 @@ from jaxtyping import Float, Int
 
 from mien.core.landmarks import MIEN70, MIEN198, LandmarkAnchors
 
-__all__ = ["IRIS_RADIUS", "dense_anchors", "edge_paths"]
+__all__ = ["EYE_RADIUS", "IRIS_RADIUS", "dense_anchors", "edge_paths"]
 
+EYE_RADIUS = 16.0
+"""Radius of ICT-FaceKit's eyeballs [mm]; a real one has 12."""
 IRIS_RADIUS = 5.85
 """Radius of the limbus [mm]: half the mean white-to-white distance of adults (Ruefer, Schroeder and
 Erb, "White-to-white corneal diameter", Cornea 24, 2005: 11.7 mm)."""
@@ -140,7 +142,7 @@ def _rim(axis: np.ndarray, side: str) -> Float[np.ndarray, "4 3"]:
     outer = np.cross([0.0, 1.0, 0.0], axis) * (1 if side == "left" else -1)
     outer /= np.linalg.norm(outer)
     upper = np.cross(axis, outer) * (1 if side == "left" else -1)
-    angle = IRIS_RADIUS / 16.0  # 16 mm is the eyeball's radius, as in the shader that paints irises
+    angle = IRIS_RADIUS / EYE_RADIUS
     return np.cos(angle) * axis + np.sin(angle) * np.stack([outer, upper, -outer, -upper])
 
 

@@ -39,7 +39,7 @@ __all__ = [
     "write_dataset",
 ]
 
-FORMAT = 4
+FORMAT = 5
 """Version of the shards' layout and of the pictures in them; shards of another version are not resumed."""
 _STILLS_PER_CAST = 8
 """Stills of one performer before the next is prepared (preparing a performer takes as long as a few frames)."""

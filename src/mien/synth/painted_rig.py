@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from mien.core import MienError, Rig
 from mien.rigs.check import FaceFrame, face_frame
+from mien.rigs.ict_landmarks import EYE_RADIUS
 from mien.rigs.retarget.correspondence import register
 from mien.rigs.retarget.surface import Surface, components, eyeballs, skin, weld
 from mien.synth.body import body
@@ -21,8 +22,8 @@ from mien.synth.renderer import Costume
 
 __all__ = ["Fitting", "painted_dress"]
 
-_EYE_SIDE, _EYE_RADIUS = 128, 16.0
-"""Side of the eye's picture [px], and the radius of the eyeball for which a look's iris is given [mm]."""
+_EYE_SIDE = 128
+"""Side of the eye's picture [px]."""
 _LASH_REACH = 0.5
 """Distance from an eye [eye distances] within which small pieces are lashes."""
 _OFF = 0.05
@@ -178,7 +179,7 @@ def _eye_picture(look: Look) -> UInt8[np.ndarray, "N N 3"]:
     """A picture of an eyeball from in front: sclera, iris with its rim and rays, pupil; as the square root of
     linear."""
     y, x = (np.mgrid[0:_EYE_SIDE, 0:_EYE_SIDE] + 0.5) / _EYE_SIDE * 2 - 1
-    r = _EYE_RADIUS * np.arcsin(np.clip(np.hypot(x, y), 0, 1))
+    r = EYE_RADIUS * np.arcsin(np.clip(np.hypot(x, y), 0, 1))
     around = np.arctan2(y, x)
     rays = 1 + 0.2 * np.sin(17 * around + 2 * np.sin(5 * around)) * np.sin(29 * around)
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mien.core import ARKIT, MIEN198
-from mien.core.transforms import gaze_from_weights
-from mien.rigs.ict_landmarks import IRIS_RADIUS
+from mien.core.transforms import PUPIL_ARM, gaze_from_weights
+from mien.rigs.ict_landmarks import EYE_RADIUS, IRIS_RADIUS
 from mien.synth.body import LID_COLUMNS, Body, Lids, body, smoothstep
 
 __all__ = ["BROW_POINTS", "Performance", "Performer", "identity_coefficients"]
@@ -95,7 +95,8 @@ class Performer:
         return points
 
     def perform(self, weights: Float[np.ndarray, "T 52"]) -> Performance:
-        """Vertices for each row of weights in [0, 1]; eyes turn by the gaze of the eyeLook channels."""
+        """Vertices for each row of weights in [0, 1]; pupils move as those of eyes that turn by the gaze of the eyeLook
+        channels (`PUPIL_ARM`)."""
         weights = np.asarray(weights, np.float32)
         open_eyed = weights.copy()
         open_eyed[:, [lids.blink for lids in self.body.lids]] = 0
@@ -248,10 +249,16 @@ def _columns_at(columns: np.ndarray, values: np.ndarray, x: np.ndarray) -> np.nd
 
 
 def _gaze_matrices(gaze: Float[np.ndarray, "T 2"]) -> Float[np.ndarray, "T 3 3"]:
-    """Rotation matrices by yaw about +Y, then pitch (up positive)."""
+    """Rotation matrices of the rig's eyeball for a gaze (yaw, pitch) [rad]: by yaw about +Y, then pitch (up
+    positive), each smaller than the gaze's, so that the pupil moves as far as a real one's.
+
+    The rig's eyeballs are half as large again as real ones. Turned by the gaze itself they moved the pupil 1.5 times as
+    far, and a network that learnt from such renders saw real eyes move too little.
+    """
     from scipy.spatial.transform import Rotation
 
-    return Rotation.from_euler("YX", np.stack([gaze[:, 0], -gaze[:, 1]], axis=1)).as_matrix()
+    turn = np.arcsin(PUPIL_ARM / EYE_RADIUS * np.sin(gaze))
+    return Rotation.from_euler("YX", np.stack([turn[:, 0], -turn[:, 1]], axis=1)).as_matrix()
 
 
 def _sphere_centre(points: np.ndarray) -> np.ndarray:

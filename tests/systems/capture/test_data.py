@@ -132,6 +132,7 @@ def test_codes_at_rest_go_to_their_own_images() -> None:
         pair_beside=empty,
         pair_at_rest=empty,
         pair_into_camera=empty,
+        pair_gaze=empty,
         pair_in_sight=empty,
         other_from_one=torch.zeros(1, 2, 3),
     )

@@ -263,6 +263,7 @@ def _codes() -> Codes:
         beside_P=said[:, 0],
         at_rest_P2=said,
         into_camera_P2=said,
+        gaze_P2C=torch.zeros(0, 2, 2),
     )
     return Codes(
         still_NE=still,

@@ -108,12 +108,13 @@ class CaptureConfig(RunConfig):
     for both read beside the person's face at rest, where that is known."""
     moved_weight: float = 1.0
     """Loss weight of the change of expression weights between a real picture moved by a known change and the same
-    picture as it is; gaze and lids are left out."""
+    picture as it is; gaze, which has its own weight, and lids are left out."""
     rest_weight: float = 0.1
     """Loss weight that pulls the expression weights of real faces that are known to be at rest to zero; gaze is left
     out."""
-    gaze_weight: float = 0.1
-    """Loss weight of the gaze of real faces that are known to look into the camera."""
+    gaze_weight: float = 1.0
+    """Loss weight of the gaze of real faces: both eyes' mean against the teacher's irises, each eye of people that are
+    known to look into the camera, and the known change of eyes that were moved."""
 
     precision: str = "bf16-mixed"
     """Precision of the training arithmetic, by its name in Lightning Fabric. It must need no scaled gradients, which

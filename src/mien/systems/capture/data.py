@@ -33,8 +33,8 @@ from mien.systems.capture.training.trust import HIDDEN_TRUST, LANDMARK_TRUST, co
 __all__ = ["Batch", "BatchSource", "Sample", "Shards", "channel_scale", "whitening"]
 
 _COLUMNS = [ARKIT.index(name) for name in spec.CHANNELS]
-FORMAT = 4
-"""The oldest shards that hold all of `spec.LAYOUT` and each performer at rest."""
+FORMAT = 5
+"""The oldest shards that hold each performer at rest, and pupils that move as far as real ones."""
 _WINDOW = 8
 """Frames of a window."""
 
@@ -72,6 +72,8 @@ class Batch:
     """bool [P, 2]."""
     pair_into_camera: Tensor
     """bool [P, 2]."""
+    pair_gaze: Tensor
+    """[P, 2, 2] mean (yaw, pitch) of both eyes [rad] in each picture; NaN where it is not known."""
     pair_in_sight: Tensor
     """bool [P, 2]."""
     other_from_one: Tensor
@@ -259,6 +261,7 @@ class BatchSource(Dataset[Batch]):
             pair_beside=torch.tensor([pair.beside for pair in drawn], dtype=torch.bool),
             pair_at_rest=torch.tensor([pair.at_rest for pair in drawn], dtype=torch.bool).reshape(-1, 2),
             pair_into_camera=torch.tensor([pair.into_camera for pair in drawn], dtype=torch.bool).reshape(-1, 2),
+            pair_gaze=_stack([pair.gaze for pair in drawn], (0, 2, 2)),
             pair_in_sight=torch.tensor([pair.in_sight for pair in drawn], dtype=torch.bool).reshape(-1, 2),
             other_from_one=_stack([pair.other_from_one for pair in drawn], (0, 2, 3)),
         )

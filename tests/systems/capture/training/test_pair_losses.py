@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from mien.core.transforms import GAZE_LIMITS, gaze_from_weights
 from mien.systems.capture import spec
 from mien.systems.capture.config import PRESETS
 from mien.systems.capture.evaluation.face_measures import MEASURES, measures_of_weights
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
 from mien.systems.capture.training.mean_face import MeanFace
-from mien.systems.capture.training.pair_losses import PairCodes, change_loss, gaze_loss, pair_losses
+from mien.systems.capture.training.pair_losses import PairCodes, change_loss, gaze_loss, gaze_of, pair_losses
 from mien.systems.capture.training.real_pairs import PairKind
 
 COUNT = len(spec.CHANNELS)
@@ -42,6 +43,7 @@ def pairs_of(kinds: list[PairKind], **known: Tensor) -> PairCodes:
         "beside_P": torch.zeros(count, dtype=torch.bool),
         "at_rest_P2": torch.zeros(count, 2, dtype=torch.bool),
         "into_camera_P2": torch.zeros(count, 2, dtype=torch.bool),
+        "gaze_P2C": torch.full((count, 2, 2), torch.nan),
     }
     return PairCodes(one_PE=codes[0], other_PE=codes[1], kind_P=torch.tensor(kinds), **{**said, **known})
 
@@ -69,7 +71,7 @@ def test_measures_have_a_gradient_even_where_lids_meet(face: MeanFace) -> None:
 def test_a_change_is_squared_in_units_of_what_faces_do_and_linear_far_off() -> None:
     told = torch.zeros(1, 6)
     one = torch.zeros(1, 6)
-    one[0, MEASURES.index("width")] = 0.04
+    one[0, MEASURES.index("width")] = 0.03
     torch.testing.assert_close(change_loss(one, told), torch.tensor([1 / 6]))
     torch.testing.assert_close(change_loss(3 * one, told), torch.tensor([9 / 6]))
     torch.testing.assert_close(change_loss(10 * one, told), torch.tensor([(60 - 9) / 6]))
@@ -78,13 +80,16 @@ def test_a_change_is_squared_in_units_of_what_faces_do_and_linear_far_off() -> N
     assert change_loss(1.3 * told, told) < 1e-12 < change_loss(told, told)
 
 
-def test_eyes_in_the_camera_are_a_little_turned_in() -> None:
-    weights = torch.rand(1, COUNT)
-    weights[0, [k for name, k in AT.items() if name.startswith("eyeLook")]] = 0.0
-    weights[0, [AT["eyeLookInLeft"], AT["eyeLookInRight"]]] = 0.09
-    assert gaze_loss(weights, torch.ones(COUNT)) < 1e-12
-    weights[0, AT["eyeLookUpLeft"]] = 0.4
-    torch.testing.assert_close(gaze_loss(weights, torch.full((COUNT,), 2.0)), torch.tensor([2 * 0.16 / 8]))
+def test_gaze_in_torch_is_that_in_numpy() -> None:
+    weights = np.random.default_rng(1).uniform(0, 1, (20, COUNT)).astype(np.float32)
+    np.testing.assert_allclose(gaze_of(torch.from_numpy(weights)).numpy(), gaze_from_weights(weights), atol=1e-6)
+
+
+def test_an_error_of_gaze_is_squared_in_units_of_a_tenth_of_a_radian_and_linear_far_off() -> None:
+    true = torch.tensor([[[0.2, -0.1], [0.2, -0.1]]])
+    assert gaze_loss(true, true) == 0
+    torch.testing.assert_close(gaze_loss(true + 0.2, true), torch.tensor([4.0]))
+    torch.testing.assert_close(gaze_loss(true + torch.tensor([0.5, 0.0]), true), torch.tensor([(30 - 9) / 2]))
 
 
 def test_two_pictures_of_a_person_say_only_how_the_measures_changed(face: MeanFace) -> None:
@@ -93,7 +98,7 @@ def test_two_pictures_of_a_person_say_only_how_the_measures_changed(face: MeanFa
     pairs.measures_P6.copy_((face.measures(one) - face.measures(other)) / torch.tensor([1, 1, 1, 1, 1.3, 1]))
     terms = weighed(pairs, face)
     assert terms["pair"] < 1e-9
-    zero = {"moved", "moved_beside", "invariance", "rest", "gaze"}
+    zero = {"moved", "moved_beside", "invariance", "rest", "gaze", "gaze_ahead", "gaze_moved"}
     assert all(terms[name] == 0 for name in zero) and terms["pair_beside"] > 0 and terms["rest_beside"] > 0
     beside = face.measures(pairs.one_PE[:1, COUNT : 2 * COUNT]) - face.measures(pairs.other_PE[:1, COUNT : 2 * COUNT])
     torch.testing.assert_close(terms["pair_beside"], change_loss(beside, pairs.measures_P6[:1])[0])
@@ -124,13 +129,26 @@ def test_views_of_one_picture_have_equal_weights_and_measures(face: MeanFace) ->
 
 def test_rest_and_gaze_are_asked_for_only_where_they_are_known(face: MeanFace) -> None:
     nobody = weighed(pairs_of([PairKind.PICTURES] * 3), face)
-    assert nobody["rest"] == nobody["gaze"] == nobody["rest_beside"] == 0
+    assert nobody["rest"] == nobody["gaze"] == nobody["gaze_ahead"] == nobody["rest_beside"] == 0
     said = torch.tensor([[False, True], [False, False], [False, False]])
     pairs = pairs_of([PairKind.PICTURES] * 3, at_rest_P2=said, into_camera_P2=said.flip(1))
     terms, config = weighed(pairs, face), PRESETS["cpu"]
+    known = torch.full((3, 2, 2), torch.nan)
+    known[2, 1] = torch.tensor([0.3, -0.2])
+    pairs.gaze_P2C.copy_(known)
+    terms = weighed(pairs, face)
     gaze = torch.tensor([name.startswith("eyeLook") for name in spec.CHANNELS])
     rest = torch.where(gaze, 0, pairs.other_PE[0, :COUNT]).square().mean()
     torch.testing.assert_close(terms["rest"], config.rest_weight * rest)
-    torch.testing.assert_close(
-        terms["gaze"], config.gaze_weight * gaze_loss(pairs.one_PE[:1, :COUNT], torch.ones(COUNT))[0]
-    )
+    ahead = gaze_loss(gaze_of(pairs.one_PE[:1, :COUNT]), torch.zeros(1, 2, 2))[0]
+    torch.testing.assert_close(terms["gaze_ahead"], config.gaze_weight * ahead)
+    looks = gaze_of(pairs.other_PE[2:, :COUNT]).mean(dim=1)
+    torch.testing.assert_close(terms["gaze"], config.gaze_weight * gaze_loss(looks[:, None], known[2:, 1:])[0])
+
+
+def test_turned_eyes_have_turned_each_by_the_known_angle(face: MeanFace) -> None:
+    pairs = pairs_of([PairKind.MOVED, PairKind.PICTURES])
+    pairs.change_PA[0] = pairs.one_PE[0, :COUNT] - pairs.other_PE[0, :COUNT]
+    assert weighed(pairs, face)["gaze_moved"] < 1e-12
+    pairs.change_PA[0, AT["eyeLookUpLeft"]] += 0.1 / GAZE_LIMITS["Up"]
+    torch.testing.assert_close(weighed(pairs, face)["gaze_moved"], torch.tensor(PRESETS["cpu"].gaze_weight / 4))

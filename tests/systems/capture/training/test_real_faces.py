@@ -114,6 +114,7 @@ def test_what_is_known_of_a_face_is_what_its_set_says(folder: Path) -> None:
     assert [bool(faces.at_rest[london[name]]) for name in sorted(london)] == [True, False, True, False]
     assert faces.person[london["001_03"]] == faces.person[london["001_08"]] != faces.person[london["002_03"]]
     assert faces.into_camera[list(london.values())].all()
+    assert np.abs(faces.gaze[list(london.values())]).max() < 0.12
     clip = faces.clip != ""
     assert clip.sum() == 10 and set(faces.clip[clip]) == {"grid/bbaf2n"}
     assert not faces.at_rest[clip].any() and not faces.into_camera[clip].any() and faces.in_sight[clip].all()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from tests.smoke import tiny_faces
 
+from mien.core.transforms import gaze_from_weights
 from mien.systems.capture import spec
 from mien.systems.capture.evaluation.face_measures import MEASURES
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
@@ -67,6 +68,21 @@ def test_a_moved_face_is_no_longer_at_rest_and_has_its_own_rest_beside_it(faces:
     assert 5 < sum(pair.beside for pair in pairs) < 35
 
 
+def test_eyes_that_were_turned_look_elsewhere_than_the_teacher_saw(faces: RealFaces, mover: FaceMover) -> None:
+    looking = replace(faces, gaze=np.tile([0.1, -0.05], (len(faces), 1)), into_camera=np.ones(len(faces), bool))
+    drawer, rng = PairDrawer(looking, mover, 1.0), np.random.default_rng(6)
+    turned = 0
+    for mirrored in (False, True) * 30:
+        pair = drawer.draw(rng, mirrored=mirrored)
+        turn = gaze_from_weights(pair.change)
+        for gaze, off in zip(pair.gaze, (turn.mean(axis=0), np.zeros(2)), strict=True):
+            if np.isfinite(gaze).all():
+                np.testing.assert_allclose(gaze, off + np.array([-0.1 if mirrored else 0.1, -0.05]), atol=1e-9)
+        assert not (turn.any() and pair.into_camera[0])
+        turned += bool(turn.any())
+    assert 15 < turned < 45
+
+
 def test_a_pair_of_views_moves_its_landmarks_by_the_map_between_them(drawn: list[FacePair]) -> None:
     for pair in drawn:
         if pair.kind == PairKind.VIEWS:
@@ -99,8 +115,9 @@ def test_nothing_is_said_of_eyes_that_a_patch_covers_or_of_faces_behind_hands(
 ) -> None:
     eyes = spec.REGIONS.index("eyes")
     for pair in drawn:
-        for seen, looks in zip((pair.one.seen, pair.other.seen), pair.into_camera, strict=True):
+        for seen, looks, gaze in zip((pair.one.seen, pair.other.seen), pair.into_camera, pair.gaze, strict=True):
             assert not looks or seen[eyes] > 0.5
+            assert np.isnan(gaze).all() or seen[eyes] > 0.5
         if pair.people[0].startswith("intel_asl"):
             assert pair.in_sight == (False, False)
     assert any(all(pair.in_sight) and (pair.one.seen < 0.5).any() for pair in drawn)

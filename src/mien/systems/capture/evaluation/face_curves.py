@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mien.core import ARKIT, Clip
-from mien.core.transforms import angles_from_quaternion, gaze_from_weights
+from mien.core.transforms import PUPIL_ARM, angles_from_quaternion, gaze_from_weights
 from mien.systems.capture.evaluation.amplitude import Followed, follow
 from mien.systems.capture.evaluation.face_measures import MEASURES, measures_of_weights
 from mien.systems.capture.evaluation.teacher_labels import TeacherLabels, spread_over
@@ -19,6 +19,7 @@ from mien.systems.capture.runtime.landmark_rig import LandmarkRig
 
 __all__ = [
     "CURVES",
+    "IRIS_SHIFT",
     "LEAST",
     "Curves",
     "curves_of_clip",
@@ -45,10 +46,9 @@ CURVES = tuple(LEAST)
 
 _EYES = ((468, 33, 133), (473, 362, 263))
 """Iris and the eye's corners, image left first, of the subject's right and left eye among MediaPipe's points."""
-_IRIS_SHIFT = 10.5 / 27.0
-"""Eye widths by which the iris of a mean eye moves for a turn of one radian: the pupil as it is seen lies 10.5 mm
-before the eye's centre of rotation (Fry & Hill 1962: 13.5 mm to the cornea's front, less 3 mm), and the corners of an
-eye are 27 mm apart on ICT-FaceKit's mean face."""
+IRIS_SHIFT = PUPIL_ARM / 27.0
+"""Eye widths by which the iris of a mean eye moves for a turn of one radian: the corners of an eye are 27 mm apart on
+ICT-FaceKit's mean face."""
 _SHUT = 15.0
 """Percentile of the lids' opening under which a frame's gaze is not judged: the iris of a closing eye is not seen."""
 
@@ -71,7 +71,7 @@ def gaze_of_points(points: Float[np.ndarray, "N 478 2"]) -> Float[np.ndarray, "N
 
 def gaze_of_weights(weights: Float[np.ndarray, "N 52"]) -> Float[np.ndarray, "N 2"]:
     """The same that the weights say, for an eye of mean size."""
-    return _IRIS_SHIFT * np.sin(gaze_from_weights(weights)).mean(axis=1)
+    return IRIS_SHIFT * np.sin(gaze_from_weights(weights)).mean(axis=1)
 
 
 def curves_of_weights(weights: Float[np.ndarray, "T 52"], rig: LandmarkRig) -> dict[str, Float[np.ndarray, "T"]]:

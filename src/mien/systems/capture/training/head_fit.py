@@ -90,6 +90,7 @@ def codes_of(code_NE: Tensor, batch: Batch) -> Codes:
             beside_P=batch.pair_beside,
             at_rest_P2=batch.pair_at_rest,
             into_camera_P2=batch.pair_into_camera,
+            gaze_P2C=batch.pair_gaze,
         ),
     )
 

@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 from jaxtyping import Float, Int
 
+from mien.core.transforms import gaze_from_weights
 from mien.engine.photometric import photometric
 from mien.systems.capture import spec
 from mien.systems.capture.evaluation.face_measures import MEASURES
@@ -82,7 +83,9 @@ class FacePair:
     """Whether the second picture serves as the face at rest."""
     at_rest: tuple[bool, bool]
     into_camera: tuple[bool, bool]
-    """Whether the eyes are known to look into the camera; False where a patch covers them."""
+    """Whether each eye is known to look into the camera; False where a patch covers the eyes, or they were turned."""
+    gaze: Float[np.ndarray, "2 2"]
+    """Mean (yaw, pitch) of both eyes [rad] in each picture; NaN where it is not known or a patch covers them."""
     in_sight: tuple[bool, bool]
     """Whether nothing but a patch is before the face."""
 
@@ -162,7 +165,12 @@ class PairDrawer:
         kind = PairKind.MOVED if change is not None else PairKind.VIEWS if one == other else PairKind.PICTURES
         measures = own.measures[one] - own.measures[other]
         measures[_ASYMMETRY] *= -1 if views[0].mirrored else 1
-        looks = [bool(own.into_camera[face] and view.seen[_EYES] > 0.5) for face, view in zip(faces, seen, strict=True)]
+        turn = np.zeros(2) if change is None else gaze_from_weights(change).mean(axis=0)
+        flip = (-1 if views[0].mirrored else 1, 1)
+        gaze = np.stack([own.gaze[one] * flip + turn, own.gaze[other] * flip])
+        open_eyes = np.array([view.seen[_EYES] > 0.5 for view in seen])
+        gaze[~open_eyes] = np.nan
+        ahead = open_eyes & own.into_camera[list(faces)] & [not turn.any(), True]
         return FacePair(
             one=seen[0],
             other=seen[1],
@@ -173,7 +181,8 @@ class PairDrawer:
             change=np.zeros(len(spec.CHANNELS)) if change is None else change,
             beside=beside,
             at_rest=(bool(own.at_rest[one]) and change is None, bool(own.at_rest[other])),
-            into_camera=(looks[0], looks[1]),
+            into_camera=(bool(ahead[0]), bool(ahead[1])),
+            gaze=gaze,
             in_sight=(bool(own.in_sight[one]), bool(own.in_sight[other])),
         )
 
