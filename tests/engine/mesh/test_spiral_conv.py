@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mien.engine.mesh.decimate import Up, up_matrix
+from mien.core.decimate import Up, up_matrix
 from mien.engine.mesh.hierarchy import Hierarchy, build_hierarchy
 from mien.engine.mesh.spiral_conv import SpiralDecoder, SpiralUp
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from mien.engine.mesh.decimate import Up, decimate, upsampling
+from mien.core.decimate import Up, decimate, upsampling
 from mien.engine.mesh.spirals import spirals
 from mien.io.cache import cache_folder
 

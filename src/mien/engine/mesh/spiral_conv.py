@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.engine.mesh.decimate import Up
+from mien.core.decimate import Up
 from mien.engine.mesh.hierarchy import Hierarchy
 
 __all__ = ["SpiralDecoder", "SpiralUp", "sparse_product"]

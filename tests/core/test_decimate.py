@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.engine.mesh.decimate import closest_on_triangles, decimate, up_matrix, upsampling
+from mien.core.decimate import closest_on_triangles, decimate, up_matrix, upsampling
 from mien.engine.mesh.hierarchy import build_hierarchy, load_hierarchy
 from mien.engine.mesh.spirals import edges_of
 

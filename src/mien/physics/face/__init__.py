@@ -1,0 +1,1 @@
+"""The simulated face: layered soft tissue, muscles, jaw and lids on any identity of ICT-FaceKit."""
