@@ -18,7 +18,7 @@ _BOUNDARY = 10.0
 """Weight of the planes that keep open borders (lips, lids, neck) in place against that of the surface."""
 _FLIP = 0.1
 """Least cosine between a triangle's normals before and after a collapse."""
-_LENGTH = 1e-4
+_EVENNESS = 1e-4
 """Share of squared edge length in the cost: on flat regions, where all quadrics are zero, short edges go first."""
 
 Point = tuple[float, float, float]
@@ -48,8 +48,17 @@ class Up:
     """Barycentric: not negative, rows sum to 1; kept vertices have their own weight 1."""
 
 
-def decimate(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"], target: int) -> Decimated:
-    """Collapse edges until `target` vertices are left; deterministic.
+def decimate(
+    vertices: Float[np.ndarray, "V 3"],
+    triangles: Int[np.ndarray, "F 3"],
+    target: int,
+    *,
+    keep: Int[np.ndarray, "K"] | None = None,
+    evenness: float = _EVENNESS,
+) -> Decimated:
+    """Collapse edges until `target` vertices are left; deterministic. The vertices of `keep` are never removed.
+
+    `evenness` is the share of squared edge length in the cost of a collapse: the larger, the more equal the triangles.
 
     The surface keeps its topology, borders stay borders and no triangle flips, as long as `target` allows. Parts too
     small for `target` (a tooth, a row of lashes) are removed whole: each of their vertices is assigned to the nearest
@@ -60,9 +69,11 @@ def decimate(vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3
     vertices = np.asarray(vertices, np.float64)
     # Costs lose precision far from the origin.
     mesh = _Collapsing(vertices - vertices.mean(axis=0), np.asarray(triangles))
+    mesh.evenness = evenness
+    mesh.pinned = frozenset() if keep is None else frozenset(keep.tolist())
     mesh.absorb(*_small_parts(np.asarray(triangles), len(vertices), target))
     mesh.reduce(target)
-    if mesh.alive > target:
+    if mesh.alive > target and not mesh.pinned:
         mesh.merge(target)
     kept = np.array([v for v in range(len(vertices)) if mesh.into[v] == v], np.int64)
     new = np.full(len(vertices), -1, np.int64)
@@ -163,6 +174,8 @@ class _Collapsing:
             for v, u, w in ((a, b, c), (b, c, a), (c, a, b)):
                 self.touching[v].add(f)
                 self.near[v].update((u, w))
+        self.pinned: frozenset[int] = frozenset()
+        self.evenness = _EVENNESS
         self.alive = len(self.points)
         self.into = list(range(self.alive))
         self.stamp = [0] * self.alive
@@ -226,10 +239,12 @@ class _Collapsing:
         a, b, c = self.points[u]
         squared = (a - x) ** 2 + (b - y) ** 2 + (c - z) ** 2
         cost = _evaluate(self.quadrics[u], x, y, z) + _evaluate(self.quadrics[v], x, y, z)
-        cost = max(cost, 0.0) + _LENGTH * squared * (self.area[u] + self.area[v])
+        cost = max(cost, 0.0) + self.evenness * squared * (self.area[u] + self.area[v])
         return cost, u, v, self.stamp[u] + self.stamp[v]
 
     def _allowed(self, u: int, v: int) -> bool:
+        if u in self.pinned:
+            return False
         shared = self.touching[u] & self.touching[v]
         common = self.near[u] & self.near[v]
         if len(common) != len(shared) or not 1 <= len(shared) <= 2:

@@ -1,7 +1,7 @@
 """Contact of vertices with triangles that lie opposite them: the lips, and any two surfaces that meet.
 
-E = 1/2 k h(-gap) with `hinge` h and gap = n . (x - sum_j b_j x_j): the vertex stays on its side of the plane of the
-triangle. Pairs, weights b and normals n are found before a solve and kept during it, so that the energy is one
+E = 1/2 k h(floor - gap) with `hinge` h and gap = n . (x - sum_j b_j x_j): the vertex stays on its side of the plane of
+the triangle, or as far behind it as it is at rest. Pairs, weights b and normals n are found before a solve and kept during it, so that the energy is one
 function of the positions and falls monotonically.
 """
 
@@ -27,6 +27,8 @@ class SurfaceContact:
     """Barycentric weights b of the nearest point."""
     normals: Float[np.ndarray, "C 3"]
     """Unit normals n, which point to the vertex's side."""
+    floor: Float[np.ndarray, "C"]
+    """Gap at which the force begins [mm], 0 or, for vertices that are behind the plane at rest, less."""
     stiffness: float = 1.0
     """Stiffness k [N/mm]."""
     width: float = 0.05
@@ -34,7 +36,9 @@ class SurfaceContact:
 
     def add(self, positions: Float[np.ndarray, "N 3"], gradient: Float[np.ndarray, "N 3"]) -> float:
         """See `Term.add`."""
-        return _add(positions, self.index, self.weights, self.normals, self.stiffness, self.width, gradient)
+        return _add(
+            positions, self.index, self.weights, self.normals, self.floor, self.stiffness, self.width, gradient
+        )
 
     def gaps(self, positions: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "C"]:
         """Distance of each vertex from the plane of its triangle [mm]; negative behind it."""
@@ -43,7 +47,7 @@ class SurfaceContact:
 
     def hessian(self, positions: Float[np.ndarray, "N 3"]) -> Any:
         """See `Term.hessian`."""
-        bends = np.array([hinge(-float(gap), self.width) for gap in self.gaps(positions)]).reshape(-1, 3)
+        bends = np.array([hinge(float(t), self.width) for t in self.floor - self.gaps(positions)]).reshape(-1, 3)
         share = np.concatenate([np.ones((len(self.index), 1)), -self.weights], axis=1)
         block = outer(self.normals, self.normals) * (self.stiffness * bends[:, 2] / 2)[:, None, None]
         blocks = (share[:, :, None] * share[:, None, :])[..., None, None] * block[:, None, None]
@@ -51,7 +55,7 @@ class SurfaceContact:
 
 
 @njit(cache=True)
-def _add(x, index, weights, normals, stiffness, width, gradient):  # pyright: ignore
+def _add(x, index, weights, normals, floor, stiffness, width, gradient):  # pyright: ignore
     total = 0.0
     for c in range(len(index)):
         gap = 0.0
@@ -60,7 +64,7 @@ def _add(x, index, weights, normals, stiffness, width, gradient):  # pyright: ig
             for k in range(3):
                 point -= weights[c, k] * x[index[c, k + 1], d]
             gap += point * normals[c, d]
-        value, slope, _ = hinge(-gap, width)
+        value, slope, _ = hinge(floor[c] - gap, width)
         if slope == 0.0:
             continue
         total += 0.5 * stiffness * value
