@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Topology,
         VisemeTrack,
     )
+    from mien.physics.face.perform import muscle
     from mien.rigs.load import load_rig
     from mien.rigs.retarget.retarget import retarget
     from mien.systems.capture.fit import fit
@@ -52,6 +53,7 @@ __all__ = [
     "express",
     "fit",
     "load_rig",
+    "muscle",
     "retarget",
 ]
 
@@ -60,6 +62,7 @@ _VERBS = {
     "express": "mien.systems.express.perform",
     "fit": "mien.systems.capture.fit",
     "load_rig": "mien.rigs.load",
+    "muscle": "mien.physics.face.perform",
     "retarget": "mien.rigs.retarget.retarget",
 }
 """Verb -> the module that has it; all other names are mien.core's."""

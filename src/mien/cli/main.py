@@ -25,6 +25,7 @@ COMMANDS = MappingProxyType(
         "live": "a performance in front of a webcam into curves or a moving head",
         "fit": "photos and videos of one person into a head of their shape",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
+        "muscle": "a take performed by the muscles of a simulated face; a picture of the muscles",
         "demo": "capture the sample clip that ships with mien and compare it with its ground truth",
         "rig": "describe a rig, check it, draw it, transfer its shapes to another face",
         "retarget": "apply a take to another rig",
@@ -40,6 +41,8 @@ COMMANDS = MappingProxyType(
 _EXTRAS = {
     "ncnn": "ncnn",
     "moderngl": "synth",
+    "numba": "physics",
+    "cholespy": "physics",
     "torch": "train",
     "lightning_fabric": "train",
     "pnnx": "train",

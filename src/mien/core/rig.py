@@ -209,9 +209,13 @@ class Rig:
 
     def perform(self, clip: "Clip", frame: int) -> Float[np.ndarray, "V 3"]:
         """Vertices [mm] of one frame of a clip: shapes, then eyes by gaze, then head rotation about the head joint."""
+        vertices = self.evaluate(clip.weights[frame], clip.channels)
+        return self.pose(vertices, self.rotations(clip, frame))
+
+    def rotations(self, clip: "Clip", frame: int) -> dict[str, Float[np.ndarray, "4"]]:
+        """Rotations of one frame of a clip for `pose`: of the eyes by gaze, and of the head; each where it is known."""
         from mien.core.transforms import gaze_from_weights, quaternion_from_angles
 
-        vertices = self.evaluate(clip.weights[frame], clip.channels)
         names = {joint.name for joint in self.joints}
         rotations: dict[str, np.ndarray] = {}
         gaze = (
@@ -222,7 +226,7 @@ class Rig:
                 rotations[joint] = quaternion_from_angles(np.array([gaze[eye, 0], gaze[eye, 1], 0.0]))
         if clip.head_rotation is not None and "head" in names and np.isfinite(clip.head_rotation[frame]).all():
             rotations["head"] = clip.head_rotation[frame]
-        return self.pose(vertices, rotations)
+        return rotations
 
     def save(self, path: str | Path) -> None:
         """Write the rig at rest in the format of the path's extension; raises MienError when it cannot be written."""
