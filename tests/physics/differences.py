@@ -1,5 +1,9 @@
 """Finite differences of an energy term, which every test of an energy uses."""
 
+import warnings
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 
 from mien.physics.energies.term import Term
@@ -31,3 +35,18 @@ def check(term: Term, x: np.ndarray, tolerance: float = 1e-6) -> None:
     np.testing.assert_allclose(slope, by_energy, atol=tolerance * np.abs(slope).max())
     np.testing.assert_allclose(curve, by_gradient, atol=tolerance * np.abs(curve).max())
     np.testing.assert_allclose(curve, curve.T, atol=1e-12 * np.abs(curve).max())
+
+
+def simkit(module: str) -> Any:
+    """A module of simkit's energies, the independent implementation; importing it warns of optional parts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module(f"simkit.energies.{module}")
+
+
+def agrees(term: Term, x: np.ndarray, energy_of: float, gradient_of: np.ndarray, hessian_of: Any) -> None:
+    """The term is the energy that another implementation computed."""
+    assert energy_of > 0
+    np.testing.assert_allclose(energy(term, x), energy_of, rtol=1e-10)
+    np.testing.assert_allclose(gradient(term, x).reshape(-1), np.asarray(gradient_of).reshape(-1), atol=1e-10)
+    np.testing.assert_allclose(term.hessian(x).toarray(), hessian_of.toarray(), atol=1e-9)

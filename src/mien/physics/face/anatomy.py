@@ -1,16 +1,18 @@
 """The table of muscles, and how its points are found on any identity."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["Fibre", "Muscle", "Spot", "muscles", "spots"]
+__all__ = ["Fibre", "Muscle", "Spot", "moved", "muscles", "spots", "uncalibrated"]
 
 _TABLE = Path(__file__).parent / "muscles.toml"
+_CALIBRATION = Path(__file__).parent / "calibration.toml"
 Bone = Literal["skull", "jaw", "neck"]
 
 
@@ -25,6 +27,8 @@ class Fibre:
     """Depth of the origin below the skin as a share of the tissue's depth: 1 is on the bone."""
     insertions: tuple[tuple[float, float], ...]
     """Places of the insertions, in the same coordinates."""
+    push: bool = False
+    """Whether it pushes its insertions from its origin, as the belly of a muscle does that thickens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +39,12 @@ class Muscle:
     action: str
     """The FACS unit that it serves."""
     force: float = 0.0
-    """Force at full activation [N]; 0 for muscles of the lids, which turn the tarsal plates."""
+    """Force of all fibres together at full activation [N]; 0 for muscles of the lids, which turn the tarsal plates."""
     fibres: tuple[Fibre, ...] = ()
     rings: tuple[tuple[tuple[float, float], ...], ...] = ()
     """Arcs of a sphincter, each a run of places in the coordinates of `Fibre.at`."""
+    ring_force: float = 0.0
+    """Tension of each arc at full activation [N]."""
     lid: Literal["", "blink", "squint", "wide"] = ""
     """The movement of the lids that it makes."""
 
@@ -56,25 +62,49 @@ class Spot:
 
 
 def muscles() -> tuple[Muscle, ...]:
-    """The 26 muscles of one side, from the table `muscles.toml`."""
-    rows = tomllib.loads(_TABLE.read_text(encoding="utf-8"))["muscle"]
-    return tuple(_muscle(row) for row in rows)
+    """The 26 muscles of one side: the table `muscles.toml`, moved as `calibration.toml` states."""
+    moves = tomllib.loads(_CALIBRATION.read_text(encoding="utf-8"))
+    return tuple(moved(muscle, **moves.get(muscle.name, {})) for muscle in uncalibrated())
 
 
-def _muscle(row: dict) -> Muscle:
+def uncalibrated() -> tuple[Muscle, ...]:
+    """The muscles as they were placed by hand, in the order of `muscles`."""
+    return tuple(_muscle(row) for row in tomllib.loads(_TABLE.read_text(encoding="utf-8"))["muscle"])
+
+
+def moved(
+    muscle: Muscle,
+    *,
+    insertions: Sequence[float] = (0.0, 0.0),
+    origins: Sequence[float] = (0.0, 0.0),
+    depth: float = 1.0,
+    force: float = 1.0,
+    rings: float = 1.0,
+) -> Muscle:
+    """A muscle whose insertions and origins are shifted [mm], and whose depth and forces are multiplied."""
     fibres = tuple(
-        Fibre(bone=f["bone"], at=tuple(f["at"]), depth=f["depth"], insertions=tuple(map(tuple, f["insertions"])))
-        for f in row.get("fibres", ())
+        replace(
+            fibre,
+            at=_shifted(fibre.at, origins),
+            depth=fibre.depth * depth,
+            insertions=tuple(_shifted(place, insertions) for place in fibre.insertions),
+        )
+        for fibre in muscle.fibres
+    )
+    return replace(muscle, fibres=fibres, force=muscle.force * force, ring_force=muscle.ring_force * force * rings)
+
+
+def _shifted(place: tuple[float, float], by: Sequence[float]) -> tuple[float, float]:
+    return place[0] + by[0], place[1] + by[1]
+
+
+def _muscle(row: dict[str, Any]) -> Muscle:
+    fibres = tuple(
+        Fibre(**{**fibre, "at": tuple(fibre["at"]), "insertions": tuple(map(tuple, fibre["insertions"]))})
+        for fibre in row.get("fibres", ())
     )
     rings = tuple(tuple(map(tuple, ring)) for ring in row.get("rings", ()))
-    return Muscle(
-        name=row["name"],
-        action=row["action"],
-        force=row.get("force", 0.0),
-        fibres=fibres,
-        rings=rings,
-        lid=row.get("lid", ""),
-    )
+    return Muscle(**{**row, "fibres": fibres, "rings": rings})
 
 
 def spots(

@@ -26,6 +26,8 @@ __all__ = ["CONTROLS_OF_JAW", "Face", "State", "build_face"]
 CONTROLS_OF_JAW = ("jaw_open", "jaw_forward", "jaw_left", "jaw_right")
 """Actuators of the jaw: the openers (digastric, lateral pterygoids together), the protruders, and the lateral pterygoid
 that swings the jaw to the subject's left or right. Closing is the absence of opening."""
+_HALVINGS = 5
+"""How often a change of the controls is halved when it would turn tissue inside out."""
 _JAW_BONE = (0.25, 0.75)
 """Share of the jaw's motion below which tissue is fixed to the skull, and above which to the mandible."""
 
@@ -130,16 +132,38 @@ class Face:
         Raises MienError when an activation is not in [0, 1].
         """
         controls = self._checked(controls)
-        self._apply(controls)
-        lips = self.lips.contact(state.positions, self.rest, self.settings.contact)
-        model = Model(rest=self.rest, terms=(*self._passive, lips, self.fibres))
-        done = minimise(model, state.positions, self.preconditioner, settings, state.history)
-        state.energies, state.converged, state.diverged = done.energies, done.converged, done.diverged
+        done = self._step(state, controls, settings, _HALVINGS)
         if done.diverged:
             state.history = History()
-        else:
+        return done
+
+    def _step(
+        self, state: State, controls: Float[np.ndarray, "C"], settings: Settings | None, halvings: int
+    ) -> Solution:
+        """One solve from positions that are moved along with bones and plates; in two steps where these go too far."""
+        self._apply(state.controls)
+        before = self._carried()
+        self._apply(controls)
+        start = state.positions + (self._carried() - before)
+        lips = self.lips.contact(start, self.rest, self.settings.contact)
+        model = Model(rest=self.rest, terms=(*self._passive, lips, self.fibres))
+        if halvings and model.energy(start, np.empty_like(start)) == np.inf:
+            first = self._step(state, (state.controls + controls) / 2, settings, halvings - 1)
+            return first if first.diverged else self._step(state, controls, settings, halvings - 1)
+        done = minimise(model, start, self.preconditioner, settings, state.history)
+        state.energies, state.converged, state.diverged = done.energies, done.converged, done.diverged
+        if not done.diverged:
             state.positions, state.controls = done.positions, controls
         return done
+
+    def _carried(self) -> Float[np.ndarray, "N 3"]:
+        """How far jaw and plates, where they are now, would carry each vertex that is fixed to them [mm]."""
+        t = self.tissue
+        shift = t.ties.targets - t.tie_rest
+        out = np.concatenate([shift, shift])
+        rest = np.concatenate([lids.points for lids in t.lids])
+        out[t.plates.index] = t.plates.targets - rest
+        return out
 
     def pose(self, controls: Float[np.ndarray, "C"], rounds: int = 3) -> State:
         """The equilibrium of controls from rest; the contact of the lips is found anew in each of `rounds` solves."""
@@ -179,7 +203,7 @@ class Face:
         for side, lids in enumerate(t.lids):
             levels = {m.lid: controls[side * half + i] for i, m in enumerate(self.table) if m.lid}
             stop = start + len(lids.members)
-            t.plates.targets[start:stop] = lids.targets(levels["blink"], levels["squint"], levels["wide"])
+            t.plates.targets[start:stop] = lids.targets(*(levels.get(name, 0.0) for name in ("blink", "squint", "wide")))
             start = stop
 
 

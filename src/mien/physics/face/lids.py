@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 __all__ = ["Eye", "Lids", "find_eye"]
 
@@ -14,12 +14,20 @@ _CORNEA_RADIUS = 9.0 / 15.4
 _MEETING = 0.12
 """Height of the line where closed lids meet, as a share of the opening above the lower lid: the lower lid rises little
 (Evinger, Manning and Sibony 1991)."""
+_OVERLAP = 1.04
+"""The upper lid turns a little farther than to the lower one, so that soft edges leave no slit."""
 _SQUINT = 0.40
 """Share of the opening that the lower lid rises at full AU7."""
 _WIDE = np.radians(11.0)
 """Turn of the upper lid at full AU5; the levator lifts a lid by some 3 mm beyond its place at rest."""
-_PLATE, _SKIN = np.radians(26.0), np.radians(14.0)
+_PLATE, _SKIN = np.radians(20.0), np.radians(14.0)
 """Height of the moving skin above the edge of the upper lid, and below that of the lower lid, as angles at the eye."""
+_LOOSE = 2.0
+"""Height of the thin, loose skin, relative to that of the skin which moves with a plate."""
+_MARGIN = 0.12
+"""Share of that height next to the edge which moves as far as the edge itself."""
+_BESIDE = 6.0
+"""How far beside the corners of the eye the skin moves with the lids [mm]."""
 _CLEAR = 0.3
 """Least distance of the inner layer from the eyeball [mm], the tear film and conjunctiva."""
 
@@ -71,8 +79,10 @@ class Lids:
     """Simulated vertices, in both layers."""
     share: Float[np.ndarray, "L"]
     """How far each goes with the plate: 1 at the edge of a lid, 0 at the end of its skin."""
-    upper: Float[np.ndarray, "L"]
-    """How far each belongs to the upper lid, 0 or 1, between them at the corners."""
+    loose: Float[np.ndarray, "N"]
+    """How far every simulated skin vertex is part of the thin, loose skin around the eye, 0 to 1."""
+    upper: Bool[np.ndarray, "L"]
+    """Whether each belongs to the upper lid."""
     points: Float[np.ndarray, "L 3"]
     """Positions at rest [mm]."""
     axis: Float[np.ndarray, "3"]
@@ -86,53 +96,48 @@ class Lids:
     def find(
         cls,
         eye: Eye,
-        edge: Int[np.ndarray, "B"],
+        upper: Float[np.ndarray, "P 3"],
+        lower: Float[np.ndarray, "Q 3"],
         skin: Float[np.ndarray, "N 3"],
         fascia: Float[np.ndarray, "N 3"],
     ) -> "Lids":
-        """The lids around an eye whose edge is the loop `edge` of the skin's vertices."""
-        loop = skin[edge]
-        inner, outer = loop[np.abs(loop[:, 0]).argmin()], loop[np.abs(loop[:, 0]).argmax()]
-        left, right = (outer, inner) if outer[0] > inner[0] else (inner, outer)
+        """The lids around an eye, from points on the visible edges of both, from corner to corner of the eye [mm].
+
+        The skin behind an edge, which folds back to the eyeball, goes with it like the skin in front.
+        """
+        left, right = upper[upper[:, 0].argmax()], upper[upper[:, 0].argmin()]
         axis = (left - right) / np.linalg.norm(left - right)
         along, angle = _cylinder(skin, eye.center, axis)
-        a, b = along[edge], angle[edge]
-        line = np.interp(a, [(right - eye.center) @ axis, (left - eye.center) @ axis], [0.0, 0.0])
-        ends = [(p - eye.center) @ axis for p in (right, left)]
-        corner = _cylinder(np.stack([right, left]), eye.center, axis)[1]
-        line = np.interp(a, ends, corner)
-        tops, lows = b >= line, b <= line
-        top, low = _curve(a[tops], b[tops], along), _curve(a[lows], b[lows], along)
-        within = (along > ends[0] - 6.0) & (along < ends[1] + 6.0)
-        fade = np.clip(1 - np.maximum(ends[0] - along, along - ends[1]) / 6.0, 0.0, 1.0)
-        above, below = (angle - top) / _PLATE, (low - angle) / _SKIN
+        top, low = (_curve(*_cylinder(edge, eye.center, axis), along) for edge in (upper, lower))
+        ends = [float((p - eye.center) @ axis) for p in (right, left)]
+        fade = _fall(np.maximum(ends[0] - along, along - ends[1]) / _BESIDE)
         middle = (top + low) / 2
-        upper = np.clip(0.5 + (angle - middle) / np.maximum(top - low, 0.05), 0.0, 1.0)
-        beyond = np.where(angle >= middle, above, below)
-        share = _fall(np.maximum(beyond, 0.0)) * fade
+        above, below = (angle - top) / _PLATE, (low - angle) / _SKIN
+        # an edge is where two lids part, and behind it the skin of both lids folds back: the higher is the upper lid's
+        beyond = np.maximum(np.where(angle >= middle, above, below) - _MARGIN, 0.0)
+        share = _fall(beyond) * fade
         near = np.linalg.norm(skin - eye.center, axis=1) < 2.0 * eye.radius
-        chosen = np.flatnonzero(within & near & (share > 0) & (skin[:, 2] > eye.center[2]))
-        members = np.concatenate([chosen, len(skin) + chosen])
+        chosen = np.flatnonzero(near & (share > 0) & (skin[:, 2] > eye.center[2]))
         points = np.concatenate([skin[chosen], fascia[chosen]])
-        gap = eye.gap(points)
         thick = np.concatenate([np.linalg.norm(skin[chosen] - fascia[chosen], axis=1), np.zeros(len(chosen))])
         return cls(
             eye=eye,
-            members=members,
+            members=np.concatenate([chosen, len(skin) + chosen]),
             share=np.tile(share[chosen], 2),
-            upper=np.tile(upper[chosen], 2),
+            loose=_fall(beyond / _LOOSE) * fade,
+            upper=np.tile(angle >= middle, 2)[np.concatenate([chosen, len(skin) + chosen])],
             points=points,
             axis=axis,
             opening=np.tile(np.maximum(top - low, 0.0)[chosen], 2),
-            clear=np.minimum(_CLEAR + thick, gap),
+            clear=np.minimum(_CLEAR + thick, eye.gap(points)),
         )
 
     def targets(self, blink: float, squint: float, wide: float) -> Float[np.ndarray, "L 3"]:
         """Where the plates hold the lids' vertices [mm]; the controls are in [0, 1]."""
         rise = self.opening * min(_MEETING * blink + _SQUINT * squint, 1.0)
-        lowest = rise - self.opening  # turn of the upper lid at which it meets the lower one
-        fall = np.maximum(-(1 - _MEETING) * self.opening * blink + _WIDE * wide * (1 - blink), lowest)
-        turn = self.share * np.where(self.upper >= 0.5, fall, rise)
+        lowest = rise - _OVERLAP * self.opening  # turn of the upper lid at which it meets the lower one
+        fall = np.maximum(-_OVERLAP * (1 - _MEETING) * self.opening * blink + _WIDE * wide * (1 - blink), lowest)
+        turn = self.share * np.where(self.upper, fall, rise)
         arm = self.points - self.eye.center
         along = (arm @ self.axis)[:, None] * self.axis
         angle = -turn[:, None]  # a positive turn about the axis lowers the front

@@ -19,6 +19,8 @@ __all__ = ["FaceMesh", "border_loops", "face_mesh"]
 _MIDDLE = 0.02
 """Vertices nearer to the plane of symmetry than this are on it [mm]; ICT-FaceKit is symmetric to 0.05 mm, its middle
 vertices to 0.001."""
+_LID_RINGS = 3
+"""Rows of vertices around the edges of the lids that are kept: up to the visible edge, where the lids must meet."""
 _EVENNESS = 0.01
 """`decimate`'s evenness. Its default leaves triangles of 20 mm on the forehead, where the brows have to move, and 1 mm
 in the nostrils; this value leaves 9 and 2 mm."""
@@ -59,8 +61,10 @@ def face_mesh(mean: Rig, count: int) -> FaceMesh:
     used = np.unique(half)
     local = np.full(narrow, -1)
     local[used] = np.arange(len(used))
-    inner = np.concatenate([loop for loop in border_loops(triangles) if len(loop) < 100])  # lids and lips
-    keep = local[np.intersect1d(inner, used)]
+    inner = [loop for loop in border_loops(triangles) if len(loop) < 100]
+    eyes = [loop for loop in inner if x[loop, 1].mean() > 0]
+    inner += [_around(triangles, loop, _LID_RINGS) for loop in eyes]
+    keep = local[np.intersect1d(np.concatenate(inner), used)]
     target = max((count + int((side[used] == 0).sum()) // 3) // 2, len(keep))
     coarse = decimate(x[used], local[half], target, keep=keep, evenness=_EVENNESS)
     left, faces = used[coarse.kept], coarse.triangles
@@ -71,6 +75,15 @@ def face_mesh(mean: Rig, count: int) -> FaceMesh:
     other = place[twin[vertices]]
     every = np.concatenate([faces, other[faces][:, ::-1]])
     return _named(x, vertices, every, other)
+
+
+def _around(triangles: np.ndarray, start: np.ndarray, rings: int) -> np.ndarray:
+    """Vertices within some edges of a set of vertices."""
+    inside = np.zeros(int(triangles.max()) + 1, bool)
+    inside[start] = True
+    for _ in range(rings):
+        inside[triangles[inside[triangles].any(axis=1)]] = True
+    return np.flatnonzero(inside)
 
 
 def _named(x: np.ndarray, vertices: np.ndarray, triangles: np.ndarray, twin: np.ndarray) -> FaceMesh:

@@ -15,6 +15,8 @@ __all__ = ["Origins", "attach"]
 _ALONG = ((0.64, 0.18), (0.82, 0.27), (1.0, 0.55))
 """(place on the way from origin to insertion, share of the force): a fan of fibres that end on the way. A muscle that
 pulls at its insertion alone pinches the skin there."""
+_PUSH = ((1.0, -1.0),)
+"""The same for fibres that push."""
 _PATCH = 7.0
 """Radius (standard deviation) of the patch of tissue that an end of a fibre holds [mm]; 5.5 to 9 work."""
 _RING_PATCH = 5.5
@@ -134,13 +136,13 @@ def attach(
                 start = build.point(np.zeros(0, int), np.zeros(0), root, float(fibre.bone == "jaw"))
                 for spot in find(list(fibre.insertions)):
                     end = spot.on(own)
-                    for share, force in _ALONG:
+                    for share, force in _PUSH if fibre.push else _ALONG:
                         place = layer.skin[nearest.query(origin + share * (end - origin))[1]] if share < 1 else end
                         build.fibre(start, patch(place, _PATCH, side), muscle.force * force / inserted, at)
             for ring in muscle.rings:
                 points = [patch(spot.on(own), _RING_PATCH, side) for spot in find(list(ring))]
                 for a, b in zip(points, points[1:], strict=False):
-                    build.fibre(a, b, muscle.force, at)
+                    build.fibre(a, b, muscle.ring_force, at)
     return _finish(build, np.concatenate([layer.skin, layer.fascia]), 2 * total)
 
 

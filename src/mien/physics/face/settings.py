@@ -36,7 +36,7 @@ class TissueSettings:
     """Strength of the barrier against inverted prisms [MPa]."""
     tie: float = 8e-4
     """Retaining ligaments between fascia and bone [N/mm^3], before the factors of the regions."""
-    lid: float = 0.5
+    lid: float = 1.0
     """Hold of a tarsal plate on the skin of a lid [N/mm for each vertex]."""
     contact: float = 1.0
     """Stiffness of contacts [N/mm]: 0.1 N of a muscle on a vertex then makes 0.1 mm of penetration."""

@@ -34,7 +34,7 @@ def strips(face: Face, state: State, chosen: int | None = None) -> Iterator[tupl
     skin = state.positions[: len(face.layers.skin)]
     normals = vertex_normals(skin, face.mesh.triangles)
     tree, points = KDTree(skin), face.fibres.points(state.positions)
-    whole = face.fibres.force == _largest(face)
+    whole = (face.fibres.force >= 0.99 * _largest(face)) | _chained(face)
     for (start, end), muscle in zip(face.fibres.ends[whole], face.fibres.muscle[whole], strict=True):
         if chosen is not None and muscle != chosen:
             continue
@@ -44,6 +44,12 @@ def strips(face: Face, state: State, chosen: int | None = None) -> Iterator[tupl
         normal = normals[near].mean(axis=1)
         height = ((lifted - line) * normal).sum(axis=1, keepdims=True)
         yield int(muscle), line + np.maximum(height, 0.0) * normal, normal
+
+
+def _chained(face: Face) -> np.ndarray:
+    """Whether each fibre is part of a sphincter: both of its ends are patches of tissue."""
+    patch = np.diff(face.fibres.starts) > 0
+    return patch[face.fibres.ends].all(axis=1)
 
 
 def _largest(face: Face) -> np.ndarray:

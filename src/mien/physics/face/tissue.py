@@ -24,6 +24,8 @@ __all__ = ["Layers", "Regions", "Tissue", "build_tissue", "layers", "regions"]
 
 _REST_GAP = 0.1
 """Contacts begin this far below the gap at rest [mm], so that a face at rest touches nothing with force."""
+_PLATED = 0.1
+"""A triangle with a vertex that moves more than this with a tarsal plate has no prism."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,13 +145,16 @@ def build_tissue(
     x = rig.neutral.vertices.astype(np.float64)
     eyes = [find_eye(x[rig.neutral.topology.groups[f"sclera_{side}"]], side) for side in ("left", "right")]
     left, right = (
-        Lids.find(eye, mesh.lids[side], layer.skin, layer.fascia)
+        Lids.find(eye, *_lid_edges(rig, side), layer.skin, layer.fascia)
         for eye, side in zip(eyes, ("left", "right"), strict=True)
     )
     lid = np.zeros(2 * count)
     for lids in (left, right):
         lid[lids.members] = lids.share
+    loose = np.maximum(left.loose, right.loose)
     corners = np.concatenate([mesh.triangles + count, mesh.triangles], axis=1)
+    # A tarsal plate is stiff and thinner than the triangles of its edge: the plate holds its shape, and not its volume.
+    corners = corners[(lid[mesh.triangles] < _PLATED).all(axis=1)]
     plates = Ties(
         index=np.concatenate([left.members, right.members]),
         stiffness=settings.lid * np.concatenate([left.share, right.share]),
@@ -158,11 +163,11 @@ def build_tissue(
     stiffness = _tie_stiffness(layer, region, lid[:count], settings)
     skull, skull_rest = _skull(layer, lid[:count], settings, count)
     return Tissue(
-        springs=_springs(layer, region, lid[:count], mesh, settings),
+        springs=_springs(layer, region, loose, mesh, settings),
         prisms=Prisms(
             corners=corners, rest=volumes(rest, corners), stiffness=settings.volume, barrier=settings.barrier
         ),
-        bending=_bending(layer, lid, mesh, settings),
+        bending=_bending(layer, np.tile(loose, 2), mesh, settings),
         ties=Ties(index=count + np.arange(count), stiffness=stiffness, targets=layer.fascia.copy()),
         tie_rest=layer.fascia,
         plates=plates,
@@ -171,6 +176,16 @@ def build_tissue(
         eyes=_eye_contact(rest, eyes, settings),
         lids=(left, right),
     )
+
+
+def _lid_edges(rig: Rig, side: str) -> tuple[np.ndarray, np.ndarray]:
+    """Points on the edges of the upper and the lower lid, both with the corners of the eye [mm]."""
+    anchors = rig.landmarks["mien198"]
+    loop = anchors.positions(rig.neutral.vertices).astype(np.float64)[list(anchors.layout.groups[f"eye_{side}"])]
+    ends = sorted((int(loop[:, 0].argmin()), int(loop[:, 0].argmax())))
+    one = loop[ends[0] : ends[1] + 1]
+    two = np.concatenate([loop[ends[1] :], loop[: ends[0] + 1]])
+    return (one, two) if one[:, 1].mean() > two[:, 1].mean() else (two, one)
 
 
 def _tie_stiffness(layer: Layers, region: Regions, lid: np.ndarray, settings: TissueSettings) -> np.ndarray:
