@@ -1,7 +1,7 @@
 """`Face`: a simulated face that its muscles move."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +54,9 @@ class Face:
     """The tissue of one identity, its muscles, jaw and lids; made by `build_face`."""
 
     rig: Rig
+    """The identity."""
+    mean: Rig
+    """ICT-FaceKit's mean face, on which muscles and depths are tabulated."""
     mesh: FaceMesh
     layers: Layers
     tissue: Tissue
@@ -102,6 +105,18 @@ class Face:
     def state(self) -> State:
         """The face at rest."""
         return State(positions=self.rest.copy(), controls=np.zeros(len(self.controls)))
+
+    def with_muscles(self, table: tuple[Muscle, ...]) -> "Face":
+        """The same tissue with other muscles."""
+        mean, triangles = self.mean.neutral.vertices.astype(np.float64), _narrow(self.rig)
+        own = self.rig.neutral.vertices.astype(np.float64)
+        fibres, origins = attach(table, self.layers, self.mesh, mean, own, triangles)
+        out = replace(self, table=table, fibres=fibres, origins=origins)
+        # the tissue at rest, and with it both factors, does not depend on the muscles
+        for name in ("preconditioner", "upsampling"):
+            if name in vars(self):
+                vars(out)[name] = vars(self)[name]
+        return out
 
     def control(self, values: Mapping[str, float]) -> Float[np.ndarray, "C"]:
         """Controls from names; a muscle named without its side stands for both. Values are in [0, 1].
@@ -237,11 +252,11 @@ def build_face(
     share = jaw_share(rig, jaw)
     low, high = _JAW_BONE
     t = np.clip((share[mesh.vertices] - low) / (high - low), 0.0, 1.0)
-    triangles = np.asarray(rig.neutral.topology.triangles)
-    skin = triangles[(triangles < len(rig.neutral.topology.groups["face_narrow"])).all(axis=1)]
-    fibres, origins = attach(table, layer, mesh, mean_skin, rig.neutral.vertices.astype(np.float64), skin)
+    own = rig.neutral.vertices.astype(np.float64)
+    fibres, origins = attach(table, layer, mesh, mean_skin, own, _narrow(rig))
     return Face(
         rig=rig,
+        mean=mean,
         mesh=mesh,
         layers=layer,
         tissue=build_tissue(layer, regions(mean_skin[mesh.vertices], mesh), mesh, rig, settings),
@@ -254,6 +269,12 @@ def build_face(
         lips=find_lips(mean_skin[mesh.vertices], mesh),
         settings=settings,
     )
+
+
+def _narrow(rig: Rig) -> np.ndarray:
+    """Triangles of the skin that muscles are placed on."""
+    triangles = np.asarray(rig.neutral.topology.triangles)
+    return triangles[(triangles < len(rig.neutral.topology.groups["face_narrow"])).all(axis=1)]
 
 
 def _neighbours(mesh: FaceMesh) -> list[np.ndarray]:
