@@ -2,7 +2,8 @@
 
     python -m benchmarks.muscle_calibrate --write
 
-Only the action units of `CALIBRATED` are seen, and only muscles that serve none but these are moved. Each group of
+Only the action units of `CALIBRATED` are seen, and only muscles that serve none but these are moved;
+all others get the factor of force that the calibrated ones need on average. Each group of
 muscles is searched coordinate by coordinate: shifts of insertions and origins, depth and force. `--write` replaces
 `mien/physics/face/calibration.toml`.
 """
@@ -17,7 +18,7 @@ from mien.io.atomic import write_whole
 from mien.physics.face import anatomy
 from mien.physics.face.actions import ACTIONS
 from mien.physics.face.agreement import CALIBRATED, HELD_OUT, agreement
-from mien.physics.face.anatomy import moved, uncalibrated
+from mien.physics.face.anatomy import Muscle, moved, uncalibrated
 from mien.physics.face.face import Face, build_face
 from mien.rigs.ict import load_ict
 
@@ -51,12 +52,15 @@ def main() -> None:
     face = build_face(load_ict(), table=uncalibrated())
     face.preconditioner  # noqa: B018
     report(face, "before")
+    gains = [score.gain for action, score in agreement(face, CALIBRATED).items() if action != "AU45"]
+    common = round(float(np.exp(-np.mean(np.log(gains)))), 2)
+    base = tuple(moved(m, force=common) for m in uncalibrated())
     found: dict[str, dict[str, float]] = {}
     for group, actions in GROUPS.items():
-        search(face, found, group, actions, options.rounds)
-    table = tuple(moved(m, **entry(found[m.name])) if m.name in found else m for m in uncalibrated())
+        search(face, base, found, group, actions, options.rounds)
+    table = tuple(moved(m, **entry(found[m.name])) if m.name in found else m for m in base)
     report(face.with_muscles(table), "after")
-    text = toml(found)
+    text = toml(common, found)
     print(text)
     if options.write:
         path = Path(anatomy.__file__).parent / "calibration.toml"
@@ -64,21 +68,22 @@ def main() -> None:
             temporary.write_text(text, encoding="utf-8")
 
 
-def search(face: Face, found: dict, group: tuple[str, ...], actions: tuple[str, ...], rounds: int) -> None:
+def search(
+    face: Face, base: tuple[Muscle, ...], found: dict, group: tuple[str, ...], actions: tuple[str, ...], rounds: int
+) -> None:
     """Coordinate search of one group, with halved steps in each round."""
     names = {name for action in actions for name in ACTIONS[action]} | set(group)
 
     def cost(values: dict[str, float]) -> float:
         trial = {**found, **dict.fromkeys(group, values)}
-        table = tuple(
-            moved(m, **entry(trial[m.name])) if m.name in trial else m for m in uncalibrated() if m.name in names
-        )
+        table = tuple(moved(m, **entry(trial[m.name])) if m.name in trial else m for m in base if m.name in names)
         scores = agreement(face.with_muscles(table), actions).values()
         shift = sum(values[k] ** 2 for k in ("ix", "iy", "ox", "oy"))
         price = 0.04 * shift / FARTHEST**2 + 0.01 * (values["depth"] ** 2 + values["rings"] ** 2)
-        return sum(1 - s.cosine + 0.03 * np.log(s.gain) ** 2 for s in scores) / len(actions) + price
+        return sum(1 - s.cosine + 0.05 * np.log(s.gain) ** 2 for s in scores) / len(actions) + price
 
-    best, value = dict(START), cost(START)
+    best = dict(START)
+    value = cost(best)
     first = value
     for k in range(rounds):
         for name, step in STEPS.items():
@@ -102,12 +107,17 @@ def entry(values: dict[str, float]) -> dict:
     }
 
 
-def toml(found: dict[str, dict[str, float]]) -> str:
+def toml(common: float, found: dict[str, dict[str, float]]) -> str:
     """The table as a file."""
-    lines = ["# How the calibration moved the muscles of muscles.toml; python -m benchmarks.muscle_calibrate writes it."]
+    lines = [
+        "# How the calibration moved the muscles of muscles.toml; python -m benchmarks.muscle_calibrate writes it."
+    ]
+    lines += ["", "[common]", f"force = {common}"]
     for name, values in found.items():
         lines += ["", f"[{name}]"]
-        lines += [f"{key} = {list(value) if isinstance(value, tuple) else value}" for key, value in entry(values).items()]
+        lines += [
+            f"{key} = {list(value) if isinstance(value, tuple) else value}" for key, value in entry(values).items()
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.physics.differences import check, energy
 
 from mien.physics.energies.bending import Bending, bilaplacian, cotangent_laplacian
-from tests.physics.differences import check, energy
 
 SIDE = 21
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.physics.differences import check, gradient
 
 from mien.physics.energies.fibres import Fibres
-from tests.physics.differences import check, gradient
 
 
 def fibres(activation: float = 0.5, force: float = 2.0) -> Fibres:

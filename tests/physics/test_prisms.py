@@ -3,9 +3,9 @@
 import ipctk
 import numpy as np
 import pytest
+from tests.physics.differences import check, energy, gradient
 
 from mien.physics.energies.prisms import Prisms, volumes
-from tests.physics.differences import check, energy, gradient
 
 TRIANGLE = np.array([[0.0, 0, 0], [5, 0, 0], [0, 5, 0]])
 PRISM = np.vstack([TRIANGLE, TRIANGLE + [0, 0, 3]])

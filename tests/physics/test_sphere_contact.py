@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.physics.differences import check, energy, simkit
 
 from mien.physics.energies.sphere_contact import SphereContact
-from tests.physics.differences import check, energy, simkit
 
 
 def contact(radii: np.ndarray, width: float = 0.05) -> SphereContact:

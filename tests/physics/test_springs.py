@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.physics.differences import agrees, check, energy, simkit
 
 from mien.physics.energies.springs import Springs
-from tests.physics.differences import agrees, check, energy, simkit
 
 ENDS = np.array([[0, 1], [1, 2], [3, 4], [0, 4]])
 

@@ -3,9 +3,9 @@
 import ipctk
 import numpy as np
 import pytest
+from tests.physics.differences import check, energy, gradient
 
 from mien.physics.energies.surface_contact import SurfaceContact
-from tests.physics.differences import check, energy, gradient
 
 TRIANGLE = np.array([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]])
 

@@ -1,9 +1,9 @@
 """Ties: derivatives, and simkit's quadratic energy."""
 
 import numpy as np
+from tests.physics.differences import check, energy, gradient, simkit
 
 from mien.physics.energies.ties import Ties
-from tests.physics.differences import check, energy, gradient, simkit
 
 
 def ties() -> Ties:

@@ -39,7 +39,9 @@ class Settings:
 class History:
     """Past steps and changes of the gradient, which a following solve of nearly the same energy starts from."""
 
-    pairs: deque[tuple[np.ndarray, np.ndarray, float]] = field(default_factory=deque[tuple[np.ndarray, np.ndarray, float]])
+    pairs: deque[tuple[np.ndarray, np.ndarray, float]] = field(
+        default_factory=deque[tuple[np.ndarray, np.ndarray, float]]
+    )
     """(step, change of the gradient, 1 / their product)."""
 
     def add(self, step: np.ndarray, change: np.ndarray, memory: int) -> None:

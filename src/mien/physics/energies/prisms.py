@@ -80,9 +80,7 @@ class Prisms:
         return assemble(self.corners, stretch + curve * first[:, None, None, None, None], len(positions))
 
 
-def volumes(
-    positions: Float[np.ndarray, "N 3"], corners: Int[np.ndarray, "P 6"]
-) -> Float[np.ndarray, "P"]:
+def volumes(positions: Float[np.ndarray, "N 3"], corners: Int[np.ndarray, "P 6"]) -> Float[np.ndarray, "P"]:
     """Signed volume of every prism [mm^3]; negative when it is inside out."""
     x = positions[corners]
     a, b, c = (x[:, _CORNERS[:, k]] for k in range(3))

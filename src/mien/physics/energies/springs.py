@@ -37,9 +37,7 @@ class Springs:
 
     def add(self, positions: Float[np.ndarray, "N 3"], gradient: Float[np.ndarray, "N 3"]) -> float:
         """See `Term.add`."""
-        return _add(
-            positions, self.ends, self.rest, self.stiffness, self.ratio, self.knee, self.width, gradient
-        )
+        return _add(positions, self.ends, self.rest, self.stiffness, self.ratio, self.knee, self.width, gradient)
 
     def hessian(self, positions: Float[np.ndarray, "N 3"]) -> Any:
         """See `Term.hessian`."""

@@ -36,9 +36,7 @@ class SurfaceContact:
 
     def add(self, positions: Float[np.ndarray, "N 3"], gradient: Float[np.ndarray, "N 3"]) -> float:
         """See `Term.add`."""
-        return _add(
-            positions, self.index, self.weights, self.normals, self.floor, self.stiffness, self.width, gradient
-        )
+        return _add(positions, self.index, self.weights, self.normals, self.floor, self.stiffness, self.width, gradient)
 
     def gaps(self, positions: Float[np.ndarray, "N 3"]) -> Float[np.ndarray, "C"]:
         """Distance of each vertex from the plane of its triangle [mm]; negative behind it."""

@@ -34,7 +34,9 @@ class Agreement:
 def shape(face: Face, action: str) -> Float[np.ndarray, "N 3"]:
     """Displacement of the simulated skin by the rig's shapes of an action unit, both sides together [mm]."""
     chosen = face.mesh.vertices
-    return np.sum([face.rig.shape(name)[chosen] for name in AU_TO_ARKIT[action] if name in face.rig.shape_names], axis=0)
+    return np.sum(
+        [face.rig.shape(name)[chosen] for name in AU_TO_ARKIT[action] if name in face.rig.shape_names], axis=0
+    )
 
 
 def agreement(

@@ -64,7 +64,8 @@ class Spot:
 def muscles() -> tuple[Muscle, ...]:
     """The 26 muscles of one side: the table `muscles.toml`, moved as `calibration.toml` states."""
     moves = tomllib.loads(_CALIBRATION.read_text(encoding="utf-8"))
-    return tuple(moved(muscle, **moves.get(muscle.name, {})) for muscle in uncalibrated())
+    weaker = (moved(muscle, **moves["common"]) for muscle in uncalibrated())
+    return tuple(moved(muscle, **moves.get(muscle.name, {})) for muscle in weaker)
 
 
 def uncalibrated() -> tuple[Muscle, ...]:

@@ -28,6 +28,8 @@ CONTROLS_OF_JAW = ("jaw_open", "jaw_forward", "jaw_left", "jaw_right")
 that swings the jaw to the subject's left or right. Closing is the absence of opening."""
 _HALVINGS = 5
 """How often a change of the controls is halved when it would turn tissue inside out."""
+_ON_THE_WAY = Settings(iterations=12, tolerance=0.05)
+"""How exactly the steps in between are solved."""
 _JAW_BONE = (0.25, 0.75)
 """Share of the jaw's motion below which tissue is fixed to the skull, and above which to the mandible."""
 
@@ -163,7 +165,7 @@ class Face:
         lips = self.lips.contact(start, self.rest, self.settings.contact)
         model = Model(rest=self.rest, terms=(*self._passive, lips, self.fibres))
         if halvings and model.energy(start, np.empty_like(start)) == np.inf:
-            first = self._step(state, (state.controls + controls) / 2, settings, halvings - 1)
+            first = self._step(state, (state.controls + controls) / 2, _ON_THE_WAY, halvings - 1)
             return first if first.diverged else self._step(state, controls, settings, halvings - 1)
         done = minimise(model, start, self.preconditioner, settings, state.history)
         state.energies, state.converged, state.diverged = done.energies, done.converged, done.diverged
@@ -218,7 +220,9 @@ class Face:
         for side, lids in enumerate(t.lids):
             levels = {m.lid: controls[side * half + i] for i, m in enumerate(self.table) if m.lid}
             stop = start + len(lids.members)
-            t.plates.targets[start:stop] = lids.targets(*(levels.get(name, 0.0) for name in ("blink", "squint", "wide")))
+            t.plates.targets[start:stop] = lids.targets(
+                *(levels.get(name, 0.0) for name in ("blink", "squint", "wide"))
+            )
             start = stop
 
 

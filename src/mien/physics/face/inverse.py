@@ -99,5 +99,3 @@ def activations(face: Face, clip: Clip, response: Response | None = None) -> Flo
     settings = SolveSettings(sparsity=0.01, smoothness=0.02, ridge=1e-3)
     given[:, free] = solve(columns @ columns.T, wanted @ columns.T, settings, times=clip.times)
     return given
-
-

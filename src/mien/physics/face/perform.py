@@ -88,7 +88,9 @@ def perform(take: Clip | str | Path, rig: Rig | str | Path = "ict", *, dynamics:
     excited = activations(face, clip, respond(face))
     if dynamics:
         for frame in range(1, len(excited)):
-            excited[frame] = follow(excited[frame - 1], excited[frame], float(clip.times[frame] - clip.times[frame - 1]))
+            excited[frame] = follow(
+                excited[frame - 1], excited[frame], float(clip.times[frame] - clip.times[frame - 1])
+            )
     return Performance(face=face, clip=clip, activations=excited)
 
 

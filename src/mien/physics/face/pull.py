@@ -116,9 +116,7 @@ def attach(
         near, weight = patches.around(place, sigma)
         near = near if side == 0 else mesh.twin[near]
         both = np.concatenate([near, near + count])
-        return build.point(
-            both, np.concatenate([_SUPERFICIAL * weight, (1 - _SUPERFICIAL) * weight]), np.zeros(3)
-        )
+        return build.point(both, np.concatenate([_SUPERFICIAL * weight, (1 - _SUPERFICIAL) * weight]), np.zeros(3))
 
     def find(places: list[tuple[float, float]]) -> list[Spot]:
         return spots(np.array(places), mean, triangles)

@@ -24,6 +24,10 @@ __all__ = ["Layers", "Regions", "Tissue", "build_tissue", "layers", "regions"]
 
 _REST_GAP = 0.1
 """Contacts begin this far below the gap at rest [mm], so that a face at rest touches nothing with force."""
+_FAIR = 0.15
+"""Least volume of a prism at rest as a share of its triangle's area times its height."""
+_GUM = 0.5
+"""Least thickness of the tissue between the surrogate and the rig's teeth or gums [mm]."""
 _PLATED = 0.1
 """A triangle with a vertex that moves more than this with a tarsal plate has no prism."""
 
@@ -78,15 +82,14 @@ class Tissue:
     """Left, right."""
 
 
-def layers(
-    mean: Rig, rig: Rig, mesh: FaceMesh, neighbours: list[Int[np.ndarray, "_"]]
-) -> Layers:
+def layers(mean: Rig, rig: Rig, mesh: FaceMesh, neighbours: list[Int[np.ndarray, "_"]]) -> Layers:
     """Skin, fascia and bone of an identity. Normals are those of the rig's full mesh, which is smoother."""
     skin_triangles = _face_triangles(rig)
     x = rig.neutral.vertices.astype(np.float64)
     normals = vertex_normals(x, skin_triangles)[mesh.vertices]
     skin = x[mesh.vertices]
     depth = bone_depths(mean.neutral.vertices.astype(np.float64), skin_triangles, mesh.vertices)
+    depth = np.minimum(depth, np.maximum(_teeth_distance(rig, skin) - _GUM, 0.5))
     radii = inner_radii(skin, normals)
     fascia = fascia_depths(depth, radii, neighbours)
     for side in ("left", "right"):  # the inner layer of a lid lies between its skin and the eyeball
@@ -105,6 +108,15 @@ def layers(
         area=area,
         depth=depth,
     )
+
+
+def _teeth_distance(rig: Rig, skin: np.ndarray) -> np.ndarray:
+    """Distance of the skin from teeth and gums [mm], which the tissue rests on where they are near."""
+    from scipy.spatial import KDTree
+
+    groups = rig.neutral.topology.groups
+    hard = np.concatenate([groups["teeth"], groups["gums_tongue"]])
+    return KDTree(rig.neutral.vertices[hard].astype(np.float64)).query(skin)[0]
 
 
 def _face_triangles(rig: Rig) -> np.ndarray:
@@ -136,9 +148,7 @@ def regions(mean: Float[np.ndarray, "N 3"], mesh: FaceMesh) -> Regions:
     )
 
 
-def build_tissue(
-    layer: Layers, region: Regions, mesh: FaceMesh, rig: Rig, settings: TissueSettings
-) -> Tissue:
+def build_tissue(layer: Layers, region: Regions, mesh: FaceMesh, rig: Rig, settings: TissueSettings) -> Tissue:
     """The passive energies of an identity."""
     count = len(layer.skin)
     rest = np.concatenate([layer.skin, layer.fascia])
@@ -155,6 +165,7 @@ def build_tissue(
     corners = np.concatenate([mesh.triangles + count, mesh.triangles], axis=1)
     # A tarsal plate is stiff and thinner than the triangles of its edge: the plate holds its shape, and not its volume.
     corners = corners[(lid[mesh.triangles] < _PLATED).all(axis=1)]
+    corners = corners[_whole(rest, corners)]
     plates = Ties(
         index=np.concatenate([left.members, right.members]),
         stiffness=settings.lid * np.concatenate([left.share, right.share]),
@@ -178,6 +189,18 @@ def build_tissue(
     )
 
 
+def _whole(rest: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """True for prisms that hold a fair share of the volume of their triangle times their height.
+
+    Where the skin is folded sharply (the rims of the nostrils, the corners of the mouth) the layers of a coarse mesh
+    cross at rest: such a prism has no volume that could be kept.
+    """
+    x = rest[corners]
+    area = np.linalg.norm(np.cross(x[:, 4] - x[:, 3], x[:, 5] - x[:, 3]), axis=1) / 2
+    height = np.linalg.norm(x[:, 3:] - x[:, :3], axis=2).mean(axis=1)
+    return volumes(rest, corners) > _FAIR * area * height
+
+
 def _lid_edges(rig: Rig, side: str) -> tuple[np.ndarray, np.ndarray]:
     """Points on the edges of the upper and the lower lid, both with the corners of the eye [mm]."""
     anchors = rig.landmarks["mien198"]
@@ -197,9 +220,7 @@ def _tie_stiffness(layer: Layers, region: Regions, lid: np.ndarray, settings: Ti
     return settings.tie * factor * layer.area
 
 
-def _springs(
-    layer: Layers, region: Regions, lid: np.ndarray, mesh: FaceMesh, settings: TissueSettings
-) -> Springs:
+def _springs(layer: Layers, region: Regions, lid: np.ndarray, mesh: FaceMesh, settings: TissueSettings) -> Springs:
     count = len(layer.skin)
     faces = np.concatenate([mesh.triangles[:, [0, 1]], mesh.triangles[:, [1, 2]], mesh.triangles[:, [2, 0]]])
     edges, at = np.unique(np.sort(faces, axis=1), axis=0, return_inverse=True)
@@ -249,9 +270,7 @@ def _bending(layer: Layers, lid: np.ndarray, mesh: FaceMesh, settings: TissueSet
     return Bending.of(whole, soft @ block_diag([plate, plate]) @ soft)
 
 
-def _skull(
-    layer: Layers, lid: np.ndarray, settings: TissueSettings, count: int
-) -> tuple[SphereContact, np.ndarray]:
+def _skull(layer: Layers, lid: np.ndarray, settings: TissueSettings, count: int) -> tuple[SphereContact, np.ndarray]:
     """For each vertex of the fascia the sphere through the bone below it, centred where the skin's curvature is."""
     from scipy.spatial import KDTree
 

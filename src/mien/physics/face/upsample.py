@@ -53,9 +53,7 @@ class Upsampling:
     def _factored(matrix: object) -> Callable[[np.ndarray], np.ndarray]:
         return factor(matrix)
 
-    def __call__(
-        self, moved: Float[np.ndarray, "N 3"], bone: Float[np.ndarray, "V 3"]
-    ) -> Float[np.ndarray, "V 3"]:
+    def __call__(self, moved: Float[np.ndarray, "N 3"], bone: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 3"]:
         """Displacements of all vertices [mm].
 
         Args:
