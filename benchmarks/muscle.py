@@ -105,8 +105,8 @@ def robustness(face: Face, count: int) -> list[Figure]:
         ),
         Figure(name="The same, worst", ours=max(change), better="lower", target=0.01),
         Figure(
-            name="Random activations: deepest penetration of skull, eyes or lips, median", ours=float(np.median(deepest)),
-            unit="mm", better="lower", target=0.3,
+            name="Random activations: deepest penetration of skull, eyes or lips, median",
+            ours=float(np.median(deepest)), unit="mm", better="lower", target=0.3,
         ),
         Figure(name="The same, worst", ours=max(deepest), unit="mm", better="lower", target=0.3),
         Figure(

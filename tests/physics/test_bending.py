@@ -34,7 +34,7 @@ def test_the_laplacian_of_a_parabola_is_constant_and_of_a_plane_zero() -> None:
 def test_energy() -> None:
     vertices, triangles = plate()
     term = Bending.of(vertices, bilaplacian(vertices, triangles))
-    assert energy(term, vertices + [3.0, -2.0, 5.0]) == pytest.approx(0.0, abs=1e-9)
+    assert energy(term, vertices + np.array([3.0, -2.0, 5.0])) == pytest.approx(0.0, abs=1e-9)
     once = vertices + np.outer(vertices[:, 0] ** 2, [0, 0, 0.01])
     twice = vertices + np.outer(vertices[:, 0] ** 2, [0, 0, 0.02])
     assert energy(term, twice) == pytest.approx(4 * energy(term, once))

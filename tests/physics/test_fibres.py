@@ -41,5 +41,5 @@ def test_force_and_direction() -> None:
 def test_a_fibre_of_a_quarter_of_its_length_pulls_no_more() -> None:
     term = fibres(1.0)
     near = np.tile([9.0, 3, 2], (3, 1)) + np.array([2.2, 0, 0])
-    slope = gradient(term, np.vstack([near, near + [0, 1.7, 0]]))
+    slope = gradient(term, np.vstack([near, near + np.array([0, 1.7, 0])]))
     assert not slope.any()

@@ -8,7 +8,7 @@ from tests.physics.differences import check, energy, gradient
 from mien.physics.energies.prisms import Prisms, volumes
 
 TRIANGLE = np.array([[0.0, 0, 0], [5, 0, 0], [0, 5, 0]])
-PRISM = np.vstack([TRIANGLE, TRIANGLE + [0, 0, 3]])
+PRISM = np.vstack([TRIANGLE, TRIANGLE + np.array([0, 0, 3])])
 CORNERS = np.arange(6)[None]
 
 

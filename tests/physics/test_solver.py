@@ -50,16 +50,16 @@ def test_equilibrium_and_energy(pull: float) -> None:
 
 
 def test_a_warm_start_needs_fewer_steps() -> None:
-    model, ties = chain()
+    model, ties = chain(ratio=1.0)
     solve, history = precondition(model, model.terms), History()
-    ties.targets[-1] += [5.0, 0.5, 0]
-    settings = Settings(tolerance=1e-5, iterations=2000)
+    settings = Settings(tolerance=1e-4, iterations=500, longest=1.0)
+    ties.targets[-1] += [8.0, 0, 0]
     first = minimise(model, CHAIN, solve, settings, history)
     ties.targets[-1] += [0.05, 0, 0]
     warm = minimise(model, first.positions, solve, settings, history)
     cold = minimise(model, CHAIN, solve, settings)
-    assert warm.converged and len(warm.energies) < len(cold.energies)
-    np.testing.assert_allclose(warm.positions, cold.positions, atol=1e-3)
+    assert warm.converged and cold.converged and len(warm.energies) < len(cold.energies)
+    np.testing.assert_allclose(warm.positions, cold.positions, atol=1e-2)
 
 
 def test_a_start_that_is_not_finite_is_kept_and_said() -> None:

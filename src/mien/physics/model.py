@@ -12,7 +12,7 @@ from mien.physics.energies.term import Term
 __all__ = ["Model", "Preconditioner", "factor", "precondition"]
 
 Preconditioner = Callable[[Float[np.ndarray, "N 3"]], Float[np.ndarray, "N 3"]]
-"""From a gradient [N] to the step that the energy at rest would take against it [mm], an approximate inverse Hessian."""
+"""An approximate inverse Hessian: from a gradient [N] to the displacement that would cause it at rest [mm]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

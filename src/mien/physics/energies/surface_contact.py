@@ -1,8 +1,8 @@
 """Contact of vertices with triangles that lie opposite them: the lips, and any two surfaces that meet.
 
 E = 1/2 k h(floor - gap) with `hinge` h and gap = n . (x - sum_j b_j x_j): the vertex stays on its side of the plane of
-the triangle, or as far behind it as it is at rest. Pairs, weights b and normals n are found before a solve and kept during it, so that the energy is one
-function of the positions and falls monotonically.
+the triangle, or as far behind it as it is at rest. Pairs, weights b and normals n are found before a solve and kept
+during it, so that the energy is one function of the positions and falls monotonically.
 """
 
 from dataclasses import dataclass

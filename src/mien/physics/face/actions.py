@@ -32,6 +32,6 @@ _ACTIONS: dict[str, dict[str, float]] = {
 ACTIONS: Mapping[str, Mapping[str, float]] = MappingProxyType(_ACTIONS)
 """FACS unit -> the muscles, or actuators of the jaw, that make it, and their activation at full intensity.
 
-Source: Ekman, Friesen and Hager, Facial Action Coding System, 2002, appendix with the muscular basis of each unit. Where
-several muscles share a unit, their shares are chosen by eye.
+Source: Ekman, Friesen and Hager, Facial Action Coding System, 2002, appendix with the muscular basis of each unit.
+Where several muscles share a unit, their shares are chosen by eye.
 """

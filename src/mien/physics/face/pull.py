@@ -1,6 +1,7 @@
 """The fibres of the table of muscles, attached to the layers of an identity."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -139,7 +140,7 @@ def attach(
                         build.fibre(start, patch(place, _PATCH, side), muscle.force * force / inserted, at)
             for ring in muscle.rings:
                 points = [patch(spot.on(own), _RING_PATCH, side) for spot in find(list(ring))]
-                for a, b in zip(points, points[1:], strict=False):
+                for a, b in pairwise(points):
                     build.fibre(a, b, muscle.ring_force, at)
     return _finish(build, np.concatenate([layer.skin, layer.fascia]), 2 * total)
 
