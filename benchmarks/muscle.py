@@ -103,12 +103,12 @@ def robustness(face: Face, count: int) -> list[Figure]:
             name="Random activations: change of total volume, median", ours=float(np.median(change)), better="lower",
             target=0.01,
         ),
-        Figure(name="The same, worst", ours=max(change), better="lower", target=0.01),
+        Figure(name="Random activations: change of total volume, worst", ours=max(change), better="lower", target=0.01),
         Figure(
             name="Random activations: deepest penetration of skull, eyes or lips, median",
             ours=float(np.median(deepest)), unit="mm", better="lower", target=0.3,
         ),
-        Figure(name="The same, worst", ours=max(deepest), unit="mm", better="lower", target=0.3),
+        Figure(name="Random activations: deepest penetration, worst", ours=max(deepest), unit="mm", better="lower", target=0.3),
         Figure(
             name="Symmetric random activations: distance from the mirror image, worst vertex", ours=max(skew),
             unit="mm", better="lower", target=0.1,
