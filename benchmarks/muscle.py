@@ -108,7 +108,10 @@ def robustness(face: Face, count: int) -> list[Figure]:
             name="Random activations: deepest penetration of skull, eyes or lips, median",
             ours=float(np.median(deepest)), unit="mm", better="lower", target=0.3,
         ),
-        Figure(name="Random activations: deepest penetration, worst", ours=max(deepest), unit="mm", better="lower", target=0.3),
+        Figure(
+            name="Random activations: deepest penetration, worst", ours=max(deepest), unit="mm", better="lower",
+            target=0.3,
+        ),
         Figure(
             name="Symmetric random activations: distance from the mirror image, worst vertex", ours=max(skew),
             unit="mm", better="lower", target=0.1,
