@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from mien.core.mesh import vertex_normals
 from mien.core.rig import Rig
-from mien.viewer.raster import Camera, Raster
+from mien.rigs.raster import Camera, Raster
 
 __all__ = ["openness"]
 

@@ -1,6 +1,6 @@
 """A renderer for rigs without a GPU: depth-buffered triangles, light per vertex, textures and wet eyes per pixel.
 
-OpenCV's rasteriser tests depth at every pixel (`mien.viewer.raster`). The light on every vertex is interpolated
+OpenCV's rasteriser tests depth at every pixel (`mien.rigs.raster`). The light on every vertex is interpolated
 (Gouraud 1971), because the triangles of a head are a few pixels large; surfaces with a texture, and the lamp's mirror
 image on eyes, get a second pass that interpolates places in the texture atlas. Pictures are drawn larger and averaged.
 """
@@ -12,9 +12,9 @@ from jaxtyping import Float, UInt8
 
 from mien.core.errors import MienError
 from mien.core.rig import Rig
+from mien.rigs.raster import Camera, Raster
 from mien.viewer.light import GAMMA, lamps, shade, spot
 from mien.viewer.openness import openness
-from mien.viewer.raster import Camera, Raster
 from mien.viewer.surface import shown_triangles, surface_of
 
 __all__ = ["Painter"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["Camera", "Raster"]
+__all__ = ["Camera", "Raster", "chart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +73,30 @@ class Raster:
             self._cv.triangleRasterizeDepth(
                 points, triangles, depth, self._pose, self._fov, c.near, c.far, self._settings
             )
+
+
+def chart(
+    uv: Float[np.ndarray, "U 2"],
+    triangles: Int[np.ndarray, "F 3"],
+    values: Float[np.ndarray, "U 3"],
+    width: int,
+    height: int,
+) -> Float[np.ndarray, "height width 3"]:
+    """Values interpolated over a texture: one per texel, the first row at v = 1, NaN where no triangle lies.
+
+    `uv` are texture coordinates in [0, 1] and `triangles` refer to them; both windings are drawn.
+    """
+    # At a constant distance a perspective picture is an affine one, and texel centres lie at (k + 1/2) / width.
+    points = np.column_stack([(uv[:, 0] - 0.5) * width, (uv[:, 1] - 0.5) * height, np.full(len(uv), -1.0)])
+    raster = Raster(Camera(width=width, height=height, focal=1.0, near=0.5, far=2.0))
+    out = np.full((height, width, 3), np.nan, np.float32)
+    depth = raster.empty_depth()
+    for winding in (triangles, triangles[:, ::-1]):
+        raster.draw(
+            points.astype(np.float32),
+            np.ascontiguousarray(winding, np.int32),
+            np.ascontiguousarray(values, np.float32),
+            out,
+            depth,
+        )
+    return out
