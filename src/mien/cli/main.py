@@ -24,6 +24,7 @@ COMMANDS = MappingProxyType(
         "capture": "a video or a picture of a face into curves, a moving head, a preview",
         "live": "a performance in front of a webcam into curves or a moving head",
         "fit": "photos and videos of one person into a head of their shape",
+        "avatar": "photos and videos of one person into their own head, with texture, eyes and hair",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
         "demo": "capture the sample clip that ships with mien and compare it with its ground truth",
         "rig": "describe a rig, check it, draw it, transfer its shapes to another face",

@@ -18,13 +18,14 @@ def suffix(picture: UInt8[np.ndarray, "H W C"]) -> str:
     return ".png" if picture.shape[2] == 4 or picture.shape[0] * picture.shape[1] <= _LOSSLESS else ".jpg"
 
 
-def encode(picture: UInt8[np.ndarray, "H W C"]) -> bytes:
-    """The bytes of an RGB or RGBA picture, as PNG or JPEG (`suffix`)."""
+def encode(picture: UInt8[np.ndarray, "H W C"], *, exact: bool = False) -> bytes:
+    """The bytes of an RGB or RGBA picture, as PNG or JPEG (`suffix`); with `exact` as PNG."""
     import cv2
 
     code = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if suffix(picture) == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    return cv2.imencode(suffix(picture), cv2.cvtColor(picture, code), options)[1].tobytes()
+    end = ".png" if exact else suffix(picture)
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if end == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    return cv2.imencode(end, cv2.cvtColor(picture, code), options)[1].tobytes()
 
 
 def decode(data: bytes) -> UInt8[np.ndarray, "H W C"] | None:

@@ -15,7 +15,7 @@ __all__ = ["IRIS_COLOR", "SCLERA_COLOR", "eye_texture"]
 
 IRIS_COLOR = (0.36, 0.24, 0.15)
 """sRGB of the iris when none is given: brown, the eye colour of most people."""
-SCLERA_COLOR = (0.90, 0.885, 0.87)
+SCLERA_COLOR = (0.82, 0.795, 0.78)
 """sRGB of the white of the eye."""
 _SIDE = 512
 _IRIS = IRIS_RADIUS / EYE_RADIUS
@@ -24,7 +24,7 @@ _PUPIL = 0.38
 """Radius of the pupil, as a share of the iris: 4.4 mm across, in room light (Watson & Yellott 2012)."""
 _EDGE = 0.055
 """Softness of the limbus, as a share of the iris; that of a real eye is 0.6 mm wide."""
-_PINK = np.array([0.88, 0.70, 0.66], np.float32)
+_PINK = np.array([0.74, 0.55, 0.52], np.float32)
 """sRGB of the white near the lids, where vessels show."""
 
 
@@ -60,7 +60,7 @@ def eye_texture(
 
 
 def _ball(angle: np.ndarray, color: np.ndarray) -> np.ndarray:
-    pink = 0.5 * _step(0.7, 1.5, angle)[..., None]
+    pink = 0.55 * _step(0.45, 1.2, angle)[..., None]
     return color + pink * (_PINK - color)
 
 

@@ -1,9 +1,8 @@
 """Ambient occlusion per vertex: the share of the directions from which light reaches it.
 
 Each direction is a picture of depths, and a vertex is lit from there when nothing lies nearer (Pharr & Green 2004,
-"Ambient Occlusion", GPU Gems 17, with depth maps in place of rays). A face moves, so two poses are looked at, at rest
-and with the mouth open and the eyes closed, and the more open one counts: the inside of a mouth is as dark as it is
-when it is seen, and darker with depth.
+"Ambient Occlusion", GPU Gems 17, with depth maps in place of rays). A face moves, so several poses are looked at, and
+the most open one counts: the inside of a mouth is as dark as it is when it is seen, and darker with depth.
 """
 
 from weakref import WeakKeyDictionary
@@ -27,7 +26,16 @@ _DARKEST = 0.04
 """Openness of a point that no light reaches directly, as light is reflected between surfaces."""
 _SPREAD = 0.85
 """Exponent on the visible share; light that is reflected between surfaces makes half-open places lighter."""
-_POSES: tuple[dict[str, float], ...] = ({}, {"jawOpen": 0.8, "eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0})
+_POSES: tuple[dict[str, float], ...] = (
+    {},
+    {"jawOpen": 0.8, "eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0},
+    {
+        "jawOpen": 0.4,
+        **dict.fromkeys(("mouthSmileLeft", "mouthSmileRight", "mouthUpperUpLeft", "mouthUpperUpRight"), 0.8),
+        **dict.fromkeys(("mouthLowerDownLeft", "mouthLowerDownRight"), 0.6),
+    },
+)
+"""Channel weights of the poses in which light is looked for: at rest, mouth open and eyes closed, teeth bared."""
 _known: "WeakKeyDictionary[Rig, np.ndarray]" = WeakKeyDictionary()
 
 

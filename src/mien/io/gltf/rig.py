@@ -169,13 +169,15 @@ def material(part: Part, topology: Topology, textures: dict[str, int]) -> dict[s
         "metallicFactor": 0.0,
         "roughnessFactor": float(part.roughness),
     }
-    clear = part.opacity < 1
+    cut = False
     if part.texture:
         surface["baseColorTexture"] = {"index": textures[part.texture]}
         picture = topology.textures[part.texture]
-        clear = clear or (picture.shape[2] == 4 and bool(picture[..., 3].min() < 255))
+        cut = picture.shape[2] == 4 and bool(picture[..., 3].min() < 255)
     out: dict[str, Any] = {"name": part.name, "pbrMetallicRoughness": surface, "doubleSided": part.two_sided}
-    return out | ({"alphaMode": "BLEND"} if clear else {})
+    if part.opacity < 1:
+        return out | {"alphaMode": "BLEND"}
+    return out | ({"alphaMode": "MASK"} if cut else {})  # needs no sorting, as hair that blends would
 
 
 def _joints(builder: Builder, rig: Rig) -> dict[str, int]:
