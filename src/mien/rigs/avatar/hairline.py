@@ -12,8 +12,8 @@ FRONT = float(np.radians(40))
 """Elevation of the hairline over the middle of the forehead [rad] when no photo shows it."""
 _AZIMUTHS = np.radians([0, 22, 38, 50, 58, 66, 72, 96, 112, 140, 180])
 _HEIGHTS = np.radians([40, 39, 36, 26, 8, -4, 10, 10, -20, -40, -46])
-"""Elevation of the hairline over the azimuth (0 in front, pi at the nape): high over the forehead, a sideburn before the
-ear, over the ear, down to the nape."""
+"""Elevation of the hairline over the azimuth (0 in front, pi at the nape): high over the forehead, a sideburn before
+the ear, over the ear, down to the nape."""
 
 
 def directions(points: Float[np.ndarray, "N 3"]) -> tuple[Float[np.ndarray, "N"], Float[np.ndarray, "N"]]:

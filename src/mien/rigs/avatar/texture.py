@@ -30,8 +30,8 @@ _BEST = 6
 _BAND = 6.0
 """Standard deviation of the blur that divides the bands [texels of 1,024]."""
 _HAIR_LUMA, _HAIR_CHROMA = 0.30, 0.10
-"""Standard deviations of bare skin about its median, in logarithm of luminance and of chroma: what differs more, outside
-of the oval of the face, is hair or cloth."""
+"""Standard deviations of bare skin about its median, in logarithm of luminance and of chroma: what differs more,
+outside of the oval of the face, is hair or cloth."""
 _PULL = 2e-3
 """Weight of the skin's median colour on vertices that no photo shows, relative to that of an edge."""
 

@@ -7,8 +7,8 @@ lies at smaller X than its right one. The file's origin is kept (at the feet of 
 
 Joints are those of `mien.rigs.readers.gltf.joints`; the skinning weight of every other bone is added to its nearest
 ancestor among them, or to a joint "root" when there is none. The vertex group "head" has the vertices that are bound to
-head, jaw or eyes, or that any ARKit shape moves. Of textures the base colour is read. Default morph weights are ignored.
-The rig has no landmarks.
+head, jaw or eyes, or that any ARKit shape moves. Of textures the base colour is read. Default morph weights are
+ignored. The rig has no landmarks.
 """
 
 from pathlib import Path
