@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.core.camera import Camera
 from mien.core.errors import MienError
 from mien.core.rig import Rig
-from mien.rigs.raster import Camera, Raster
+from mien.rigs.raster import Camera as Pinhole
+from mien.rigs.raster import Raster
 from mien.viewer.light import GAMMA, lamps, shade, spot
 from mien.viewer.openness import openness
 from mien.viewer.surface import shown_triangles, surface_of
@@ -21,6 +23,8 @@ __all__ = ["Painter"]
 
 _FACE_SHARE = 0.35
 """A rig is a whole person and not a head when its shapes move less than this share of its height."""
+_NEAREST, _FARTHEST = 20.0, 20_000.0
+"""Distances from a camera between which a head is drawn [mm]."""
 _NEARER = np.float32(1 - 5e-5)
 """Factor on the positions of the second pass: the same places in the picture, 0.1 mm nearer than the first pass."""
 _TEXELS = 2.0
@@ -44,14 +48,17 @@ class Painter:
         pitch: float = 0.0,
         fill: float = 0.86,
         face: bool = False,
-        background: tuple[int, int, int] = (58, 62, 72),
+        background: tuple[int, int, int] | UInt8[np.ndarray, "H W 3"] = (58, 62, 72),
         glow: bool = True,
         supersample: float = 2.0,
+        camera: Camera | None = None,
     ) -> None:
         """`yaw` turns the nose to image right, `pitch` lifts it [rad]; `fill` is the share of the picture for the head.
 
         `face` fits the view to the landmarks (when the rig has them) instead of the whole rig; without `glow` the
-        background has one flat colour. Each pixel is the mean of `supersample` x `supersample` samples, at least 1.
+        background has one flat colour, or it is a picture. Each pixel is the mean of `supersample` x `supersample`
+        samples, at least 1. With a `camera`, whose picture has this size and is centred, the vertices that are drawn
+        are in the camera's frame, and the options of the view do not count.
         """
         import cv2
         from scipy.sparse import csr_matrix
@@ -72,19 +79,15 @@ class Painter:
         framed = _framed(rig, face)
         self._distance = float(5.0 * np.ptp(framed[:, 1])) or 1.0
         self._fit(framed, fill)
+        self._focal, near, far = self._scale * self._distance, 0.05 * self._distance, 20 * self._distance
+        if camera is not None:
+            self._centre, self._turn, self._distance = np.zeros(3, np.float32), np.eye(3, dtype=np.float32), 0.0
+            self._focal, near, far = camera.focal * supersample, _NEAREST, _FARTHEST
         self._empty = _backdrop(wide, tall, background, glow).astype(np.float32)
         self._surface = surface_of(rig, _TEXELS * height * supersample)
         shown = self._base[shown_triangles(rig)]
         self._open = openness(rig, shown, _framed(rig, False))[self._surface.source]
-        near, far = 0.05 * self._distance, 20 * self._distance
-        camera = Camera(
-            width=wide,
-            height=tall,
-            focal=self._scale * self._distance,
-            near=near,
-            far=far,
-        )
-        self._raster = Raster(camera)
+        self._raster = Raster(Pinhole(width=wide, height=tall, focal=self._focal, near=near, far=far))
         # Fresh memory costs as much as drawing does, so that the buffers are kept from picture to picture.
         self._image, self._depth = self._empty.copy(), self._raster.empty_depth()
         self._found = np.zeros_like(self._empty)
@@ -105,7 +108,7 @@ class Painter:
 
     def _screen(self, vertices: np.ndarray) -> np.ndarray:
         p = (vertices - self._centre) @ self._turn
-        scale = self._scale * self._distance / (self._distance - p[:, 2])
+        scale = self._focal / (self._distance - p[:, 2])
         out = np.empty_like(p)
         out[:, 0] = self.width * self._s / 2 - 0.5 + p[:, 0] * scale
         out[:, 1] = self.height * self._s / 2 - 0.5 - p[:, 1] * scale
@@ -167,7 +170,7 @@ class Painter:
     def _window(self, points: np.ndarray) -> tuple[slice, slice]:
         """Rows and columns of the picture that points in the viewer's frame cover."""
         height, width = self._empty.shape[:2]
-        seen = points[:, :2] * (self._scale * self._distance / -points[:, 2:])
+        seen = points[:, :2] * (self._focal / -points[:, 2:])
         x, y = seen[:, 0] + width / 2, height / 2 - seen[:, 1]
         rows = slice(max(int(y.min()) - 2, 0), min(int(y.max()) + 3, height))
         return rows, slice(max(int(x.min()) - 2, 0), min(int(x.max()) + 3, width))
@@ -218,8 +221,12 @@ def _view(yaw: float, pitch: float) -> np.ndarray:
     return (about_x @ about_y).T.astype(np.float32)
 
 
-def _backdrop(width: int, height: int, color: tuple[int, int, int], glow: bool) -> np.ndarray:
-    """A dark studio backdrop, lighter behind the head."""
+def _backdrop(width: int, height: int, color: tuple[int, int, int] | np.ndarray, glow: bool) -> np.ndarray:
+    """A dark studio backdrop, lighter behind the head; or a picture in the wanted size."""
+    if isinstance(color, np.ndarray):
+        import cv2
+
+        return np.asarray(cv2.resize(color, (width, height), interpolation=cv2.INTER_LINEAR))
     if not glow:
         return np.full((height, width, 3), color, np.uint8)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from mien.core import Mesh, Rig
 from mien.core.mesh import Part, vertex_normals
 from mien.rigs.avatar.hairline import FRONT, directions, scalp_margin
-from mien.rigs.avatar.photo import Seen
+from mien.rigs.avatar.photo import Seen, sampled
 from mien.rigs.avatar.zones import step
 from mien.rigs.ict_topology import SKIN
 
@@ -77,9 +77,8 @@ def _colors(view: Seen, vertices: np.ndarray) -> Float[np.ndarray, "N 3"]:
 
     if not len(vertices):
         return np.zeros((0, 3), np.float32)
-    soft = cv2.GaussianBlur(view.light, (0, 0), max(0.5, float(view.detail)))
-    place = np.ascontiguousarray(view.place[vertices][:, None], np.float32)
-    return np.maximum(cv2.remap(soft, place, None, cv2.INTER_LINEAR)[:, 0], 1e-3)
+    soft = cv2.GaussianBlur(view.light, (0, 0), max(0.5, view.detail))
+    return np.maximum(sampled(np.asarray(soft), view.place[vertices]), 1e-3)
 
 
 def strands(color: Float[np.ndarray, "3"]) -> UInt8[np.ndarray, "N N 4"]:

@@ -13,7 +13,7 @@ from mien.rigs.ict_topology import SKIN
 from mien.rigs.raster import Camera as Pinhole
 from mien.rigs.raster import Raster
 
-__all__ = ["Photo", "Seen", "linear", "problem", "seen_in", "srgb"]
+__all__ = ["Photo", "Seen", "linear", "problem", "sampled", "seen_in", "srgb"]
 
 _DARKEST, _SMALLEST = 0.045, 60.0
 """Least median luminance of a face (linear, 1 is white), and least distance of the outer eye corners [px], of a photo
@@ -58,7 +58,7 @@ class Seen:
     """Unit normals in the camera's frame."""
     skin: Float[np.ndarray, "H W"]
     """1, or 0 inside the openings of the eyes and the mouth, whose colours must not get onto lids and lips."""
-    detail: Float[np.ndarray, ""]
+    detail: float
     """Pixels per millimetre, times the photo's sharpness."""
 
 
@@ -73,6 +73,17 @@ def srgb(light: np.ndarray) -> np.ndarray:
     """sRGB in [0, 1] from linear light."""
     light = np.clip(light, 0, 1)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def sampled(image: np.ndarray, place: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N *c"]:
+    """Values of an image at pixels, bilinear; beyond its border those of the border."""
+    import cv2
+
+    x, y = (np.ascontiguousarray(place[:, k], np.float32)[:, None] for k in range(2))
+    # OpenCV looks up at most 32,767 rows at once.
+    spans = [slice(k, k + 30000) for k in range(0, max(len(x), 1), 30000)]
+    out = [cv2.remap(image, x[s], y[s], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for s in spans if len(x[s])]
+    return np.concatenate([part[:, 0] for part in out]) if out else np.zeros((0, *image.shape[2:]), np.float32)
 
 
 def problem(photo: Photo) -> str | None:
@@ -117,7 +128,7 @@ def seen_in(photo: Photo, fit: Fit, frame: int) -> Seen:
         facing=facing.astype(np.float32),
         normals=normals.astype(np.float32),
         skin=_openings(photo),
-        detail=np.float32(camera.focal / -np.median(points[:, 2]) * _sharpness(photo)),
+        detail=float(camera.focal / -np.median(points[:, 2])) * _sharpness(photo),
     )
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 
 from mien.core import Rig
 from mien.rigs.avatar.light import evened, shading
-from mien.rigs.avatar.photo import Seen, srgb
+from mien.rigs.avatar.photo import Seen, sampled, srgb
 from mien.rigs.avatar.zones import bare_points, border_fade, hairy, lids, step
 from mien.rigs.ict_topology import SKIN
 from mien.rigs.raster import chart
@@ -60,7 +60,7 @@ def skin_of(rig: Rig, views: list[Seen]) -> Skin:
         np.mean([np.log(_bare(v, p, s, near)) for v, p, s in zip(views, pictures, lights, strict=True)], axis=0)
     )
     base = _base(rig, views, pictures, lights, fade, loose, median)
-    side = _FINE if max(float(view.detail) for view in views) > _DENSE else _SIDE
+    side = _FINE if max(view.detail for view in views) > _DENSE else _SIDE
     uv, corners, vertex = part_chart(rig, "face")
     filled = chart(uv, corners, base[vertex], side, side)
     color, share = _projected(views, pictures, lights, (uv, corners, vertex), fade, loose, median, side)
@@ -92,37 +92,23 @@ def _nearest(rig: Rig, points: np.ndarray) -> Int[np.ndarray, "P"]:
     return np.asarray(KDTree(rig.neutral.vertices[:SKIN]).query(points)[1])
 
 
-def _sampled(image: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Values of an image at places [..., 2] px, bilinear."""
-    import cv2
-
-    flat = np.ascontiguousarray(place.reshape(-1, 1, 2), np.float32)
-    out = [cv2.remap(image, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in _pieces(flat)]
-    return np.concatenate(out).reshape(*place.shape[:-1], *image.shape[2:])
-
-
-def _pieces(flat: np.ndarray, most: int = 30000) -> list[np.ndarray]:
-    """OpenCV looks up at most 32,767 rows at once."""
-    return [flat[k : k + most] for k in range(0, len(flat), most)]
-
-
 def _light(view: Seen, trusted: np.ndarray) -> np.ndarray:
     """Coefficients of the light of a view."""
     weight = trusted * step(0.2, 0.6, view.facing[:SKIN])
-    return evened(_sampled(view.light, view.place[:SKIN]), view.normals[:SKIN], weight)
+    return evened(sampled(view.light, view.place[:SKIN]), view.normals[:SKIN], weight)
 
 
 def _bare(view: Seen, picture: np.ndarray, light: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Median colour of the bare skin that a view shows, without its light."""
     seen = near[view.facing[near] > 0.2]
     seen = seen if len(seen) else near
-    colors = _sampled(picture, view.place[seen]) / shading(light, view.normals[seen])[:, None]
+    colors = sampled(picture, view.place[seen]) / shading(light, view.normals[seen])[:, None]
     return np.maximum(np.median(colors, axis=0), 1e-3)
 
 
 def _even_exposure(views: list[Seen], lights: list[np.ndarray], near: np.ndarray, number: int) -> np.ndarray:
     """A view's picture with the exposure and white balance of the sharpest view."""
-    best = int(np.argmax([float(view.detail) for view in views]))
+    best = int(np.argmax([view.detail for view in views]))
     goal, own = (_bare(views[k], views[k].light, lights[k], near) for k in (best, number))
     return (views[number].light * (goal / own)).astype(np.float32)
 
@@ -150,10 +136,10 @@ def _base(
 
     total, summed = np.zeros(SKIN), np.zeros((SKIN, 3))
     for view, picture, light in zip(views, pictures, lights, strict=True):
-        soft = cv2.GaussianBlur(picture, (0, 0), max(1.0, 1.5 * float(view.detail)))
-        color = _sampled(soft, view.place[:SKIN]) / shading(light, view.normals[:SKIN])[:, None]
+        soft = cv2.GaussianBlur(picture, (0, 0), max(1.0, 1.5 * view.detail))
+        color = sampled(soft, view.place[:SKIN]) / shading(light, view.normals[:SKIN])[:, None]
         weight = step(*_SEEN, view.facing[:SKIN]) * (1 - loose + loose * _skinlike(color, median) ** 2) * fade
-        weight = weight * _sampled(view.skin, view.place[:SKIN])
+        weight = weight * sampled(view.skin, view.place[:SKIN])
         total += weight
         summed += weight[:, None] * color
     triangles = rig.neutral.topology.triangles
@@ -195,7 +181,7 @@ def _projected(
         opening = cv2.remap(view.skin, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
         share = at[..., 2] * opening * (1 - extra[..., 1] + extra[..., 1] * bare**2)
         soft = cv2.GaussianBlur(color, (0, 0), _BAND * side / 1024)
-        rank = share * float(view.detail)
+        rank = share * view.detail
         low += (share * rank)[..., None] * soft
         low_total += share * rank
         high += (rank**_BEST)[..., None] * (color - soft)
@@ -211,7 +197,9 @@ def _bytes(light: np.ndarray) -> UInt8[np.ndarray, "N N 3"]:
 
     out = np.rint(255 * srgb(np.nan_to_num(light))).astype(np.uint8)
     outside = ~np.isfinite(light).all(axis=2)
-    _, label = cv2.distanceTransformWithLabels(outside.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    _, label = cv2.distanceTransformWithLabels(
+        np.asarray(outside, np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
     color_of = np.zeros((int(label.max()) + 1, 3), np.uint8)
     color_of[label[~outside]] = out[~outside]
     return color_of[label]
