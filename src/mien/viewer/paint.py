@@ -17,7 +17,7 @@ from mien.rigs.raster import Camera as Pinhole
 from mien.rigs.raster import Raster
 from mien.viewer.light import GAMMA, lamps, shade, spot
 from mien.viewer.openness import openness
-from mien.viewer.surface import shown_triangles, surface_of
+from mien.viewer.surface import solid_triangles, surface_of
 
 __all__ = ["Painter"]
 
@@ -85,8 +85,7 @@ class Painter:
             self._focal, near, far = camera.focal * supersample, _NEAREST, _FARTHEST
         self._empty = _backdrop(wide, tall, background, glow).astype(np.float32)
         self._surface = surface_of(rig, _TEXELS * height * supersample)
-        shown = self._base[shown_triangles(rig)]
-        self._open = openness(rig, shown, _framed(rig, False))[self._surface.source]
+        self._open = openness(rig, self._base[solid_triangles(rig)], _framed(rig, False))[self._surface.source]
         self._raster = Raster(Pinhole(width=wide, height=tall, focal=self._focal, near=near, far=far))
         # Fresh memory costs as much as drawing does, so that the buffers are kept from picture to picture.
         self._image, self._depth = self._empty.copy(), self._raster.empty_depth()

@@ -9,7 +9,7 @@ from mien.core.mesh import Part
 from mien.core.rig import Rig
 from mien.viewer.light import GAMMA, WET
 
-__all__ = ["Surface", "shown_triangles", "surface_of"]
+__all__ = ["Surface", "shown_triangles", "solid_triangles", "surface_of"]
 
 _UNSEEN = ("occlusion", "eye_blend", "lacrimal")
 """Parts that are not drawn: they blend or darken the eye in a renderer with transparency, and would cover it when drawn
@@ -68,6 +68,16 @@ def shown_triangles(rig: Rig) -> Bool[np.ndarray, "F"]:
     return out
 
 
+def solid_triangles(rig: Rig) -> Bool[np.ndarray, "F"]:
+    """Whether each triangle of the rig is drawn and hides light: cards (hair, lashes) let most of it through."""
+    out = shown_triangles(rig)
+    parts = rig.neutral.topology.parts
+    for part, cut in zip(parts, _flags(parts, rig.neutral.topology.textures)[1], strict=True):
+        if cut:
+            out[part.start : part.stop] = False
+    return out
+
+
 def surface_of(rig: Rig, texels: float) -> Surface:
     """The surface of `rig`; `texels` is the largest useful number of texels from v = 0 to v = 1."""
     topology = rig.neutral.topology
@@ -115,7 +125,7 @@ def _flags(parts: tuple[Part, ...], textures: dict[str, np.ndarray]) -> tuple[np
     cut = [
         p.texture != "" and textures[p.texture].shape[2] == 4 and textures[p.texture][..., 3].min() < 250 for p in parts
     ]
-    return np.array([part.two_sided for part in parts]), np.array(cut)
+    return np.array([part.two_sided for part in parts]), np.array(cut, bool)
 
 
 def _atlas(
