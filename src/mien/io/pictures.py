@@ -24,7 +24,7 @@ def encode(picture: UInt8[np.ndarray, "H W C"], *, exact: bool = False) -> bytes
 
     code = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     end = ".png" if exact else suffix(picture)
-    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if end == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if end == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
     return cv2.imencode(end, cv2.cvtColor(picture, code), options)[1].tobytes()
 
 

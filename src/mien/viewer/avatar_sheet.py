@@ -34,7 +34,7 @@ def avatar_sheet(
 
 
 def _draw(rig: Rig, cell: int, weights: dict[str, float], *, yaw: float = 0.0, face: bool = False) -> np.ndarray:
-    painter = Painter(rig, cell, cell, yaw=yaw, face=face, fill=0.92, glow=False, supersample=3)
+    painter = Painter(rig, cell, cell, yaw=yaw, face=face, fill=0.92, glow=False)
     return painter.draw(rig.perform(Clip(times=np.zeros(1), weights=expression_weights(weights)[None]), 0))
 
 

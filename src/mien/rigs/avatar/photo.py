@@ -15,9 +15,10 @@ from mien.rigs.raster import Raster
 
 __all__ = ["Photo", "Seen", "linear", "problem", "sampled", "seen_in", "srgb"]
 
-_DARKEST, _SMALLEST = 0.045, 60.0
-"""Least median luminance of a face (linear, 1 is white), and least distance of the outer eye corners [px], of a photo
-that is used for the texture: below, sensor noise and single pixels would be visible on the head."""
+_DARKEST, _SMALLEST = 0.012, 60.0
+"""Least median luminance of a face (linear, 1 is white; 0.012 is 28 of 255), and least distance of the outer corners of
+the eyes [px], of a photo that is used for the texture: below, sensor noise and single pixels would show on the head.
+Faces of dark skin in even light have 0.03 and more."""
 _SIDE = 1024
 """Longer side of the depth picture that decides what is hidden [px]."""
 _SLACK = 3.0

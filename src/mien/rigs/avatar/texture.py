@@ -130,13 +130,12 @@ def _base(
     loose: np.ndarray,
     median: np.ndarray,
 ) -> Float[np.ndarray, "S 3"]:
-    import cv2
     from scipy.sparse import coo_matrix, diags
     from scipy.sparse.linalg import splu
 
     total, summed = np.zeros(SKIN), np.zeros((SKIN, 3))
     for view, picture, light in zip(views, pictures, lights, strict=True):
-        soft = cv2.GaussianBlur(picture, (0, 0), max(1.0, 1.5 * view.detail))
+        soft = _blurred(picture, view.skin, max(1.0, 1.5 * view.detail))
         color = sampled(soft, view.place[:SKIN]) / shading(light, view.normals[:SKIN])[:, None]
         weight = step(*_SEEN, view.facing[:SKIN]) * (1 - loose + loose * _skinlike(color, median) ** 2) * fade
         weight = weight * sampled(view.skin, view.place[:SKIN])
@@ -180,7 +179,7 @@ def _projected(
         bare = cv2.GaussianBlur(_skinlike(color, median), (0, 0), 2.0 * side / 1024)
         opening = cv2.remap(view.skin, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
         share = at[..., 2] * opening * (1 - extra[..., 1] + extra[..., 1] * bare**2)
-        soft = cv2.GaussianBlur(color, (0, 0), _BAND * side / 1024)
+        soft = _blurred(color, opening, _BAND * side / 1024)
         rank = share * view.detail
         low += (share * rank)[..., None] * soft
         low_total += share * rank
@@ -189,6 +188,15 @@ def _projected(
         most = np.maximum(most, share)
     mixed = low / np.maximum(low_total, 1e-12)[..., None] + high / np.maximum(high_total, 1e-12)[..., None]
     return np.clip(mixed, 0, 1), np.where(low_total > 0, np.clip(most, 0, 1), 0)
+
+
+def _blurred(image: np.ndarray, valid: np.ndarray, sigma: float) -> np.ndarray:
+    """The image blurred, without the colours of pixels whose `valid` is 0."""
+    import cv2
+
+    total = cv2.GaussianBlur(valid, (0, 0), sigma)[..., None]
+    soft = cv2.GaussianBlur(np.asarray(image * valid[..., None], np.float32), (0, 0), sigma)
+    return np.where(total > 0.02, soft / np.maximum(total, 0.02), image).astype(np.float32)
 
 
 def _bytes(light: np.ndarray) -> UInt8[np.ndarray, "N N 3"]:
