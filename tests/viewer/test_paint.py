@@ -1,6 +1,7 @@
 """The painter: what it draws, where, in which order, how it is lit, and with which texture."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_a_ball_is_shaded_as_its_normals_say():
     assert np.abs(image[inside] - wanted).max() < 4
 
 
-def textured(picture: np.ndarray, yaw: float = 0.0, **part: object) -> np.ndarray:
+def textured(picture: np.ndarray, yaw: float = 0.0, **part: Any) -> np.ndarray:
     """A square card with a texture, drawn without glow on black; its light is the same everywhere."""
     rig = cards((0.0, 0.0))
     uv = np.tile(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), (2, 1))

@@ -209,5 +209,6 @@ def _bytes(light: np.ndarray) -> UInt8[np.ndarray, "N N 3"]:
         np.asarray(outside, np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     color_of = np.zeros((int(label.max()) + 1, 3), np.uint8)
-    color_of[label[~outside]] = out[~outside]
-    return color_of[label]
+    nearest = np.asarray(label, np.int64)
+    color_of[nearest[~outside]] = out[~outside]
+    return color_of[nearest]
