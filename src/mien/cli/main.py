@@ -110,7 +110,8 @@ def _run(words: list[str]) -> None:
             print(f"mien {__version__}")
         case [command, *rest] if command in COMMANDS:
             import_module(f"mien.cli.{command}").main(rest)
-        case [command, *_]:
+        case _:
+            command = words[0]
             raise MienError(f"there is no command '{command}'; use one of: {', '.join(COMMANDS)}")
 
 
