@@ -31,7 +31,8 @@ __all__ = [
 class Dataset:
     """Render a data set into a folder of shards. The same command run again resumes an interrupted run.
 
-    Capture trains on two data sets: `mien synth dataset --out data/stills --samples 64000 --per-shard 256 --seed 41` and
+    Capture trains on two data sets:
+    `mien synth dataset --out data/stills --samples 64000 --per-shard 256 --seed 41` and
     `mien synth dataset --out data/sequences --samples 6016 --frames 8 --per-shard 32 --seed 42`.
     """
 

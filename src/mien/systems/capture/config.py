@@ -89,6 +89,9 @@ class CaptureConfig(RunConfig):
     vertex_weight: float = 0.3
     """Loss weight of the error of expression weights as it shows on the face [mm^2]: the mean squared displacement of
     ICT-FaceKit's face vertices."""
+    measure_weight: float = 0.5
+    """Loss weight of the error of distances on the mean face under the predicted weights, on renders: where channels
+    are hard to tell apart, what they do together is still right."""
     velocity_weight: float = 1.0
     """Loss weight of the error of frame-to-frame differences of expression weights (source method)."""
     acceleration_weight: float = 0.1
@@ -102,7 +105,7 @@ class CaptureConfig(RunConfig):
     real_seen_weight: float = 0.3
     """Loss weight of the cross entropy of which regions are in sight on real faces that nothing but a drawn patch
     covers."""
-    pair_weight: float = 1.0
+    pair_weight: float = 2.0
     """Loss weight of the change between two real pictures of one person: distances on the mean face under the predicted
     weights must change as the distances on the person's face do. It counts once for each picture read alone, and once
     for both read beside the person's face at rest, where that is known."""
@@ -181,7 +184,7 @@ PRESETS = MappingProxyType(
             _CPU,
             start="capture",
             landmark_share=0.0,
-            samples=6_000 * 33,
+            samples=8_000 * 33,
             stills_per_batch=16,
             sequences_per_batch=1,
             known_stills=8,
@@ -208,4 +211,4 @@ PRESETS = MappingProxyType(
     }
 )
 """`cpu` takes five hours on one core, `full` is for one data-centre GPU, `tune` goes on from the weights that ship for
-6,000 steps, `smoke` is a test."""
+8,000 steps, `smoke` is a test."""

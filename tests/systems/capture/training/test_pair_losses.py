@@ -13,7 +13,14 @@ from mien.systems.capture.evaluation.face_measures import MEASURES, measures_of_
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
 from mien.systems.capture.training.mean_face import MeanFace
-from mien.systems.capture.training.pair_losses import PairCodes, change_loss, gaze_loss, gaze_of, pair_losses
+from mien.systems.capture.training.pair_losses import (
+    PairCodes,
+    change_loss,
+    gaze_loss,
+    gaze_of,
+    measure_loss,
+    pair_losses,
+)
 from mien.systems.capture.training.real_pairs import PairKind
 
 COUNT = len(spec.CHANNELS)
@@ -80,6 +87,18 @@ def test_a_change_is_squared_in_units_of_what_faces_do_and_linear_far_off() -> N
     assert change_loss(1.3 * told, told) < 1e-12 < change_loss(told, told)
 
 
+def test_the_error_of_measures_is_in_units_of_what_faces_do(face: MeanFace) -> None:
+    rng = np.random.default_rng(2)
+    true = rng.uniform(0, 0.6, (30, COUNT)).astype(np.float32)
+    near = np.clip(true + rng.normal(0, 0.02, true.shape), 0, 1).astype(np.float32)
+    rig = LandmarkRig.from_arrays(landmark_rig())
+    far = (measures_of_weights(near, rig) - measures_of_weights(true, rig)) / (0.04, 0.03, 0.025, 0.012, 0.012, 0.06)
+    expected = np.where(np.abs(far) < 3, far**2, 3 * (2 * np.abs(far) - 3)).mean()
+    got = measure_loss(face, torch.from_numpy(near), torch.from_numpy(true))
+    assert float(got) == pytest.approx(expected, rel=1e-3)
+    assert measure_loss(face, torch.from_numpy(true), torch.from_numpy(true)) == 0
+
+
 def test_gaze_in_torch_is_that_in_numpy() -> None:
     weights = np.random.default_rng(1).uniform(0, 1, (20, COUNT)).astype(np.float32)
     np.testing.assert_allclose(gaze_of(torch.from_numpy(weights)).numpy(), gaze_from_weights(weights), atol=1e-6)
@@ -101,7 +120,8 @@ def test_two_pictures_of_a_person_say_only_how_the_measures_changed(face: MeanFa
     zero = {"moved", "moved_beside", "invariance", "rest", "gaze", "gaze_ahead", "gaze_moved"}
     assert all(terms[name] == 0 for name in zero) and terms["pair_beside"] > 0 and terms["rest_beside"] > 0
     beside = face.measures(pairs.one_PE[:1, COUNT : 2 * COUNT]) - face.measures(pairs.other_PE[:1, COUNT : 2 * COUNT])
-    torch.testing.assert_close(terms["pair_beside"], change_loss(beside, pairs.measures_P6[:1])[0])
+    expected = PRESETS["cpu"].pair_weight * change_loss(beside, pairs.measures_P6[:1])[0]
+    torch.testing.assert_close(terms["pair_beside"], expected)
 
 
 def test_a_moved_face_has_changed_by_the_known_weights_but_for_gaze_and_lids(face: MeanFace) -> None:

@@ -19,7 +19,7 @@ from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.training.mean_face import MeanFace
 from mien.systems.capture.training.real_pairs import PairKind
 
-__all__ = ["PairCodes", "change_loss", "gaze_loss", "gaze_of", "pair_losses"]
+__all__ = ["PairCodes", "change_loss", "gaze_loss", "gaze_of", "measure_loss", "pair_losses"]
 
 _SCALE = (0.04, 0.03, 0.025, 0.012, 0.012, 0.06)
 """What a change of each measure is divided by: about what speech changes it by."""
@@ -61,6 +61,12 @@ def change_loss(predicted_P6: Tensor, true_P6: Tensor) -> Tensor:
     """[P] squared error of a change of measures in units of `_SCALE`, mean over measures, linear beyond `_OUTLIER`."""
     scale_6, short_6 = (true_P6.new_tensor(values) for values in (_SCALE, _TEACHER_SHORT))
     return _robust((predicted_P6 - true_P6 * short_6) / scale_6).mean(dim=1)
+
+
+def measure_loss(face: MeanFace, predicted_NA: Tensor, true_NA: Tensor) -> Tensor:
+    """Error of the measures that predicted weights make on the mean face, in units of `_SCALE`, of images whose weights
+    are known: a mean over images and measures, linear beyond `_OUTLIER`."""
+    return _robust((face.measures(predicted_NA) - face.measures(true_NA)) / true_NA.new_tensor(_SCALE)).mean()
 
 
 def gaze_of(weights_NA: Tensor) -> Tensor:
