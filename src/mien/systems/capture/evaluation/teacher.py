@@ -1,7 +1,8 @@
-"""MediaPipe's Face Landmarker as a teacher: the points of every frame by itself, each the mean of three views.
+"""MediaPipe's Face Landmarker as a teacher: the points of every frame by itself, each the mean of three or four views.
 
-In video the landmarker filters its points, which come late then; so each frame is a picture of its own, seen as it is
-and turned by 6 degrees both ways. The mean over the views jitters less, and their spread says where a label is wrong.
+In video the landmarker filters its points, which come late then; so each frame is a picture of its own, seen as it is,
+turned by 6 degrees both ways and, for labels of real faces, mirrored. The mean over the views jitters less, and their
+spread says where a label is wrong.
 """
 
 from importlib import import_module
@@ -14,8 +15,12 @@ from jaxtyping import Float, UInt8
 from mien.core import ARKIT
 from mien.systems.capture.evaluation.mediapipe import arkit, open_landmarker, tasks_of
 from mien.systems.capture.evaluation.teacher_labels import TeacherLabels
+from mien.systems.capture.evaluation.teacher_mirror import MIRRORED
 
-__all__ = ["Teacher"]
+__all__ = ["Look", "Teacher"]
+
+Look = tuple[Float[np.ndarray, "478 3"], Float[np.ndarray, "478"], Float[np.ndarray, "4 4"], Float[np.ndarray, "52"]]
+"""Points, spread, pose and ARKit weights of one picture, as in `TeacherLabels`."""
 
 _TURNS = (0.0, 6.0, -6.0)
 """Degrees by which the views are turned; the first one gives pose and blendshapes."""
@@ -28,8 +33,14 @@ _LEAST = 0.3
 class Teacher:
     """The landmarker, labelling frame by frame; a context manager, since it holds threads of its own."""
 
-    def __init__(self, model: Path) -> None:
-        """`model` is a face_landmarker.task; raises MienError when it or the package is not there."""
+    def __init__(self, model: Path, *, mirrored: bool = False) -> None:
+        """`model` is a face_landmarker.task; with `mirrored`, each picture's mirror image is one more view.
+
+        Labels of real faces have the mirrored view, since errors that favour one side of a face cancel in it; the map
+        from the teacher's points to mien's landmarks was learnt without it. Raises MienError when the model or the
+        package is not there.
+        """
+        self._mirrored = mirrored
         options = {"min_face_detection_confidence": _LEAST, "min_face_presence_confidence": _LEAST}
         self._landmarker = open_landmarker(
             tasks_of(model), model, "IMAGE", output_facial_transformation_matrixes=True, **options
@@ -50,11 +61,11 @@ class Teacher:
         points, spread, pose, weights = (np.array(column) for column in zip(*rows, strict=True))
         return TeacherLabels(points=points, spread=spread, pose=pose, weights=weights, frames=np.arange(len(rows)))
 
-    def look(
-        self, image: UInt8[np.ndarray, "H W 3"]
-    ) -> tuple[Float[np.ndarray, "478 3"], Float[np.ndarray, "478"], Float[np.ndarray, "4 4"], Float[np.ndarray, "52"]]:
-        """Points, spread, pose and ARKit weights of a picture (`TeacherLabels`); NaN where a view shows no face."""
+    def look(self, image: UInt8[np.ndarray, "H W 3"]) -> Look:
+        """What the views of a picture show together; NaN where one of them shows no face."""
         views = [self._view(image, turn) for turn in _TURNS]
+        if self._mirrored:
+            views.append(self._mirror_image(image))
         seen = [view for view in views if view is not None]
         if len(seen) < len(views):
             return (
@@ -69,6 +80,15 @@ class Teacher:
         spread = np.linalg.norm(points.std(axis=0)[:, :2], axis=1) / apart
         pose = np.array(answer.facial_transformation_matrixes[0])
         return points.mean(axis=0), spread, pose, arkit(answer.face_blendshapes[0])
+
+    def _mirror_image(self, image: np.ndarray) -> tuple[np.ndarray, Any] | None:
+        """Points [px of the image], named as on the image, in its mirror image, and the whole answer."""
+        seen = self._view(image[:, ::-1], 0.0)
+        if seen is None:
+            return None
+        points = seen[0][list(MIRRORED)]
+        points[:, 0] = image.shape[1] - 1 - points[:, 0]
+        return points, seen[1]
 
     def _view(self, image: np.ndarray, turn: float) -> tuple[np.ndarray, Any] | None:
         """Points [px of the image] in the image turned by so many degrees, and the whole answer."""

@@ -16,9 +16,10 @@ from jaxtyping import Bool, Float, Int
 
 from mien.core import ARKIT, MienError
 from mien.core.transforms import angles_from_quaternion
+from mien.io.atomic import write_whole
 from mien.systems.capture.evaluation.face_measures import MEDIAPIPE, frontal_points, measures_of_points
 
-__all__ = ["FRONTAL", "STEADY", "TeacherLabels", "read_labels", "spread_over"]
+__all__ = ["FRONTAL", "STEADY", "TeacherLabels", "read_labels", "spread_over", "write_labels"]
 
 STEADY = 0.008
 """Median spread of the points up to which a label is trusted. Wrong ones (turned far with glasses, behind a hand, in
@@ -125,3 +126,22 @@ def read_labels(path: Path) -> TeacherLabels:
         )
     except (OSError, EOFError, ValueError, KeyError, IndexError, BadZipFile, zlib.error) as error:
         raise MienError(f"{path}: cannot be read as labels of faces ({error}); label the faces again") from error
+
+
+def write_labels(path: Path, labels: TeacherLabels, **more: np.ndarray) -> None:
+    """Write a file of labels, whole or not at all; `more` are further arrays, which `read_labels` ignores.
+
+    Raises MienError when the file cannot be written.
+    """
+    which = {"image": np.array(labels.images)} if labels.frames is None else {"frame": labels.frames.astype(np.int32)}
+    with write_whole(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            points=labels.points.astype(np.float32),
+            spread=labels.spread.astype(np.float16),
+            pose=labels.pose.astype(np.float32),
+            blendshapes=labels.weights.astype(np.float16),
+            blendshape_names=np.array(ARKIT),
+            **which,
+            **more,
+        )
