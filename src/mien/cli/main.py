@@ -31,7 +31,7 @@ COMMANDS = MappingProxyType(
         "train": "train a system",
         "export": "write a trained network as the bundle that the other commands load",
         "bench": "measure a system beside its baselines",
-        "synth": "render training images with their annotations",
+        "synth": "render training images with their annotations, label real faces",
         "assets": "third-party material: list it, download it",
     }
 )

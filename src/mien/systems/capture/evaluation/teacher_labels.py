@@ -1,14 +1,16 @@
 """What MediaPipe's Face Landmarker saw in pictures, or in the frames of a clip: the labels that judge capture.
 
 A file of labels is an .npz with points [N, 478, 3] in pixels (y down, z in pixels, smaller is nearer), each the mean
-over several views of the picture; spread [N, 478], the standard deviation over the views as a share of the distance of
-the outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with blendshape_names; and image [N] (file
-names) or frame [N]. Where no face was found the numbers are NaN.
+over several views of the picture; spread [N, 478], the standard deviation over the views (root mean square of x and y)
+as a share of the distance of the outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with
+blendshape_names, their mean over the views; and image [N] (file names) or frame [N]. Where no face was found the
+numbers are NaN.
 """
 
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -133,15 +135,14 @@ def write_labels(path: Path, labels: TeacherLabels, **more: np.ndarray) -> None:
 
     Raises MienError when the file cannot be written.
     """
-    which = {"image": np.array(labels.images)} if labels.frames is None else {"frame": labels.frames.astype(np.int32)}
+    arrays: dict[str, Any] = {
+        "points": labels.points.astype(np.float32),
+        "spread": labels.spread.astype(np.float16),
+        "pose": labels.pose.astype(np.float32),
+        "blendshapes": labels.weights.astype(np.float16),
+        "blendshape_names": np.array(ARKIT),
+        **({"image": np.array(labels.images)} if labels.frames is None else {"frame": labels.frames.astype(np.int32)}),
+        **more,
+    }
     with write_whole(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            points=labels.points.astype(np.float32),
-            spread=labels.spread.astype(np.float16),
-            pose=labels.pose.astype(np.float32),
-            blendshapes=labels.weights.astype(np.float16),
-            blendshape_names=np.array(ARKIT),
-            **which,
-            **more,
-        )
+        np.savez_compressed(temporary, **arrays)
