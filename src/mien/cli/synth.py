@@ -233,7 +233,7 @@ def faces(options: Faces) -> None:
     with progress_bar(f"{options.out}: pictures and clips") as advance:
         done = label_faces(pictures, options.out, options.teacher, progress=advance)
     print(
-        f"{options.out}: {done.pictures} pictures and {done.clips} clips are labelled, {done.left_out} left out; "
+        f"{options.out}: labelled pictures: {done.pictures}, clips: {done.clips}; left out: {done.left_out}; "
         f"train with: mien train capture --faces {options.out}"
     )
 

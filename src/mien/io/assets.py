@@ -148,7 +148,7 @@ _FACES = (
     Part(
         folder="us_congress",
         what="official portraits of members of the US Congress",
-        licence="public domain, work of the US government",
+        licence="public domain, work of the US government (United States Congress)",
     ),
     Part(folder="us_18f", what="staff portraits of 18F", licence="CC0 1.0, 18F"),
     Part(
@@ -217,8 +217,8 @@ ASSETS: dict[str, Asset] = {
         ),
         Asset(
             name="faces",
-            title="portraits and clips of real people",
-            what="1,991 pictures and 17 clips that capture is trained on, labelled by `mien synth faces`",
+            title="the folder of real faces",
+            what="1,991 pictures and 17 clips to train capture on, once `mien synth faces` has labelled them",
             licence="public domain, CC0 1.0 or CC BY 4.0, by folder",
             source="https://github.com/debruine/webmorphR.stim and seven other repositories",
             megabytes=250,
@@ -307,7 +307,7 @@ def _get_file(file: Path, pinned: Pinned, url: str, asset: Asset) -> None:
     with write_whole(file) as temporary:
         _download(url, temporary, asset)
         if _digest(temporary.read_bytes()) != pinned.sha256:
-            raise MienError(f"{url} is not {asset.title}'s {pinned.file}: its checksum differs; {_by_hand(asset)}")
+            raise MienError(f"{url} is not {pinned.file} of {asset.title}: its checksum differs; {_by_hand(asset)}")
 
 
 def verify(name: str, source: Path, *, shown: str | None = None) -> None:
