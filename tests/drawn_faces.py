@@ -20,6 +20,11 @@ EYES = (33, 263)
 """MediaPipe's points at the outer corners of the right and left eye."""
 
 
+Colour = tuple[int, int, int]
+GROUND: Colour = (40, 20, 0)
+"""Red, green, blue behind the faces."""
+
+
 def template() -> np.ndarray:
     """478 points of a symmetric face whose eyes are 1 apart, x to the image's right, y down, about their middle."""
     points = np.random.default_rng(0).uniform((-1, -0.8, -0.5), (1, 1.4, 0.5), (478, 3))
@@ -37,7 +42,7 @@ def landmarks(right: np.ndarray, left: np.ndarray) -> np.ndarray:
 
 
 def draw(
-    width: int, height: int, *faces: tuple[float, float, float], ground: int = 20, wink: float = 1.0
+    width: int, height: int, *faces: tuple[float, float, float], ground: Colour = GROUND, wink: float = 1.0
 ) -> np.ndarray:
     """A picture of faces (x and y of the right eye, distance of the eyes); `wink` is the size of the left eye."""
     picture = np.full((height, width, 3), ground, np.uint8)
@@ -83,20 +88,14 @@ class Landmarker:
         (right, right_area), (left, left_area) = seen
         height, width = picture.data.shape[:2]
         points = (landmarks(right, left) + np.array((0.5, 0.5, 0))) / (width, height, width)
+        whole, roll = right_area + left_area, np.arctan2(*(left - right)[::-1])
         scores = dict.fromkeys((name for name in ARKIT if name != "tongueOut"), 0.0) | {"_neutral": 0.9}
-        scores |= {"eyeWideRight": right_area, "eyeWideLeft": left_area}
-        whole = right_area + left_area
-        roll = np.arctan2(*(left - right)[::-1])
+        scores |= {"eyeWideRight": right_area / whole, "eyeWideLeft": left_area / whole, "jawOpen": abs(roll)}
         pose = np.eye(4)
         pose[:2, :2] = [[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]
         return SimpleNamespace(
             face_landmarks=[[SimpleNamespace(x=x, y=y, z=z) for x, y, z in points]],
-            face_blendshapes=[
-                [
-                    SimpleNamespace(category_name=name, score=score / whole if score > 1 else score)
-                    for name, score in scores.items()
-                ]
-            ],
+            face_blendshapes=[[SimpleNamespace(category_name=name, score=score) for name, score in scores.items()]],
             facial_transformation_matrixes=[pose],
         )
 

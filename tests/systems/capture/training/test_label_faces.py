@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.drawn_faces import EYES, Landmarker, draw, install, landmarks, write
+from tests.drawn_faces import EYES, GROUND, Landmarker, draw, install, landmarks, write
 
 from mien.core import MienError
 from mien.io.video import VideoWriter, read_image
@@ -75,6 +75,7 @@ def test_pictures_become_crops_with_points_where_the_faces_are(label: Label, tmp
         np.testing.assert_allclose(points - points[EYES[0]], scale * (shape - shape[EYES[0]]), atol=0.6)
         bright = crop[tuple(np.round(points[list(EYES), 1::-1]).astype(int).T)]
         assert (bright > 200).all(), "the eyes lie on the discs"
+        np.testing.assert_allclose(crop[3, 3], GROUND, atol=4)
         extent = np.ptp(shape[:, :2], axis=0).max()
         assert scale == pytest.approx(min(1.0, LARGEST / (SIDE * extent)), rel=0.01)
     assert seen[0].shape == (LARGEST, LARGEST, 3) and seen[1].shape[0] <= 160
