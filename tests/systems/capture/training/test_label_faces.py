@@ -73,7 +73,7 @@ def test_pictures_become_crops_with_points_where_the_faces_are(label: Label, tmp
         shape = landmarks(np.zeros(2), np.array([apart, 0.0]))
         scale = np.linalg.norm(points[EYES[1]] - points[EYES[0]]) / apart
         np.testing.assert_allclose(points - points[EYES[0]], scale * (shape - shape[EYES[0]]), atol=0.6)
-        bright = crop[tuple(np.round(points[list(EYES), 1::-1]).astype(int).T)]
+        bright = crop[tuple(np.round(points[list(EYES), 1::-1] - 0.5).astype(int).T)]
         assert (bright > 200).all(), "the eyes lie on the discs"
         np.testing.assert_allclose(crop[3, 3], GROUND, atol=4)
         extent = np.ptp(shape[:, :2], axis=0).max()
@@ -87,7 +87,7 @@ def test_pictures_become_crops_with_points_where_the_faces_are(label: Label, tmp
 def test_points_marked_by_hand_lie_where_they_were_marked(label: Label, tmp_path: Path) -> None:
     label()
     labels = read_labels(tmp_path / "out" / "labels" / "people.npz")
-    np.testing.assert_allclose(labels.hand[0, :2], labels.teacher.points[0, list(EYES), :2], atol=0.3)
+    np.testing.assert_allclose(labels.hand[0, :2], labels.teacher.points[0, list(EYES), :2] - 0.5, atol=0.2)
     assert np.isfinite(labels.hand[0]).all() and np.isnan(labels.hand[1]).all()
 
 
@@ -97,7 +97,7 @@ def test_of_a_clip_the_frames_with_a_face_are_labelled_where_it_is(label: Label,
     assert (labels.clip, labels.frames) == ("take", (1, 2, 3, 4))
     for row, frame in enumerate(labels.frames):
         eyes = np.array([(HIGH[0] + 5 * frame, HIGH[1]), (HIGH[0] + 5 * frame + HIGH[2], HIGH[1])])
-        np.testing.assert_allclose(labels.teacher.points[row, list(EYES), :2], eyes, atol=0.4)
+        np.testing.assert_allclose(labels.teacher.points[row, list(EYES), :2], eyes + 0.5, atol=0.2)
     (copy,) = files_of(tmp_path / "out", labels)
     assert copy.read_bytes() == (given / "moving" / "take.mp4").read_bytes()
     assert [row for row, _ in pictures(tmp_path / "out", labels)] == [0, 1, 2, 3]

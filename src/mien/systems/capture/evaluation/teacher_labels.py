@@ -1,10 +1,10 @@
 """What MediaPipe's Face Landmarker saw in pictures, or in the frames of a clip: the labels that judge capture.
 
-A file of labels is an .npz with points [N, 478, 3] in pixels (y down, z in pixels, smaller is nearer), each the mean
-over several views of the picture; spread [N, 478], the standard deviation over the views (root mean square of x and y)
-as a share of the distance of the outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with
-blendshape_names, their mean over the views; and image [N] (file names) or frame [N]. Where no face was found the
-numbers are NaN.
+A file of labels is an .npz with points [N, 478, 3] in pixels (from the picture's top left corner, which is half a pixel
+from the middle of its first pixel; y down; a smaller z is nearer), each the mean over several views of the picture;
+spread [N, 478], the standard deviation over the views (root mean square of x and y) as a share of the distance of the
+outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with blendshape_names, their mean over the views;
+and image [N] (file names) or frame [N]. Where no face was found the numbers are NaN.
 """
 
 import zlib
