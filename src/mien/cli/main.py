@@ -32,7 +32,7 @@ COMMANDS = MappingProxyType(
         "train": "train a system",
         "export": "write a trained network as the bundle that the other commands load",
         "bench": "measure a system beside its baselines",
-        "synth": "render training images with their annotations",
+        "synth": "render training images with their annotations, label real faces",
         "assets": "third-party material: list it, download it",
     }
 )
@@ -111,7 +111,8 @@ def _run(words: list[str]) -> None:
             print(f"mien {__version__}")
         case [command, *rest] if command in COMMANDS:
             import_module(f"mien.cli.{command}").main(rest)
-        case [command, *_]:
+        case _:
+            command = words[0]
             raise MienError(f"there is no command '{command}'; use one of: {', '.join(COMMANDS)}")
 
 

@@ -7,7 +7,7 @@ once, and stored as displacements in millimetres in one .npz file in the user's 
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+def _opened(source: Path) -> Generator[tuple[list[str], Callable[[str], bytes]]]:
     """Names of the OBJ files in a folder or zip (without extension), and a function that reads one."""
     if source.is_dir():
         paths = {p.stem: p for p in source.rglob(f"*{formats.OBJ}")}
