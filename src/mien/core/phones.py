@@ -3,10 +3,17 @@
 A diphthong is two visemes, because its mouth moves: /aɪ/ opens as "aa" and ends as "ih".
 """
 
-from collections.abc import Mapping
+# ruff: noqa: RUF001
+# IPA has letters that look like others.
+
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-__all__ = ["ARPABET", "IPA", "VOWELS", "ipa_visemes", "phone_visemes"]
+import numpy as np
+
+from mien.core.visemes import VisemeTrack
+
+__all__ = ["ARPABET", "IPA", "VOWELS", "ipa_visemes", "label_visemes", "phone_visemes", "track_of_phones"]
 
 VOWELS = frozenset({"aa", "E", "ih", "oh", "ou"})
 """The visemes of vowels."""
@@ -50,3 +57,52 @@ def ipa_visemes(phone: str) -> tuple[str, ...]:
             found.append(viseme)
     # /t/ and /d/ before a fricative are its onset: an affricate has the fricative's lips.
     return tuple(found[1:]) if found[:1] == ["DD"] and found[1:] in (["CH"], ["SS"]) else tuple(found)
+
+
+def label_visemes(label: str, *, ipa: bool) -> tuple[str, ...]:
+    """Visemes of a phone's label, ARPAbet or IPA; an empty label and the marks of silence are "sil".
+
+    Raises KeyError for a label that is no phone.
+    """
+    word = label.strip()
+    if word.lower() in _SILENCE:
+        return ("sil",)
+    found = ipa_visemes(word) if ipa else phone_visemes(word)
+    if not found:
+        raise KeyError(label)
+    return found
+
+
+_SILENCE = frozenset({"", "_", "#", "<eps>", "<s>", "</s>", "<sil>", "sil", "sp", "spn", "pau", "[noise]"})
+_TURN = 0.55
+"""Share of a diphthong's time that its first viseme lasts."""
+
+
+def track_of_phones(
+    phones: Sequence[tuple[str, ...]],
+    starts: Sequence[float],
+    ends: Sequence[float],
+    *,
+    strength: Sequence[float] | None = None,
+    confidence: Sequence[float] | None = None,
+    source: str = "",
+) -> VisemeTrack:
+    """The viseme track of sounds: `phones` are the visemes of each in order, `starts` and `ends` its times [s].
+
+    Silences are left out. Raises ValueError for times that overlap or do not increase.
+    """
+    rows: list[tuple[str, float, float, int]] = []
+    for number, (visemes, start, end) in enumerate(zip(phones, starts, ends, strict=True)):
+        cuts = [start, start + _TURN * (end - start), end] if len(visemes) == 2 else [start, end]
+        if len(visemes) > 2:
+            cuts = np.linspace(start, end, len(visemes) + 1).tolist()
+        rows += [(v, a, b, number) for v, a, b in zip(visemes, cuts, cuts[1:], strict=False) if v != "sil"]
+    at = [row[3] for row in rows]
+    return VisemeTrack(
+        visemes=tuple(row[0] for row in rows),
+        starts=np.array([row[1] for row in rows], float),
+        ends=np.array([row[2] for row in rows], float),
+        strength=None if strength is None else np.asarray(strength, float)[at],
+        confidence=None if confidence is None else np.asarray(confidence, float)[at],
+        source=source,
+    )
