@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import ClassVar
 
 from mien.engine.config import ExportOptions, RunConfig
 
@@ -12,11 +13,13 @@ __all__ = ["EXPORT", "PRESETS", "SpeakConfig", "SpeakExport"]
 class SpeakConfig(RunConfig):
     """One training run. "The paper" is Paier et al. 2023; numbers without a source were chosen for mien."""
 
+    MAY_CHANGE: ClassVar[frozenset[str]] = RunConfig.MAY_CHANGE | {"data"}
+
     data: str = "data/speech"
     """Folder of takes that `mien synth speech` wrote."""
     out: str = "runs/speak"
     """Folder that the checkpoint and the log are written to."""
-    steps: int = 4000
+    steps: int = 2200
     """Batches of the training; the learning rate falls to zero at the end."""
     batch: int = 16
     """Takes in a batch; each comes with a second take of the same speaker, from which the style is read."""

@@ -25,6 +25,7 @@ __all__ = [
     "Signals",
     "levels_of_track",
     "signals_of_clip",
+    "signals_of_weights",
     "weights_of_signals",
 ]
 
@@ -83,16 +84,18 @@ def signals_of_clip(clip: Clip) -> Signals:
     """The signals of a clip at `FPS`; the head's angles about their mean, zero for a clip without a head."""
     times = clip.times[0] + np.arange(int(clip.duration * FPS + 1e-6) + 1) / FPS
     filled = clip.with_channels(ARKIT).filled().at(times)
-    return _signals(filled.weights, filled.head_rotation)
+    head = None if filled.head_rotation is None else angles_from_quaternion(filled.head_rotation)
+    return signals_of_weights(filled.weights, head)
 
 
-def _signals(weights: Float[np.ndarray, "T 52"], head: np.ndarray | None) -> Signals:
+def signals_of_weights(weights: Float[np.ndarray, "T 52"], angles: Float[np.ndarray, "T 3"] | None) -> Signals:
+    """The signals of ARKit weights at `FPS` and of head angles [rad], which are taken about their mean."""
     w = {name: weights[:, _AT[name]] for name in ARKIT}
     x = (w["eyeLookOutLeft"] - w["eyeLookInLeft"] + w["eyeLookInRight"] - w["eyeLookOutRight"]) / 2
     y = (w["eyeLookUpLeft"] - w["eyeLookDownLeft"] + w["eyeLookUpRight"] - w["eyeLookDownRight"]) / 2
     blink = (w["eyeBlinkLeft"] + w["eyeBlinkRight"]) / 2
     squint = (w["eyeSquintLeft"] + w["eyeSquintRight"]) / 2
-    angles = np.zeros((len(weights), 3)) if head is None else angles_from_quaternion(head)
+    angles = np.zeros((len(weights), 3)) if angles is None else angles
     eyes = np.stack([blink, squint, x, y], axis=1)
     face = weights[:, [_AT[name] for name in FACE]]
     return np.concatenate([face, eyes, angles - angles.mean(axis=0)], axis=1).astype(np.float32)

@@ -17,7 +17,7 @@ from mien.core.phones import phone_visemes, track_of_phones
 from mien.io.sound import RATE, Sound
 from mien.systems.speak.runtime.pronunciation import Word, dictionary_path, need_pocketsphinx
 
-__all__ = ["align", "recognise"]
+__all__ = ["align", "aligned_phones", "recognise"]
 
 _BEAMS = {"beam": 1e-80, "wbeam": 1e-60, "pbeam": 1e-80, "bestpath": False, "loglevel": "FATAL"}
 _FRAME = 0.01
@@ -42,6 +42,20 @@ def align(sound: Sound, words: list[Word]) -> VisemeTrack:
     Raises MienError when the sound holds no speech, when the text does not match it (with the place), or without
     pocketsphinx.
     """
+    return _track(sound, _aligned(sound, words), confidence=1.0, how="sound and text")
+
+
+def aligned_phones(sound: Sound, words: list[Word]) -> list[tuple[str, float, float]]:
+    """ARPAbet phones with start and end [s] in the sound's own time; errors as in `align`."""
+    return [
+        (phone, sound.start + start * _FRAME, sound.start + (start + length) * _FRAME)
+        for _, phone, start, length in _aligned(sound, words)
+        if not _silent(phone)
+    ]
+
+
+def _aligned(sound: Sound, words: list[Word]) -> list[tuple[str, str, int, int]]:
+    """(word, phone, first frame, frames), silences included."""
     need_pocketsphinx()
     from pocketsphinx import Decoder
 
@@ -65,7 +79,7 @@ def align(sound: Sound, words: list[Word]) -> VisemeTrack:
     if not phones:
         raise MienError(f"{sound.source}: the text does not match what is said in the sound; check both")
     _check_match(sound, phones)
-    return _track(sound, phones, confidence=1.0, how="sound and text")
+    return phones
 
 
 def recognise(sound: Sound) -> VisemeTrack:

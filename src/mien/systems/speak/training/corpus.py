@@ -11,9 +11,10 @@ from mien.core import Clip, MienError, VisemeTrack
 from mien.core.transforms import quaternion_from_angles
 from mien.engine.fingerprint import fingerprint
 from mien.synth.motion.articulation import closures
+from mien.synth.speech import speaker_take
 from mien.systems.speak import spec
 
-__all__ = ["Corpus", "Take", "load_corpus"]
+__all__ = ["Corpus", "Take", "drawn_take", "load_corpus"]
 
 _HELD_OUT = 0.1
 """Share of the speakers, the last ones, that are held out."""
@@ -62,6 +63,11 @@ def load_corpus(folder: Path) -> Corpus:
             raise MienError(f"{path} holds no two takes; a style is read from another take of the same speaker")
     train = max(1, len(people) - max(1, round(_HELD_OUT * len(people))))
     return Corpus(tuple(people), train, fingerprint(marks))
+
+
+def drawn_take(seed: int, number: int, take: int) -> Take:
+    """A take of the standard data set, generated anew; see `synth.speech.speaker_take`."""
+    return _take({f"{name}_0": value for name, value in speaker_take(seed, number, take).items()}, 0)
 
 
 def _take(arrays: dict[str, np.ndarray], number: int) -> Take:
