@@ -173,19 +173,18 @@ _SHORT = 0.03
 def _sounds(track: VisemeTrack, how: Articulation) -> _Sounds:
     rows: list[tuple[str, float, float, float]] = [("sil", -np.inf, -np.inf, 1.0)]
     own = np.ones(len(track)) if track.strength is None else track.strength
-    for name, start, end, level in zip(track.visemes, track.starts, track.ends, own, strict=True):
-        last = rows[-1][2]
+    for name, begins, end, level in zip(track.visemes, track.starts, track.ends, own, strict=True):
         silent = rows.pop() if rows[-1][0] == "sil" else None
-        since = silent[1] if silent else last
-        if name != "sil" and start - since > _SHORT:
+        since, start = (silent[1] if silent else rows[-1][2]), float(begins)
+        if name == "sil":
+            start = since if silent else start
+        elif start - since > _SHORT:
             breath = max(since + 0.2, start - _INHALE_TIME) if start - since > _INHALE_TIME / 2 else start
             rows.append(("sil", since, breath, 1.0))
             if breath < start:
                 rows.append((_INHALE, breath, start, how.inhale / max(how.strength, 1e-6)))
-        elif name == "sil":
-            start = since if silent else start
-        rows.append((name, float(start), float(end), float(level)))
-    rows.append(("sil", rows[-1][2], np.inf, 1.0))
+        rows.append((name, start, float(end), float(level)))
+    rows.append(("sil", rows.pop()[1] if rows[-1][0] == "sil" else rows[-1][2], np.inf, 1.0))
     names, starts, ends, strength = zip(*rows, strict=True)
     return _Sounds(names, np.array(starts), np.array(ends), np.array(strength))
 
