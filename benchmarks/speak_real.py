@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from benchmarks.command import command_line, run
 
-from mien.core import ARKIT, MienError, VisemeTrack
+from mien.core import MienError, VisemeTrack
 from mien.core.visemes import VISEMES
 from mien.engine.figures import Figure, Result
 from mien.engine.metrics import lag, pearson

@@ -15,6 +15,8 @@ import pytest
 import torch
 
 from mien.core.channels import ARKIT, mirrored
+from mien.runtime import Bundle
+from mien.systems import registry
 from mien.systems.capture import spec as capture_spec
 from mien.systems.capture.config import PRESETS as CAPTURE
 from mien.systems.capture.config import CaptureConfig
@@ -273,6 +275,13 @@ def speak_smoke(tmp_path_factory: pytest.TempPathFactory) -> SpeakConfig:
     return replace(SPEAK["smoke"], data=str(folder), out=str(tmp_path_factory.mktemp("speak") / "run"))
 
 
+@pytest.fixture(scope="session")
+def small(speak_smoke: SpeakConfig, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The bundle of a speak network that was trained for six steps: enough for everything but quality."""
+    system = registry.find("speak")
+    return system.export(system.train(speak_smoke), tmp_path_factory.mktemp("small") / "bundle")
+
+
 def _speak(request: pytest.FixtureRequest) -> Smoke:
     smoke: SpeakConfig = request.getfixturevalue("speak_smoke")
 
@@ -302,9 +311,7 @@ def _speak(request: pytest.FixtureRequest) -> Smoke:
         made = net(visemes, torch.from_numpy(window[0]["style"]), *drawn)
         return {name: part[0].T.numpy() for name, part in zip(("face", "eyes_head", "raw"), made, strict=True)}
 
-    return Smoke(
-        config=smoke, steps=6, exported=smoke, data=("data",), alter=alter, frames=frames, whole=whole
-    )
+    return Smoke(config=smoke, steps=6, exported=smoke, data=("data",), alter=alter, frames=frames, whole=whole)
 
 
 SMOKE: Mapping[str, Callable[[pytest.FixtureRequest], Smoke]] = {

@@ -1,5 +1,7 @@
 """Phones become the visemes that the tables state, and tracks keep their times."""
 
+# ruff: noqa: RUF001
+
 import numpy as np
 import pytest
 

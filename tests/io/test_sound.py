@@ -41,7 +41,8 @@ def onset(sound: Sound) -> float:
 
 @pytest.mark.parametrize(
     ("name", "codec", "rate", "channels", "error"),
-    [("x.wav", "pcm_s16le", 48_000, 2, 0.002), ("x.wav", "pcm_s16le", 8_000, 1, 0.002), ("x.flac", "flac", 44_100, 2, 0.002),
+    [("x.wav", "pcm_s16le", 48_000, 2, 0.002), ("x.wav", "pcm_s16le", 8_000, 1, 0.002),
+     ("x.flac", "flac", 44_100, 2, 0.002),
      ("x.mp3", "libmp3lame", 48_000, 2, 0.05)],
 )  # fmt: skip
 def test_channels_rates_and_codecs_do_not_matter(

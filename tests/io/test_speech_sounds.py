@@ -1,4 +1,6 @@
-"""Files of speech sounds: what aligners and lip-sync tools write is read, and what is wrong is one line with the place."""
+"""Files of speech sounds: what other tools write is read, and what is wrong is one line with the place."""
+
+# ruff: noqa: RUF001
 
 from pathlib import Path
 
@@ -100,5 +102,5 @@ def test_rhubarb_cues_are_mouths_of_the_same_kind(tmp_path: Path) -> None:
     track = VisemeTrack.load(path)
     assert track.visemes == ("PP", "ou", "FF", "aa")
     path.write_text("0.0\tX\n0.1\tQ\n")
-    with pytest.raises(MienError, match="line 2.*'Q'"):
+    with pytest.raises(MienError, match=r"line 2.*'Q'"):
         VisemeTrack.load(path)

@@ -1,4 +1,4 @@
-"""What every file of speech sounds shares: labelled intervals become a viseme track, or one line that names the place."""
+"""What every file of speech sounds shares: labelled intervals become a viseme track, or an error names the place."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -59,7 +59,9 @@ class BatchSource(Dataset[Batch]):
             rows["signals"].append(take.signals[behind].T)
             rows["closure"].append(take.weight[behind])
             rows["style_take"].append(takes[other].signals.T)
-        stacked = {name: torch.from_numpy(np.ascontiguousarray(np.stack(own), np.float32)) for name, own in rows.items()}
+        stacked = {
+            name: torch.from_numpy(np.ascontiguousarray(np.stack(own), np.float32)) for name, own in rows.items()
+        }
         return Batch(
             **stacked,
             keep_style=torch.from_numpy((rng.random(config.batch) >= config.no_style).astype(np.float32)),

@@ -28,5 +28,8 @@ def code_loss(logits_BKN: Tensor, codes: Mapping[str, Tensor]) -> Tensor:
     """Cross entropy of each prior's codes [B, K], mean over chunks, summed over the priors."""
     parts = logits_BKN.split(list(spec.CODES.values()), dim=2)
     return torch.stack(
-        [functional.cross_entropy(part.flatten(0, 1), codes[name].flatten()) for name, part in zip(codes, parts, strict=True)]
+        [
+            functional.cross_entropy(part.flatten(0, 1), codes[name].flatten())
+            for name, part in zip(codes, parts, strict=True)
+        ]
     ).sum()

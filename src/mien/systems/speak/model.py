@@ -10,6 +10,8 @@ random numbers choose, and the auto-encoder's decoder turns codes into movement.
 that chunks give what a whole take gives.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,7 +65,7 @@ class StyleEncoder(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         sizes = (2 * len(spec.SIGNALS), width, width, width)
-        self.convs = nn.ModuleList(nn.Conv1d(a, b, 5, stride=2) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.convs = nn.ModuleList(nn.Conv1d(a, b, 5, stride=2) for a, b in pairwise(sizes))
         self.out = nn.Linear(2 * width, spec.STYLE)
 
     def forward(self, signals_BST: Tensor) -> Tensor:

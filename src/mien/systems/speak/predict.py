@@ -53,7 +53,9 @@ class Speak:
             raise MienError(f"{name} shows no face; a take of speech is needed")
         signals = spec.signals_of_clip(take)
         jaw = signals[:, spec.FACE.index("jawOpen")]
-        lips = signals[:, [spec.FACE.index(f"mouth{n}{s}") for n in ("LowerDown", "UpperUp") for s in ("Left", "Right")]]
+        lips = signals[
+            :, [spec.FACE.index(f"mouth{n}{s}") for n in ("LowerDown", "UpperUp") for s in ("Left", "Right")]
+        ]
         if jaw.std() < _MOVES and lips.std(axis=0).max() < _MOVES:
             raise MienError(f"{name} shows nobody who speaks: neither jaw nor lips move; give a take of speech")
         return self.style_of_signals(signals)

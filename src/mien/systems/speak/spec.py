@@ -1,4 +1,4 @@
-"""Inputs and outputs of the speak network: visemes, face, eyes and head at one rate, in chunks; does not import torch."""
+"""Inputs and outputs of the speak network: visemes, face, eyes and head, in chunks; does not import torch."""
 
 import numpy as np
 from jaxtyping import Float

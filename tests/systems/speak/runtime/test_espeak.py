@@ -12,7 +12,8 @@ from mien.systems.speak.runtime.espeak import speak_text
 
 @pytest.mark.parametrize(
     ("voice", "text", "visemes"),
-    [("en-us", "Move", ("PP", "ou", "FF")), ("de", "Bitte", ("PP", "ih", "DD", "E")), ("fr", "Papa", ("PP", "aa", "PP", "aa"))],
+    [("en-us", "Move", ("PP", "ou", "FF")), ("de", "Bitte", ("PP", "ih", "DD", "E")),
+     ("fr", "Papa", ("PP", "aa", "PP", "aa"))],
 )  # fmt: skip
 def test_a_voice_says_the_sounds_of_its_language(voice: str, text: str, visemes: tuple[str, ...]) -> None:
     track, sound = speak_text(text, voice)

@@ -4,6 +4,9 @@ The spelling rules are a short list of English letter groups, longest first; the
 plausible mouth is enough. A word may be given its phones in the text: `mien{M IY N}`.
 """
 
+# ruff: noqa: RUF001
+# Texts have typographic dashes and apostrophes.
+
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -125,9 +128,11 @@ def spell(word: str) -> tuple[str, ...]:
     return tuple(phones) or ("AH",)
 
 
-_UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-          "seventeen eighteen nineteen").split()  # fmt: skip
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def _number(value: int) -> str:

@@ -1,5 +1,8 @@
-"""Phones to a viseme track without sound: each phone's length by rules after Klatt 1979 ("Synthesis by rule of segmental
-durations in English sentences"): inherent lengths, longer before a pause, shorter in long words and clusters."""
+"""Phones to a viseme track without sound: lengths by rule, after Klatt 1979.
+
+The rules ("Synthesis by rule of segmental durations in English sentences") give phones inherent lengths, longer before
+a pause, shorter in long words, in clusters and in words of grammar.
+"""
 
 from collections.abc import Sequence
 
@@ -20,12 +23,17 @@ _LENGTH = {
     "TH": 0.080, "V": 0.055, "W": 0.060, "Y": 0.050, "Z": 0.075, "ZH": 0.070,
 }  # fmt: skip
 """Length [s] of a phone within a phrase, of the order of Klatt's inherent and shortest lengths."""
-_VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+_VOWELS = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"])
 _FINAL, _LONG_WORD, _CLUSTER, _WEAK = 1.4, 0.85, 0.8, 0.75
 """Factors: the last syllable before a pause, words of three syllables and more, consonant beside consonant, and words
 of grammar."""
-_GRAMMAR = frozenset("a an the of to in on at and or but is are was were be for with as it its that he she we you they "
-                     "i my your his her our their this from by".split())  # fmt: skip
+_GRAMMAR = frozenset(
+    (
+        "a", "an", "the", "of", "to", "in", "on", "at", "and", "or", "but", "is", "are", "was", "were", "be", "for",
+        "with", "as", "it", "its", "that", "he", "she", "we", "you", "they", "i", "my", "your", "his", "her", "our",
+        "their", "this", "from", "by",
+    )
+)  # fmt: skip
 
 
 def track_of_words(words: Sequence[Word], *, pace: float = 1.0) -> VisemeTrack:
