@@ -5,7 +5,9 @@
 
 import wave
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -41,9 +43,11 @@ class Sound:
 
     def loudness(self, times: Float[np.ndarray, "T"], width: float = 0.03) -> Float[np.ndarray, "T"]:
         """Level at `times` [s] in decibels relative to full scale, over Gaussian windows of deviation `width` [s]."""
-        from scipy.ndimage import gaussian_filter1d  # pyright: ignore[reportMissingTypeStubs]
-
-        power = gaussian_filter1d(self.samples.astype(np.float64) ** 2, width * self.rate, mode="constant")
+        # scipy's annotations leave the type of the result partly unknown.
+        filters: Any = import_module("scipy.ndimage")
+        power: np.ndarray = filters.gaussian_filter1d(
+            self.samples.astype(np.float64) ** 2, width * self.rate, mode="constant"
+        )
         at = np.clip(np.rint((np.asarray(times) - self.start) * self.rate), 0, max(len(power) - 1, 0)).astype(int)
         return 10 * np.log10(power[at] + 1e-10)
 

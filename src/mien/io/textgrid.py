@@ -40,10 +40,10 @@ def read(path: Path) -> VisemeTrack:
 
 def _tiers(values: Iterator[object]) -> Iterator[tuple[str, list[Interval]]]:
     """(name, intervals) of each interval tier; tiers of points are skipped."""
-    _number(values), _number(values)
+    _span(values)
     for _ in range(int(_number(values))):
         kind, name = next(values), next(values)
-        _number(values), _number(values)
+        _span(values)
         rows: list[Interval] = []
         for k in range(int(_number(values))):
             start = _number(values)
@@ -54,6 +54,11 @@ def _tiers(values: Iterator[object]) -> Iterator[tuple[str, list[Interval]]]:
             rows.append(Interval(label.replace('""', '"'), start, end, f"interval {k + 1}"))
         if kind == "IntervalTier" and isinstance(name, str):
             yield name, rows
+
+
+def _span(values: Iterator[object]) -> tuple[float, float]:
+    """The times between which a file or a tier lies."""
+    return _number(values), _number(values)
 
 
 def _number(values: Iterator[object]) -> float:

@@ -4,11 +4,13 @@
 an index, which is not among NCNN's operations.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from mien.core.visemes import VISEMES
 from mien.engine.config import training_command
@@ -69,7 +71,8 @@ def export(checkpoint: Path, out: Path, options: SpeakExport = EXPORT) -> Bundle
 def _style_arrays(net: SpeakNet) -> dict[str, np.ndarray]:
     """The style encoder, which runs in numpy (`runtime.style_encoder`)."""
     arrays: dict[str, np.ndarray] = {}
-    for k, conv in enumerate(net.style.convs):
+    for k, conv in enumerate(cast("Iterable[nn.Conv1d]", net.style.convs)):
+        assert conv.bias is not None
         arrays |= {f"style_weight{k}": conv.weight.detach().numpy(), f"style_bias{k}": conv.bias.detach().numpy()}
     out = net.style.out
     return arrays | {"style_out_weight": out.weight.detach().numpy(), "style_out_bias": out.bias.detach().numpy()}

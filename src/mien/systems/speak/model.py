@@ -10,7 +10,9 @@ random numbers choose, and the auto-encoder's decoder turns codes into movement.
 that chunks give what a whole take gives.
 """
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +59,18 @@ class _Block(nn.Module):
         y, held = self.conv.step(x_BCT, held_BCP)
         scale, shift = self.film(style_BS)[:, :, None].chunk(2, dim=1)
         return x_BCT + self.mix(functional.silu(y * (1 + scale) + shift)), held
+
+
+class _Blocks(nn.ModuleList):
+    """Blocks one after another, with their type known."""
+
+    def __iter__(self) -> "Iterator[_Block]":
+        """The blocks in order."""
+        return cast("Iterator[_Block]", super().__iter__())
+
+
+def _blocks(width: int, dilations: Sequence[int]) -> _Blocks:
+    return _Blocks(_Block(width, dilation) for dilation in dilations)
 
 
 class StyleEncoder(nn.Module):
@@ -116,6 +130,9 @@ class Gru(nn.Module):
 class Prior(nn.Module):
     """A sequence auto-encoder of one group of signals, a code for each chunk."""
 
+    codes: Tensor
+    """The numbers of every code, [codes, Z]."""
+
     def __init__(self, signals: int, levels: tuple[int, ...], width: int) -> None:
         super().__init__()
         self.levels, self.width = levels, width
@@ -123,7 +140,7 @@ class Prior(nn.Module):
         self.chunk = nn.Conv1d(width, width, 3 * spec.CHUNK, stride=spec.CHUNK, padding=spec.CHUNK)
         self.code = nn.Linear(width + spec.STYLE, len(levels))
         self.spread = nn.Linear(len(levels), width * spec.CHUNK)
-        self.blocks = nn.ModuleList(_Block(width, dilation) for dilation in (1, 2, 4))
+        self.blocks = _blocks(width, (1, 2, 4))
         self.leave = nn.Conv1d(width, signals, 1)
         self.register_buffer("codes", _codes(levels))
 
@@ -166,7 +183,7 @@ class SpeakNet(nn.Module):
         )
         self.enter = CausalConv(len(VISEMES), width, kernel=3)
         self.inject = nn.Linear(spec.RESIDUAL, width)
-        self.blocks = nn.ModuleList(_Block(width, dilation) for dilation in _DILATIONS)
+        self.blocks = _blocks(width, _DILATIONS)
         self.face = nn.Conv1d(width, len(spec.FACE), 1)
         self.raw = nn.Conv1d(width, len(spec.EYES) + len(spec.HEAD), 1)
         self.priors = nn.ModuleDict({n: Prior(b - a, spec.LEVELS[n], small) for n, (a, b) in _GROUPS.items()})
@@ -174,13 +191,17 @@ class SpeakNet(nn.Module):
         self.gru = Gru(numbers + spec.STYLE + 2 * width, _GRU)
         self.choose = nn.Linear(_GRU, spec.NOISE)
 
+    def prior(self, name: str) -> Prior:
+        """The prior of "lids", "gaze" or "head"."""
+        return cast("Prior", self.priors[name])
+
     @property
     def past(self) -> dict[str, tuple[int, int]]:
         """Name of each held state -> (channels, frames)."""
         sizes = {"enter": (len(VISEMES), self.enter.past)}
         sizes |= {f"block{k}": (self.width, block.conv.past) for k, block in enumerate(self.blocks)}
-        for name, prior in self.priors.items():
-            sizes |= {f"{name}{k}": (self.small, block.conv.past) for k, block in enumerate(prior.blocks)}
+        for name in _GROUPS:
+            sizes |= {f"{name}{k}": (self.small, b.conv.past) for k, b in enumerate(self.prior(name).blocks)}
         return sizes
 
     def held(self, batch: int, like: Tensor) -> dict[str, Tensor]:
@@ -243,8 +264,8 @@ class SpeakNet(nn.Module):
         parts = torch.stack(codes, dim=2).split([len(levels) for levels in spec.LEVELS.values()], dim=1)
         groups = {}
         for name, z in zip(_GROUPS, parts, strict=True):
-            own = [held[f"{name}{k}"] for k in range(len(self.priors[name].blocks))]
-            groups[name], _ = self.priors[name].decode(z, style_BS, own)
+            own = [held[f"{name}{k}"] for k in range(len(self.prior(name).blocks))]
+            groups[name], _ = self.prior(name).decode(z, style_BS, own)
         return made.face_BFT, self.joined(groups), made.raw_BET
 
     def draw(
@@ -256,7 +277,7 @@ class SpeakNet(nn.Module):
         logits = self.choose(hidden) + noise_BN
         numbers = []
         for name, part in zip(_GROUPS, logits.split(list(spec.CODES.values()), dim=1), strict=True):
-            numbers.append(self.priors[name].codes[part.argmax(dim=1)])
+            numbers.append(self.prior(name).codes[part.argmax(dim=1)])
         return torch.cat(numbers, dim=1), hidden
 
     @property
@@ -282,9 +303,9 @@ class SpeakStep(nn.Module):
         numbers, hidden = self.net.draw(held["codes"], held["hidden"], style, pooled, noise)
         groups, at = {}, 0
         for name, levels in spec.LEVELS.items():
-            own = [held[f"{name}{k}"] for k in range(len(self.net.priors[name].blocks))]
+            own = [held[f"{name}{k}"] for k in range(len(self.net.prior(name).blocks))]
             z = numbers[:, at : at + len(levels), None]
-            groups[name], after = self.net.priors[name].decode(z, style, own)
+            groups[name], after = self.net.prior(name).decode(z, style, own)
             kept |= {f"{name}{k}": value for k, value in enumerate(after)}
             at += len(levels)
         kept |= {"codes": numbers, "hidden": hidden}

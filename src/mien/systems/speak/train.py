@@ -74,7 +74,7 @@ def batch_losses(net: SpeakNet, batch: Batch, config: SpeakConfig) -> dict[str, 
         batch.visemes, style, residual * batch.keep_residual[:, None, None], net.held(len(face), batch.visemes)
     )
     groups = net.groups(rest)
-    codes = {name: prior.encode(groups[name], style) for name, prior in net.priors.items()}
+    codes = {name: net.prior(name).encode(groups[name], style) for name in spec.LEVELS}
     weight = 1.0 + config.closure_weight * batch.closure[:, _WARM:]
     terms = {
         "face": 10.0
@@ -82,7 +82,8 @@ def batch_losses(net: SpeakNet, batch: Batch, config: SpeakConfig) -> dict[str, 
         "residual": config.residual_weight * (residual**2).mean(),
         "raw": ((made.raw_BET - rest)[:, :, _WARM:] ** 2).mean(),
     }
-    for name, prior in net.priors.items():
+    for name in spec.LEVELS:
+        prior = net.prior(name)
         held = net.held(len(face), batch.visemes)
         again, _ = prior.decode(codes[name], style, [held[f"{name}{k}"] for k in range(len(prior.blocks))])
         terms[name] = losses.signal_loss(again[:, :, _WARM:], groups[name][:, :, _WARM:], None, 1.0)

@@ -19,7 +19,7 @@ from mien.systems.speak.runtime.pronunciation import Word, dictionary_path, need
 
 __all__ = ["align", "aligned_phones", "recognise"]
 
-_BEAMS = {"beam": 1e-80, "wbeam": 1e-60, "pbeam": 1e-80, "bestpath": False, "loglevel": "FATAL"}
+_BEAMS = {"beam": 1e-80, "wbeam": 1e-60, "pbeam": 1e-80, "bestpath": False, "lm": None, "loglevel": "FATAL"}
 _FRAME = 0.01
 """Length of pocketsphinx's frames [s]."""
 _SILENT = -55.0
