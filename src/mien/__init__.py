@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from mien.rigs.load import load_rig
     from mien.rigs.retarget.retarget import retarget
+    from mien.systems.capture.avatar import avatar
     from mien.systems.capture.fit import fit
     from mien.systems.capture.perform import capture
     from mien.systems.express.perform import express
@@ -49,6 +50,7 @@ __all__ = [
     "Topology",
     "VisemeTrack",
     "__version__",
+    "avatar",
     "capture",
     "express",
     "fit",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 
 _VERBS = {
+    "avatar": "mien.systems.capture.avatar",
     "capture": "mien.systems.capture.perform",
     "express": "mien.systems.express.perform",
     "fit": "mien.systems.capture.fit",

@@ -24,6 +24,7 @@ COMMANDS = MappingProxyType(
         "capture": "a video or a picture of a face into curves, a moving head, a preview",
         "live": "a performance in front of a webcam into curves or a moving head",
         "fit": "photos and videos of one person into a head of their shape",
+        "avatar": "photos and videos of one person into their own head, with texture, eyes and hair",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
         "speak": "a text, a voice or visemes into a talking face with a style",
         "demo": "capture the sample clip that ships with mien and compare it with its ground truth",
@@ -32,7 +33,7 @@ COMMANDS = MappingProxyType(
         "train": "train a system",
         "export": "write a trained network as the bundle that the other commands load",
         "bench": "measure a system beside its baselines",
-        "synth": "render training images with their annotations",
+        "synth": "render training images with their annotations, label real faces",
         "assets": "third-party material: list it, download it",
     }
 )
@@ -112,7 +113,8 @@ def _run(words: list[str]) -> None:
             print(f"mien {__version__}")
         case [command, *rest] if command in COMMANDS:
             import_module(f"mien.cli.{command}").main(rest)
-        case [command, *_]:
+        case _:
+            command = words[0]
             raise MienError(f"there is no command '{command}'; use one of: {', '.join(COMMANDS)}")
 
 
