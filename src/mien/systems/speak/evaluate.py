@@ -11,25 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from mien.engine.figures import Figure, Result
+from mien.engine.figures import Result
 from mien.synth.motion.speakers import Speaker
 from mien.synth.motion.speaking import speaking_motion
 from mien.synth.speech import SPEAKERS, TAKES
 from mien.systems.speak import spec
 from mien.systems.speak.evaluation import measures
 from mien.systems.speak.evaluation.baselines import key_poses
+from mien.systems.speak.evaluation.figures import FLAT, KEYS, OURS, PLAIN, RULES, figures_of
 from mien.systems.speak.predict import Speak
 from mien.systems.speak.training.corpus import Take, drawn_take
 
 __all__ = ["BenchOptions", "bench"]
 
-_OURS, _PLAIN, _KEYS, _RULES, _FLAT = "ours", "no style", "key poses", "rules", "no priors"
-_NAMES = {
-    _PLAIN: "the same network without a style",
-    _KEYS: "viseme key poses",
-    _RULES: "the rules' average speaker",
-    _FLAT: "the same network without priors",
-}
 _SEED = 1
 
 
@@ -64,13 +58,13 @@ def bench(options: BenchOptions) -> Result:
     details: dict[str, Any] = {"speakers": len(people), "methods": _methods(people, made)}
     details["retrieval"] = _retrieval(people, made)
     details["real_time_factor"] = _speed(network)
-    ours = details["methods"][_OURS]
+    ours = details["methods"][OURS]
     details["summary"] = {
         "lve_mm2": round(ours["lve"], 3),
         "closure": round(ours["closure"], 4),
-        "style_retrieval": round(details["retrieval"][_OURS], 3),
+        "style_retrieval": round(details["retrieval"][OURS], 3),
     }
-    return Result.measured("speak", _figures(details), details, quick=options.quick)
+    return Result.measured("speak", figures_of(details), details, quick=options.quick)
 
 
 def _speaker(number: int) -> _Speaker:
@@ -89,11 +83,11 @@ def _performed(network: Speak, own: _Speaker, seed: int) -> Mapping[str, spec.Si
     made = network.signals(own.truth.track, frames, style, seed=seed)
     raw = network.signals(own.truth.track, frames, style, seed=seed, priors=False)
     return {
-        _OURS: made,
-        _PLAIN: network.signals(own.truth.track, frames, seed=seed),
-        _KEYS: keyed,
-        _RULES: spec.signals_of_weights(ruled.weights, ruled.angles),
-        _FLAT: raw,
+        OURS: made,
+        PLAIN: network.signals(own.truth.track, frames, seed=seed),
+        KEYS: keyed,
+        RULES: spec.signals_of_weights(ruled.weights, ruled.angles),
+        FLAT: raw,
     }
 
 
@@ -164,83 +158,3 @@ def _speed(network: Speak, seconds: float = 30.0) -> float:
     start = process_time()
     network.signals(track, int(seconds * spec.FPS))
     return seconds / (process_time() - start)
-
-
-def _figures(details: Mapping[str, Any]) -> tuple[Figure, ...]:
-    table, found = details["methods"], details["retrieval"]
-
-    def others(key: str, *names: str) -> dict[str, float | None]:
-        return {_NAMES[name]: table[name][key] for name in names}
-
-    who = "Speech of held-out speakers"
-    ours = table[_OURS]
-    return (
-        Figure(
-            name=f"{who}: largest squared error of a lip landmark in a frame, mean (LVE)",
-            ours=ours["lve"],
-            unit="mm^2 of the head mo",
-            better="lower",
-            baselines=others("lve", _PLAIN, _RULES, _KEYS),
-            short=True,
-        ),
-        Figure(
-            name=f"{who}: share of p, b, m with closed lips within two frames",
-            ours=ours["closure"],
-            target=0.98,
-            baselines=others("closure", _PLAIN, _RULES, _KEYS),
-            short=True,
-        ),
-        Figure(
-            name=f"{who}: share of performances recognised as those of the speaker who gave the style",
-            ours=found[_OURS],
-            unit=f"of {details['speakers']} speakers",
-            baselines={"true takes": found["truth"], _NAMES[_PLAIN]: found[_PLAIN], _NAMES[_RULES]: found[_RULES]},
-            short=True,
-        ),
-        Figure(
-            name=f"{who}: spread of brows and lids, true less generated, mean (FDD)",
-            ours=ours["fdd"],
-            unit="mm of the head mo; 0 is right",
-            better="lower",
-            baselines=others("fdd", _PLAIN, _FLAT, _RULES, _KEYS),
-            headline=False,
-        ),
-        Figure(
-            name=f"{who}: size of that difference, mean over landmarks",
-            ours=ours["fdd_absolute"],
-            unit="mm of the head mo",
-            better="lower",
-            baselines=others("fdd_absolute", _PLAIN, _FLAT, _RULES, _KEYS),
-        ),
-        Figure(
-            name=f"{who}: blinks a minute",
-            ours=ours["blinks_per_minute"],
-            baselines={"true": ours["blinks_per_minute_true"], **others("blinks_per_minute", _PLAIN, _FLAT, _RULES)},
-        ),
-        Figure(
-            name=f"{who}: blinks a minute, generated against the speaker's own",
-            ours=ours["blink_rate_r"],
-            unit="correlation over speakers",
-            baselines=others("blink_rate_r", _PLAIN),
-        ),
-        Figure(
-            name=f"{who}: time that lids are more than half closed in a blink",
-            ours=ours["blink_time"],
-            unit="s, median",
-            baselines={"true": ours["blink_time_true"], **others("blink_time", _PLAIN, _FLAT, _RULES)},
-            headline=False,
-        ),
-        Figure(
-            name=f"{who}: head movement in bands from 0.1 to 4 Hz, distance from the speaker's own",
-            ours=ours["head_db"],
-            unit="dB",
-            better="lower",
-            baselines=others("head_db", _PLAIN, _FLAT, _RULES, _KEYS),
-        ),
-        Figure(
-            name="Seconds of speech animated from phones in a second of one processor",
-            ours=details["real_time_factor"],
-            target=300.0,
-            short=True,
-        ),
-    )
