@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mien.systems.capture.fit import fit
     from mien.systems.capture.perform import capture
     from mien.systems.express.perform import express
+    from mien.systems.speak.perform import speak
 
 __version__ = "0.1.0"
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "fit",
     "load_rig",
     "retarget",
+    "speak",
 ]
 
 _VERBS = {
@@ -64,6 +66,7 @@ _VERBS = {
     "fit": "mien.systems.capture.fit",
     "load_rig": "mien.rigs.load",
     "retarget": "mien.rigs.retarget.retarget",
+    "speak": "mien.systems.speak.perform",
 }
 """Verb -> the module that has it; all other names are mien.core's."""
 

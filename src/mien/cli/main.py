@@ -26,6 +26,7 @@ COMMANDS = MappingProxyType(
         "fit": "photos and videos of one person into a head of their shape",
         "avatar": "photos and videos of one person into their own head, with texture, eyes and hair",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
+        "speak": "a text, a voice or visemes into a talking face with a style",
         "demo": "capture the sample clip that ships with mien and compare it with its ground truth",
         "rig": "describe a rig, check it, draw it, transfer its shapes to another face",
         "retarget": "apply a take to another rig",
@@ -44,6 +45,7 @@ _EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",
     "pnnx": "train",
+    "pocketsphinx": "speak",
 }
 """Optional module -> the extra of mien that installs it."""
 

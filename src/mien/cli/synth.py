@@ -16,6 +16,7 @@ __all__ = [
     "Faces",
     "Preview",
     "Sample",
+    "Speech",
     "Teacher",
     "dataset",
     "expressions",
@@ -24,6 +25,7 @@ __all__ = [
     "main",
     "preview",
     "sample",
+    "speech",
     "teacher",
     "tile",
 ]
@@ -93,6 +95,25 @@ class Expressions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Speech:
+    """Generate takes of people who speak, each in a style of their own, for `mien train speak`.
+
+    The same command run again resumes an interrupted run.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("data/speech")
+    """The folder to write one file per speaker to."""
+    speakers: int = 240
+    """How many people speak; the last tenth is held out of training."""
+    takes: int = 6
+    """How many takes each person records; the last one is held out of training."""
+    seconds: float = 8.0
+    """Length of a take [s]."""
+    seed: int = 1
+    """Seed of the random numbers: the same seed and settings make the same files."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Faces:
     """Cut real faces out of pictures and label them, and clips, with MediaPipe's Face Landmarker.
 
@@ -138,13 +159,14 @@ class Teacher:
 
 
 def main(arguments: list[str]) -> None:
-    """Parse the command line and run `dataset`, `expressions`, `faces`, `preview`, `sample` or `teacher`."""
+    """Parse the command line and run `dataset`, `expressions`, `faces`, `preview`, `sample`, `speech` or `teacher`."""
     commands = {
         "dataset": Dataset,
         "expressions": Expressions,
         "faces": Faces,
         "preview": Preview,
         "sample": Sample,
+        "speech": Speech,
         "teacher": Teacher,
     }
     options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=_respelt(arguments))
@@ -152,6 +174,8 @@ def main(arguments: list[str]) -> None:
         dataset(options)
     elif isinstance(options, Expressions):
         expressions(options)
+    elif isinstance(options, Speech):
+        speech(options)
     elif isinstance(options, Faces):
         faces(options)
     elif isinstance(options, Sample):
@@ -221,6 +245,16 @@ def expressions(options: Expressions) -> None:
             progress=advance,
         )
     print(f"{options.out}: {options.subjects} subjects, {6 * options.per_expression + options.blends} takes each")
+
+
+def speech(options: Speech) -> None:
+    """Generate the takes of speakers and print where they are."""
+    from mien.synth.speech import write_speech
+
+    write_speech(
+        options.out, speakers=options.speakers, takes=options.takes, seconds=options.seconds, seed=options.seed
+    )
+    print(f"wrote {options.speakers} speakers into {options.out}")
 
 
 def faces(options: Faces) -> None:
