@@ -9,13 +9,13 @@
 
 import re
 
-from mien.core import Clip, Mesh, MeshSequence, Rig
+from mien.core import Clip, Mesh, MeshSequence, Rig, VisemeTrack
 from mien.io.formats import Format, rows
 
 __all__ = ["all_formats", "fill", "outputs"]
 
 BLOCK = re.compile(r"(<!-- formats(: output)? -->\n).*?(<!-- end of formats -->)", re.DOTALL)
-KINDS = {Clip: "take", Rig: "rig", MeshSequence: "mesh sequence", Mesh: "one mesh"}
+KINDS = {Clip: "take", Rig: "rig", MeshSequence: "mesh sequence", Mesh: "one mesh", VisemeTrack: "speech sounds"}
 
 
 def fill(text: str) -> str:

@@ -18,7 +18,7 @@ from mien.rigs.load import load_rig
 from mien.systems.capture.evaluation.real_people import Look
 from mien.systems.capture.evaluation.teacher_labels import TeacherLabels
 from mien.systems.capture.predict import CaptureResult
-from mien.viewer.still import Still
+from mien.viewer.paint import Painter
 
 __all__ = ["Shown", "draw_sheet", "far_apart", "shown_frames", "shown_looks"]
 
@@ -90,7 +90,7 @@ def shown_looks(real: Path, looks: Mapping[str, Sequence[Look]]) -> list[Shown]:
 def draw_sheet(path: Path, shown: Sequence[Shown]) -> None:
     """Write the sheet; raises MienError when the file cannot be written."""
     mo = load_rig("mo")
-    painter = Still(mo, SIDE, SIDE, face=True, fill=0.8, glow=False)
+    painter = Painter(mo, SIDE, SIDE, face=True, fill=0.8, glow=False)
     pairs = [np.hstack([_square(one), painter.draw(mo.perform(one.clip, 0))]) for one in shown]
     pairs += [np.zeros((SIDE, 2 * SIDE, 3), np.uint8)] * (-len(pairs) % ACROSS)
     rows = [np.hstack(pairs[start : start + ACROSS]) for start in range(0, len(pairs), ACROSS)]

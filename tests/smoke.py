@@ -15,6 +15,8 @@ import pytest
 import torch
 
 from mien.core.channels import ARKIT, mirrored
+from mien.runtime import Bundle
+from mien.systems import registry
 from mien.systems.capture import spec as capture_spec
 from mien.systems.capture.config import PRESETS as CAPTURE
 from mien.systems.capture.config import CaptureConfig
@@ -24,6 +26,9 @@ from mien.systems.capture.training.real_pairs import PairKind
 from mien.systems.express import spec as express_spec
 from mien.systems.express.config import PRESETS as EXPRESS
 from mien.systems.express.config import ExpressConfig
+from mien.systems.speak import spec as speak_spec
+from mien.systems.speak.config import PRESETS as SPEAK
+from mien.systems.speak.config import SpeakConfig
 
 Actors = Callable[[int], tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]]
 Frames = list[dict[str, np.ndarray]]
@@ -260,5 +265,58 @@ def _express(request: pytest.FixtureRequest) -> Smoke:
     )
 
 
-SMOKE: Mapping[str, Callable[[pytest.FixtureRequest], Smoke]] = {"capture": _capture, "express": _express}
+@pytest.fixture(scope="session")
+def speak_smoke(tmp_path_factory: pytest.TempPathFactory) -> SpeakConfig:
+    """A configuration of speak over three speakers with two short takes each."""
+    from mien.synth.speech import write_speech
+
+    folder = tmp_path_factory.mktemp("speech")
+    write_speech(folder, speakers=3, takes=2, seconds=4.0)
+    return replace(SPEAK["smoke"], data=str(folder), out=str(tmp_path_factory.mktemp("speak") / "run"))
+
+
+@pytest.fixture(scope="session")
+def small(speak_smoke: SpeakConfig, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The bundle of a speak network that was trained for six steps: enough for everything but quality."""
+    system = registry.find("speak")
+    return system.export(system.train(speak_smoke), tmp_path_factory.mktemp("small") / "bundle")
+
+
+def _speak(request: pytest.FixtureRequest) -> Smoke:
+    smoke: SpeakConfig = request.getfixturevalue("speak_smoke")
+
+    def alter(folder: Path) -> None:
+        with np.load(folder / "speaker-0000.npz") as data:
+            arrays = {name: data[name] for name in data.files}
+        arrays["angles_0"] = arrays["angles_0"] + np.float32(0.01)
+        np.savez(folder / "speaker-0000.npz", **arrays)
+
+    def frames(_: SpeakConfig) -> Frames:
+        rng = np.random.default_rng(5)
+        style = rng.uniform(-1, 1, (1, speak_spec.STYLE)).astype(np.float32)
+        sounds = rng.integers(15, size=24)
+        return [
+            {
+                "visemes": np.eye(15, dtype=np.float32)[np.repeat(sounds[k : k + 2], speak_spec.CHUNK // 2)].T[None],
+                "style": style,
+                "residual": rng.normal(0, 1, (1, speak_spec.RESIDUAL)).astype(np.float32),
+                "noise": rng.gumbel(size=(1, speak_spec.NOISE)).astype(np.float32),
+            }
+            for k in range(12)
+        ]
+
+    def whole(net: Any, window: Frames) -> Mapping[str, np.ndarray]:
+        visemes = torch.from_numpy(np.concatenate([chunk["visemes"] for chunk in window], axis=2))
+        drawn = [torch.from_numpy(np.stack([chunk[n] for chunk in window], axis=2)) for n in ("residual", "noise")]
+        made = net(visemes, torch.from_numpy(window[0]["style"]), *drawn)
+        return {name: part[0].T.numpy() for name, part in zip(("face", "eyes_head", "raw"), made, strict=True)}
+
+    return Smoke(config=smoke, steps=6, exported=smoke, data=("data",), alter=alter, frames=frames, whole=whole)
+
+
+SMOKE: Mapping[str, Callable[[pytest.FixtureRequest], Smoke]] = {
+    "capture": _capture,
+    "express": _express,
+    "speak": _speak,
+}
 """System -> what builds its `Smoke`."""

@@ -15,7 +15,7 @@ import pytest
 import mien
 from mien.cli.face_options import FaceOptions
 
-VERBS = ("capture", "express", "fit", "load_rig", "retarget")
+VERBS = ("avatar", "capture", "express", "fit", "load_rig", "retarget", "speak")
 
 
 def test_every_name_resolves_completes_and_an_unknown_one_is_an_attribute_error() -> None:
@@ -23,8 +23,8 @@ def test_every_name_resolves_completes_and_an_unknown_one_is_an_attribute_error(
     for name in mien.__all__:
         assert getattr(mien, name) is not None
     assert all(callable(getattr(mien, verb)) and getattr(mien, verb).__doc__ for verb in VERBS)
-    with pytest.raises(AttributeError, match="no attribute 'speak'"):
-        _ = mien.speak  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match="no attribute 'juggle'"):
+        _ = mien.juggle  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_what_an_editor_sees_is_what_there_is() -> None:
@@ -49,11 +49,11 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
 
 OPPOSITE = {"capture": {"fast": "mirror"}, "retarget": {"same_size": "own_range"}}
 """Options of a command that switch off what a parameter of its verb, on by default, switches on."""
-SPELT = {"neutral": {"mean": None}}
+SPELT: dict[str, dict[object, object]] = {"neutral": {"mean": None}, "out": {Path("avatar"): None}}
 """Words of the command line for a verb's None."""
 
 
-@pytest.mark.parametrize("verb", ["capture", "express", "fit", "retarget"])
+@pytest.mark.parametrize("verb", ["avatar", "capture", "express", "fit", "retarget", "speak"])
 def test_a_verb_and_its_command_have_the_same_defaults(verb: str) -> None:
     ours = defaults(getattr(mien, verb))
     opposite, shared = OPPOSITE.get(verb, {}), 0
@@ -65,4 +65,6 @@ def test_a_verb_and_its_command_have_the_same_defaults(verb: str) -> None:
             continue
         assert ours[name] == ((not default) if field.name in opposite else default), field.name
         shared += 1
-    assert shared >= len(ours) - (verb in {"capture", "fit"}) - (verb == "retarget")  # progress, solver settings
+    assert shared >= len(ours) - (verb in {"avatar", "capture", "fit"}) - (
+        verb == "retarget"
+    )  # progress, solver settings

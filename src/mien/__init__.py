@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from mien.physics.face.perform import muscle
     from mien.rigs.load import load_rig
     from mien.rigs.retarget.retarget import retarget
+    from mien.systems.capture.avatar import avatar
     from mien.systems.capture.fit import fit
     from mien.systems.capture.perform import capture
     from mien.systems.express.perform import express
+    from mien.systems.speak.perform import speak
 
 __version__ = "0.1.0"
 __all__ = [
@@ -49,21 +51,25 @@ __all__ = [
     "Topology",
     "VisemeTrack",
     "__version__",
+    "avatar",
     "capture",
     "express",
     "fit",
     "load_rig",
     "muscle",
     "retarget",
+    "speak",
 ]
 
 _VERBS = {
+    "avatar": "mien.systems.capture.avatar",
     "capture": "mien.systems.capture.perform",
     "express": "mien.systems.express.perform",
     "fit": "mien.systems.capture.fit",
     "load_rig": "mien.rigs.load",
     "muscle": "mien.physics.face.perform",
     "retarget": "mien.rigs.retarget.retarget",
+    "speak": "mien.systems.speak.perform",
 }
 """Verb -> the module that has it; all other names are mien.core's."""
 

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from mien.io.assets import ASSETS
+
 from .conftest import Run
 
 
@@ -22,6 +24,8 @@ def test_list_names_title_licence_and_place(run: Run, assets: Path, monkeypatch:
     assert (done.returncode, done.stderr) == (0, "")
     for text in ("ICT-FaceKit da5f95a", "MIT", "webmorph_canada", "CC BY 4.0", f"place:   {archive}\n"):
         assert text in done.stdout
+    for part in ASSETS["faces"].parts:
+        assert f"  {part.folder}/: {part.what}; {part.licence}\n" in done.stdout
 
 
 def test_list_says_how_to_get_what_is_not_here(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.drawn_faces import draw, install, write
 
 from mien.cli.synth import frame_rates, tile
 from mien.core import MienError
 from mien.synth.expressions import write_expressions
+from mien.systems.capture.training.label_faces import label_faces
 
 from .conftest import Mien, Run
 
@@ -97,6 +99,31 @@ def test_takes_are_those_of_the_seed_and_as_many_as_asked_for(mien: Mien, tmp_pa
             np.testing.assert_array_equal(ours[name], verb[name])
 
 
+def test_faces_are_labelled_as_the_verb_labels_them(
+    mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch)
+    (tmp_path / "drawn.task").write_bytes(b"model")
+    for folder, name, faces in (
+        ("own", "a", [(60.0, 50.0, 40.0)]),
+        ("own", "b", []),
+        ("asset", "c", [(50.0, 60.0, 30.0)]),
+    ):
+        write(tmp_path / folder / "set" / f"{name}.png", draw(160, 160, *faces))
+    words = ("synth", "faces", "--teacher", "drawn.task")
+    done = mien(*words, "--pictures", "own", "--out", "made")
+    assert (done.code, done.err) == (0, "")
+    lost, last = done.out.splitlines()
+    assert lost == "left out: own/set/b.png shows no face"
+    assert last == ("made: labelled pictures: 1, clips: 0; left out: 1; train with: mien train capture --faces made")
+    label_faces(tmp_path / "own", tmp_path / "verb", tmp_path / "drawn.task", say=lambda _: None)
+    for name in ("set/a.jpg", "labels/set.npz"):
+        assert (tmp_path / "made" / name).read_bytes() == (tmp_path / "verb" / name).read_bytes()
+    monkeypatch.setenv("MIEN_FACE_PICTURES", str(tmp_path / "asset"))
+    assert mien(*words).code == 0
+    assert [p.name for p in (tmp_path / "data" / "faces" / "set").iterdir()] == ["c.jpg"]
+
+
 def test_a_preview_shows_faces(run: Run, tmp_path: Path) -> None:
     done = run("synth", "preview", "--samples", "3", "--columns", "2", "--landmarks", "--out", "sheet.png")
     assert (done.returncode, done.stderr) == (0, "")
@@ -128,6 +155,17 @@ def test_bad_numbers_and_places(refused, tmp_path: Path) -> None:
     assert "gone.task" in refused(*of_teacher, "map.npz")
     assert "map.txt" in refused(*of_teacher, "map.txt")
     assert "--people" in refused(*of_teacher, "map.npz", "--people", "9")
+
+
+def test_faces_that_cannot_be_labelled(refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "own" / "set" / "a.png", draw(160, 160))
+    words = ("synth", "faces", "--teacher", "gone.task")
+    assert "gone.task" in refused(*words, "--pictures", "own")
+    assert "--pictures names" in refused(*words, "--pictures", "nowhere")
+    assert "choose another --out" in refused(*words, "--pictures", "own", "--out", "own")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("MIEN_FACE_PICTURES", raising=False)
+    assert "mien assets get faces" in refused(*words)
 
 
 def test_the_earlier_positional_folder_still_works_and_names_the_new_way(mien: Mien, tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien.core import Clip, Joint, Mesh, MeshSequence, MienError, Rig, Topology
+from mien.core import Clip, Joint, Mesh, MeshSequence, MienError, Rig, Topology, VisemeTrack
 from mien.core.transforms import quaternion_from_angles
 from mien.io import formats
 from mien.io.formats import FORMATS, Format
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS: tuple[Any, ...] = (Clip, MeshSequence, Rig, Mesh)
+KINDS: tuple[Any, ...] = (Clip, MeshSequence, Rig, Mesh, VisemeTrack)
 CASES = [
     pytest.param(row, suffix, id=f"{row.kind.__name__}-{row.name}-{suffix or 'folder'}".replace(" ", "_"))
     for row in FORMATS
@@ -75,7 +75,36 @@ def sequence() -> MeshSequence:
     return MeshSequence(times=times, vertices=moved.astype(np.float32), topology=mesh.topology)
 
 
-VALUES: dict[type, Callable[[], Any]] = {Clip: clip, MeshSequence: sequence, Rig: rig, Mesh: ball}
+def sounds() -> VisemeTrack:
+    return VisemeTrack(
+        visemes=("SS", "E", "ih"),
+        starts=np.array([0.1, 0.25, 0.5]),
+        ends=np.array([0.25, 0.45, 0.75]),
+        strength=np.array([1.0, 0.5, 0.75]),
+    )
+
+
+VALUES: dict[type, Callable[[], Any]] = {
+    Clip: clip,
+    MeshSequence: sequence,
+    Rig: rig,
+    Mesh: ball,
+    VisemeTrack: sounds,
+}
+
+SOUNDS = {
+    "Rhubarb JSON": (
+        '{"metadata": {"soundFile": "x.wav", "duration": 1.0}, "mouthCues": ['
+        '{"start": 0.00, "end": 0.10, "value": "X"}, {"start": 0.10, "end": 0.30, "value": "A"},'
+        '{"start": 0.30, "end": 0.75, "value": "D"}]}'
+    ),
+    "Rhubarb TSV": "0.00\tX\n0.10\tA\n0.30\tD\n0.75\tX\n",
+    "Praat TextGrid": (
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n1\n"IntervalTier"\n"phones"\n0\n1\n4\n'
+        '0\n0.1\n""\n0.1\n0.3\n"B"\n0.3\n0.75\n"AA1"\n0.75\n1\n"sil"\n'
+    ),
+}
+"""The same two sounds as other programs write them."""
 
 
 def save(value: Any, path: Path) -> Path:
@@ -101,6 +130,13 @@ def assert_same(one: Any, other: Any, error: float) -> None:
         assert set(other.shape_names) == set(one.shape_names)
         for name in one.shape_names:
             np.testing.assert_allclose(other.shape(name), one.shape(name), atol=2 * error)
+    elif isinstance(one, VisemeTrack):
+        assert other.visemes == one.visemes
+        np.testing.assert_allclose(other.starts, one.starts, atol=max(error, 1e-6))
+        np.testing.assert_allclose(other.ends, one.ends, atol=max(error, 1e-6))
+        assert (one.strength is None) == (other.strength is None)
+        if one.strength is not None and other.strength is not None:
+            np.testing.assert_allclose(other.strength, one.strength, atol=max(error, 1e-6))
     else:
         np.testing.assert_allclose(other.vertices, one.vertices, atol=error)
         np.testing.assert_array_equal(other.topology.triangles, one.topology.triangles)
@@ -165,6 +201,10 @@ def good(row: Format, suffix: str, folder: Path) -> tuple[Path, Any, float]:
         lines = [[k, k / 30, 0.9, 1, 0.1, 0.2, 0.3, 2.5, 5.0] for k in range(6)]
         path.write_text("\n".join(", ".join(map(str, cells)) for cells in [head, *lines]) + "\n")
         return path, None, 0
+    if row.name in SOUNDS:
+        path.write_text(SOUNDS[row.name])
+        known = VisemeTrack(visemes=("PP", "aa"), starts=np.array([0.1, 0.3]), ends=np.array([0.3, 0.75]))
+        return path, known, 1e-9
     if row.kind is Mesh:
         return mesh_of_others(suffix, path), value, 1e-4
     found = formats.writer(path, row.kind) if suffix in formats.suffixes(row.kind, writable=True) else None
@@ -312,8 +352,9 @@ def test_what_is_no_format_names_those_there_are(kind: Any, tmp_path: Path) -> N
 
 
 def test_suffixes_are_spelled_in_the_table_alone() -> None:
-    """But for .npz and .csv, which also hold what is none of these types: caches, identities, the wrinkle signal."""
-    known = {suffix for row in FORMATS for suffix in row.suffixes if suffix} - {".npz", ".csv"}
+    """But for .npz, .csv and .json, which also hold what is none of these types: caches, identities, the wrinkle
+    signal, mappings of shapes."""
+    known = {suffix for row in FORMATS for suffix in row.suffixes if suffix} - {".npz", ".csv", ".json"}
     found: dict[str, set[str]] = {}
     for path in sorted((ROOT / "src" / "mien").rglob("*.py")):
         constants = [

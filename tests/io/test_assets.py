@@ -1,5 +1,6 @@
 import csv
 import functools
+import hashlib
 import http.server
 import re
 import threading
@@ -13,12 +14,13 @@ import pytest
 
 from mien.core import MienError
 from mien.io import assets as table
+from mien.systems.capture.training.face_sets import SETS
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("MIEN_ICT", "MIEN_PORTRAITS", table.MIRROR):
+    for name in (*(asset.variable for asset in table.ASSETS.values()), table.MIRROR):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MIEN_TEST_ASSETS", str(tmp_path / "shared"))
     return tmp_path / "cache"
@@ -93,7 +95,7 @@ def test_every_row_is_pinned_and_says_whose_it_is() -> None:
             sums = {pinned.file: pinned.sha256 for pinned in files}
             assert len(sums) == len(files)
         assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in sums.values())
-    with pytest.raises(ValueError, match="there is no asset 'x'; there are: ict, portraits"):
+    with pytest.raises(ValueError, match="there is no asset 'x'; there are: ict, portraits, faces"):
         table.find("x")
 
 
@@ -115,6 +117,74 @@ def test_the_portraits_are_those_of_the_list_of_real_faces(assets: Path) -> None
         row = known[pinned.path]
         assert (pinned.repository, pinned.commit, pinned.sha256) == (row["repository"], row["commit"], row["sha256"])
     assert {p.file for p in files} == {Path(p.file).stem + end for p in pictures for end in (".jpg", ".tem")}
+
+
+def faces() -> table.Files:
+    content = table.ASSETS["faces"].content
+    assert isinstance(content, table.Files)
+    return content
+
+
+def test_the_faces_are_those_of_the_list_of_real_faces(assets: Path) -> None:
+    with (assets / "real" / "sources.csv").open(newline="") as file:
+        known = {row["image"].removesuffix(".jpg"): row for row in csv.DictReader(file)}
+    pinned = {str(Path(p.file).with_suffix("")): p for p in faces().pinned() if not p.file.endswith(".tem")}
+    pictures = {name: p for name, p in pinned.items() if name in known}
+    assert pictures.keys() == known.keys() and len(pictures) == 1991
+    for name, p in pictures.items():
+        row = known[name]
+        assert (p.repository, p.commit, p.path, p.sha256) == tuple(
+            row[key] for key in ("repository", "commit", "path", "sha256")
+        )
+    clips = {name: p for name, p in pinned.items() if name not in known}
+    assert len(clips) == 17
+    for p in clips.values():  # the material has clips as published
+        assert hashlib.sha256((assets / "real" / p.file).read_bytes()).hexdigest() == p.sha256
+    marks = {Path(p.file).name: (p.url, p.sha256) for p in faces().pinned() if p.file.endswith(".tem")}
+    portraits = table.ASSETS["portraits"].content
+    assert isinstance(portraits, table.Files)
+    assert marks == {p.file: (p.url, p.sha256) for p in portraits.pinned() if p.file.endswith(".tem")}
+
+
+def test_every_folder_of_the_faces_is_a_set_whose_licence_training_states() -> None:
+    parts = {part.folder: part for part in table.ASSETS["faces"].parts}
+    assert list(parts) == list(dict.fromkeys(Path(p.file).parent.name for p in faces().pinned()))
+    assert parts.keys() == SETS.keys()
+    for name, part in parts.items():
+        spoken = SETS[name].licence.replace("-", " ").partition(" (")[0]
+        assert part.licence.startswith(spoken), name
+        assert SETS[name].credit in part.what + part.licence
+
+
+def test_files_of_several_folders_and_repositories_come_into_the_folders_of_the_list(
+    cache: Path, served: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = served
+    commits = {"a/pictures": "1" * 40, "b/films": "2" * 40}
+    given = {
+        "/a/pictures/" + "1" * 40 + "/img/2019/one.jpg": b"one",
+        "/a/pictures/" + "1" * 40 + "/img/2020/two.png": b"two",
+        "/b/films/" + "2" * 40 + "/three.mkv": b"three",
+    }
+    for path, data in given.items():
+        put(folder, address + path).write_bytes(data)
+    one, two, three = (hashlib.sha256(data).hexdigest() for data in given.values())
+    (tmp_path / "faces.txt").write_text(
+        f"@ a/pictures {commits['a/pictures']} img us_pif\n{one}  2019/one.jpg\n{two}  2020/two.png\n"
+        f"@ b/films {commits['b/films']} . grid\n{three}  three.mkv\n"
+    )
+    monkeypatch.setattr(table, "_LISTS", tmp_path)
+    steps: list[tuple[int, int]] = []
+    put(folder, address + list(given)[2]).unlink()
+    with pytest.raises(MienError, match=r"three\.mkv .*run `mien assets get faces` again to go on, or"):
+        table.get("faces", mirror=address)
+    put(folder, address + list(given)[2]).write_bytes(b"three")
+    Listed.asked.clear()
+    place = table.get("faces", mirror=address, progress=lambda *step: steps.append(step))
+    assert [line.rpartition("/")[2] for line in Listed.asked] == ["three.mkv"], "what was there is kept"
+    assert place == table.find("faces") and steps == [(1, 3), (2, 3), (3, 3)]
+    files = {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    assert files == {"us_pif/one.jpg": b"one", "us_pif/two.png": b"two", "grid/three.mkv": b"three"}
 
 
 def test_an_archive_is_checked_and_kept(cache: Path, served: tuple[Path, str], archive: Path) -> None:
@@ -172,7 +242,8 @@ def test_a_download_that_was_cut_off_goes_on(cache: Path, served: tuple[Path, st
     late = put(folder, files[50].url)
     late.unlink()
     with pytest.raises(
-        MienError, match=rf"cannot download .*{files[50].file}.*; download it by hand and set MIEN_PORT"
+        MienError,
+        match=rf"cannot download .*{files[50].file}.*; run `mien assets get portraits` again .* set MIEN_PORT",
     ):
         table.get("portraits", mirror=address)
     path = table.location("portraits")
@@ -182,7 +253,7 @@ def test_a_download_that_was_cut_off_goes_on(cache: Path, served: tuple[Path, st
     with pytest.raises(MienError, match="not whole on this machine; run `mien assets get portraits` again"):
         table.find("portraits")
     late.write_bytes(b"another file")
-    with pytest.raises(MienError, match=rf"{files[50].file}: its checksum differs"):
+    with pytest.raises(MienError, match=rf"{files[50].file} of webmorph_canada: its checksum differs"):
         table.get("portraits", mirror=address)
     assert not (path / files[50].file).exists()
     late.unlink()
@@ -196,7 +267,7 @@ def test_a_download_that_was_cut_off_goes_on(cache: Path, served: tuple[Path, st
 
 @pytest.mark.parametrize("name", list(table.ASSETS))
 def test_no_connection_is_one_line_and_leaves_no_file(cache: Path, name: str) -> None:
-    with pytest.raises(MienError, match=r"cannot download .*; download it by hand and set MIEN_") as caught:
+    with pytest.raises(MienError, match=r"cannot download .*; run `mien assets get \w+` again .* set MIEN_") as caught:
         table.get(name, mirror="http://127.0.0.1:9")
     assert "\n" not in str(caught.value) and not [p for p in cache.rglob("*") if p.is_file()]
 
@@ -209,9 +280,10 @@ def test_a_copy_is_found_by_its_variable_then_the_download_then_the_test_materia
             MienError, match=f"{asset.title} is not on .*assets get {name}`, or set {asset.variable} to"
         ):
             table.find(name)
-        shared = tmp_path / "shared" / asset.in_material.replace("*", "-old")
-        shared.mkdir(parents=True)
-        assert table.find(name) == shared
+        if asset.in_material:
+            shared = tmp_path / "shared" / asset.in_material.replace("*", "-old")
+            shared.mkdir(parents=True)
+            assert table.find(name) == shared
         if isinstance(asset.content, table.Archive):
             table.location(name).parent.mkdir(parents=True, exist_ok=True)
             table.location(name).touch()

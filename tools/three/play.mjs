@@ -2,6 +2,13 @@
 // Plays the file's first animation and writes every vertex's place in the world [m], time by time: float32 [T, V, 3].
 // Vertices are those of the file's first mesh; each is taken from the first primitive that draws it.
 import { readFile, writeFile } from "node:fs/promises";
+// Node has no pictures: a texture is accepted when the bytes of a PNG or JPEG reach the loader.
+globalThis.self ??= globalThis;
+globalThis.createImageBitmap = async (blob) => {
+  const head = new Uint8Array(await blob.slice(0, 4).arrayBuffer());
+  if (!(head[1] === 0x50 && head[2] === 0x4e) && !(head[0] === 0xff && head[1] === 0xd8)) throw new Error("no picture");
+  return { width: 1, height: 1, close() {} };
+};
 import { AnimationMixer, LoopOnce, Vector3 } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 

@@ -27,10 +27,14 @@ def get(name: tyro.conf.Positional[_Name], /) -> None:
     Args:
         name: the asset; `mien assets list` describes each one
     """
+    from mien.cli.display import progress_bar
+
     asset = assets.ASSETS[name]
     if not assets.downloaded(name):
         print(f"downloading {asset.title} from {asset.source} (about {asset.megabytes} MB)", flush=True)
-    print(f"{name}: {assets.get(name)}")
+    with progress_bar(f"{name}: files") as advance:
+        place = assets.get(name, progress=advance)
+    print(f"{name}: {place}")
 
 
 def show() -> None:
@@ -44,3 +48,5 @@ def show() -> None:
             place = f"not here; get it with: mien assets get {name}"
         print(f"{name}: {asset.title}, {asset.what} ({asset.megabytes} MB)")
         print(f"  licence: {asset.licence}\n  source:  {asset.source}\n  place:   {place}")
+        for part in asset.parts:
+            print(f"  {part.folder}/: {part.what}; {part.licence}")

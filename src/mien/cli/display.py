@@ -1,7 +1,7 @@
 """Terminal output of the commands: a progress bar, tables, and bars inside tables."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -18,7 +18,7 @@ def console() -> Console:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
     """A progress bar on standard error, removed when done; nothing is shown when standard error is no terminal.
 
     Yields `advance(done, total)`; a total of 0 means that the total is unknown.

@@ -24,15 +24,17 @@ COMMANDS = MappingProxyType(
         "capture": "a video or a picture of a face into curves, a moving head, a preview",
         "live": "a performance in front of a webcam into curves or a moving head",
         "fit": "photos and videos of one person into a head of their shape",
+        "avatar": "photos and videos of one person into their own head, with texture, eyes and hair",
         "express": "a neutral face and a timeline of expressions into a mesh sequence",
         "muscle": "a take performed by the muscles of a simulated face; a picture of the muscles",
+        "speak": "a text, a voice or visemes into a talking face with a style",
         "demo": "capture the sample clip that ships with mien and compare it with its ground truth",
         "rig": "describe a rig, check it, draw it, transfer its shapes to another face",
         "retarget": "apply a take to another rig",
         "train": "train a system",
         "export": "write a trained network as the bundle that the other commands load",
         "bench": "measure a system beside its baselines",
-        "synth": "render training images with their annotations",
+        "synth": "render training images with their annotations, label real faces",
         "assets": "third-party material: list it, download it",
     }
 )
@@ -46,6 +48,7 @@ _EXTRAS = {
     "torch": "train",
     "lightning_fabric": "train",
     "pnnx": "train",
+    "pocketsphinx": "speak",
 }
 """Optional module -> the extra of mien that installs it."""
 
@@ -113,7 +116,8 @@ def _run(words: list[str]) -> None:
             print(f"mien {__version__}")
         case [command, *rest] if command in COMMANDS:
             import_module(f"mien.cli.{command}").main(rest)
-        case [command, *_]:
+        case _:
+            command = words[0]
             raise MienError(f"there is no command '{command}'; use one of: {', '.join(COMMANDS)}")
 
 

@@ -1,4 +1,4 @@
-"""`mien synth`: renders training images and performances with their ground truth, and previews of them."""
+"""`mien synth`: makes what systems train on: renders with their ground truth, previews of them, labelled real faces."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,19 @@ from mien.core import MienError
 __all__ = [
     "Dataset",
     "Expressions",
+    "Faces",
     "Preview",
     "Sample",
+    "Speech",
     "Teacher",
     "dataset",
     "expressions",
+    "faces",
     "frame_rates",
     "main",
     "preview",
     "sample",
+    "speech",
     "teacher",
     "tile",
 ]
@@ -31,8 +35,9 @@ __all__ = [
 class Dataset:
     """Render a data set into a folder of shards. The same command run again resumes an interrupted run.
 
-    Capture trains on two data sets: `mien synth dataset --out data/stills --samples 32000` and
-    `mien synth dataset --out data/sequences --samples 2750 --frames 8 --per-shard 32 --seed 2`.
+    Capture trains on two data sets:
+    `mien synth dataset --out data/stills --samples 64000 --per-shard 256 --seed 41` and
+    `mien synth dataset --out data/sequences --samples 6016 --frames 8 --per-shard 32 --seed 42`.
     """
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
@@ -90,6 +95,44 @@ class Expressions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Speech:
+    """Generate takes of people who speak, each in a style of their own, for `mien train speak`.
+
+    The same command run again resumes an interrupted run.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("data/speech")
+    """The folder to write one file per speaker to."""
+    speakers: int = 240
+    """How many people speak; the last tenth is held out of training."""
+    takes: int = 6
+    """How many takes each person records; the last one is held out of training."""
+    seconds: float = 8.0
+    """Length of a take [s]."""
+    seed: int = 1
+    """Seed of the random numbers: the same seed and settings make the same files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """Cut real faces out of pictures and label them, and clips, with MediaPipe's Face Landmarker.
+
+    The result is what `mien train capture --faces DIR` learns real faces from. Pictures and clips are those that `mien
+    assets get faces` downloads, or your own. The package mediapipe is needed. The same command run again labels only
+    pictures and clips that are new or have changed.
+    """
+
+    teacher: Annotated[Path, tyro.conf.arg(metavar="FILE.task")]
+    """MediaPipe's model, face_landmarker.task."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("data/faces")
+    """The folder to write face crops, copies of the clips and their labels to."""
+    pictures: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with a folder of pictures and clips for each set: SET/NAME.jpg, SET/NAME.mp4, other formats too; a file
+    SET/NAME.tem holds points marked by hand in the picture of the same name. Without this option it is the folder that
+    `mien assets get faces` downloaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sample:
     """Render the sample clip that `mien demo` captures, and the ground truth that the result is compared with."""
 
@@ -116,12 +159,14 @@ class Teacher:
 
 
 def main(arguments: list[str]) -> None:
-    """Parse the command line and run `dataset`, `expressions`, `preview`, `sample` or `teacher`."""
+    """Parse the command line and run `dataset`, `expressions`, `faces`, `preview`, `sample`, `speech` or `teacher`."""
     commands = {
         "dataset": Dataset,
         "expressions": Expressions,
+        "faces": Faces,
         "preview": Preview,
         "sample": Sample,
+        "speech": Speech,
         "teacher": Teacher,
     }
     options = tyro.extras.subcommand_cli_from_dict(commands, prog="mien synth", args=_respelt(arguments))
@@ -129,6 +174,10 @@ def main(arguments: list[str]) -> None:
         dataset(options)
     elif isinstance(options, Expressions):
         expressions(options)
+    elif isinstance(options, Speech):
+        speech(options)
+    elif isinstance(options, Faces):
+        faces(options)
     elif isinstance(options, Sample):
         sample(options)
     elif isinstance(options, Teacher):
@@ -196,6 +245,31 @@ def expressions(options: Expressions) -> None:
             progress=advance,
         )
     print(f"{options.out}: {options.subjects} subjects, {6 * options.per_expression + options.blends} takes each")
+
+
+def speech(options: Speech) -> None:
+    """Generate the takes of speakers and print where they are."""
+    from mien.synth.speech import write_speech
+
+    write_speech(
+        options.out, speakers=options.speakers, takes=options.takes, seconds=options.seconds, seed=options.seed
+    )
+    print(f"wrote {options.speakers} speakers into {options.out}")
+
+
+def faces(options: Faces) -> None:
+    """Label real faces; a repeated call labels what is new."""
+    from mien.cli.display import progress_bar
+    from mien.io import assets
+    from mien.systems.capture.training.label_faces import label_faces
+
+    pictures = assets.find("faces") if options.pictures is None else options.pictures
+    with progress_bar(f"{options.out}: pictures and clips") as advance:
+        done = label_faces(pictures, options.out, options.teacher, progress=advance)
+    print(
+        f"{options.out}: labelled pictures: {done.pictures}, clips: {done.clips}; left out: {done.left_out}; "
+        f"train with: mien train capture --faces {options.out}"
+    )
 
 
 def sample(options: Sample) -> None:

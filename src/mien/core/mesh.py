@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 
 from mien.core import files
 from mien.core.frame_fields import checked_times
@@ -26,6 +26,12 @@ class Part:
     """Base colour, sRGB in [0, 1]; a rig's vertex colours multiply it."""
     roughness: float = 0.6
     """Microfacet roughness in [0, 1] (glTF metallic-roughness model)."""
+    opacity: float = 1.0
+    """Share of the light that the surface stops, in [0, 1]; 0 is invisible."""
+    two_sided: bool = False
+    """Whether the surface is seen from its back, too: lashes, hair cards, the inside of a mouth."""
+    texture: str = ""
+    """Key in `Topology.textures` of the picture that multiplies the base colour; "" for none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +48,9 @@ class Topology:
     """Material runs that together cover all triangles, or none."""
     groups: dict[str, Int[np.ndarray, "_"]] = field(default_factory=dict[str, np.ndarray])
     """Named sets of vertex indices ("face", "eyeball_left", ...)."""
+    textures: dict[str, UInt8[np.ndarray, "H W C"]] = field(default_factory=dict[str, np.ndarray])
+    """Pictures of the parts by name: sRGB, three channels or four with opacity, the first row at v = 1. Texture
+    coordinates beyond [0, 1] repeat the picture."""
 
     def __post_init__(self) -> None:
         if self.triangles.ndim != 2 or self.triangles.shape[1] != 3 or self.triangles.dtype.kind not in "iu":
@@ -50,6 +59,12 @@ class Topology:
             raise ValueError(f"uv has shape {self.uv.shape}, not [U, 2]")
         if self.uv_triangles is not None and self.uv_triangles.shape != self.triangles.shape:
             raise ValueError(f"uv_triangles have shape {self.uv_triangles.shape}, not {self.triangles.shape}")
+        for name, picture in self.textures.items():
+            if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (3, 4) or not picture.size:
+                raise ValueError(f"texture '{name}' has shape {picture.shape} and type {picture.dtype}, not [H, W, 3]")
+        for part in self.parts:
+            if part.texture and (part.texture not in self.textures or self.uv is None):
+                raise ValueError(f"part '{part.name}' shows the texture '{part.texture}', which the mesh lacks")
 
     def check_vertices(self, count: int) -> None:
         """Raise ValueError when a triangle refers to a vertex beyond the `count` of vertices."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Float
 
+from mien.core import files
 from mien.core.channels import ARKIT, index
 
 __all__ = ["VISEMES", "VISEME_TO_ARKIT", "VisemeTrack", "arkit_from_visemes"]
@@ -123,3 +125,12 @@ class VisemeTrack:
         strength = np.ones(len(self)) if self.strength is None else self.strength
         out[rows, columns[at[rows]]] = strength[at[rows]]
         return out
+
+    def save(self, path: str | Path) -> None:
+        """Write in the format of the extension, whole or not at all; raises MienError when there is none."""
+        files.write(path, self)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "VisemeTrack":
+        """Read a file with the timing of visemes or phones; raises MienError when it is none."""
+        return files.read(path, cls)

@@ -122,7 +122,8 @@ class Result:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Result":
         """The inverse of `to_json`; raises TypeError or KeyError for anything else."""
-        return cls(**{**data, "figures": tuple(Figure.from_json(row) for row in data["figures"])})
+        figures: dict[str, Any] = {"figures": tuple(Figure.from_json(row) for row in data["figures"])}
+        return cls(**{**data, **figures})
 
     def write(self, path: Path) -> None:
         """Write a JSON file, whole or not at all."""

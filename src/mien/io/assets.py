@@ -5,14 +5,13 @@ archive are checked and not the archive itself, because GitHub packs archives on
 bytes forever. Another asset needs one list there and one row in this table.
 """
 
-import csv
 import hashlib
 import os
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -20,7 +19,20 @@ from mien.core.errors import MienError
 from mien.io.atomic import write_whole
 from mien.io.cache import cache_folder
 
-__all__ = ["ASSETS", "MIRROR", "Archive", "Asset", "Files", "Pinned", "downloaded", "find", "get", "location", "verify"]
+__all__ = [
+    "ASSETS",
+    "MIRROR",
+    "Archive",
+    "Asset",
+    "Files",
+    "Part",
+    "Pinned",
+    "downloaded",
+    "find",
+    "get",
+    "location",
+    "verify",
+]
 
 MIRROR = "MIEN_ASSETS_MIRROR"
 """Environment variable with the address of another server that has the files under the same paths."""
@@ -74,12 +86,34 @@ class Files:
 
     folder: str
     sums: str
-    """Name of the list, a .csv with the columns file, repository, commit, path, sha256."""
+    """Name of the list. A line `@ REPOSITORY COMMIT FOLDER PART` begins the files that come from one folder of a commit
+    and are put into the asset's folder PART (`.` is the asset's folder itself). Each file is a line of sha256sum, with
+    its path below FOLDER."""
 
     def pinned(self) -> list[Pinned]:
         """The files in the order of the list."""
-        with (_LISTS / self.sums).open(newline="", encoding="utf-8") as table:
-            return [Pinned(**row) for row in csv.DictReader(table)]
+        files: list[Pinned] = []
+        repository = commit = folder = part = ""
+        for line in (_LISTS / self.sums).read_text(encoding="ascii").splitlines():
+            if line.startswith("@ "):
+                repository, commit, folder, part = line.removeprefix("@ ").split(" ")
+                continue
+            digest, path = line.split("  ")
+            file = str(PurePosixPath(part) / PurePosixPath(path).name)
+            files.append(
+                Pinned(file=file, repository=repository, commit=commit, path=f"{folder}/{path}", sha256=digest)
+            )
+        return files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A folder of an asset whose files have a licence of their own."""
+
+    folder: str
+    what: str
+    licence: str
+    """Licence of the files in the folder, and whom to credit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +127,7 @@ class Asset:
     what: str
     """What the asset is and what mien uses it for."""
     licence: str
-    """Licence of all its files, and whom to credit."""
+    """Licence of all its files, and whom to credit; an asset with `parts` has the licences of its parts."""
     source: str
     """The place where it is published."""
     megabytes: int
@@ -103,9 +137,49 @@ class Asset:
     """Environment variable with the path of a local copy."""
     copy: str
     """What the local copy must be, for messages."""
-    in_material: str
-    """Pattern of the copy's path in the folder of test material; the last match is used."""
+    in_material: str = ""
+    """Pattern of the copy's path in the folder of test material; the last match is used. Empty when there is no copy
+    in it."""
+    parts: tuple[Part, ...] = ()
+    """The folders of an asset that has files of several licences."""
 
+
+_FACES = (
+    Part(
+        folder="us_congress",
+        what="official portraits of members of the US Congress",
+        licence="public domain, work of the US government (United States Congress)",
+    ),
+    Part(folder="us_18f", what="staff portraits of 18F", licence="CC0 1.0, 18F"),
+    Part(
+        folder="us_pif",
+        what="portraits of Presidential Innovation Fellows",
+        licence="CC0 1.0, Presidential Innovation Fellows",
+    ),
+    Part(
+        folder="caltech_faces",
+        what="Faces of Caltech 101",
+        licence="CC BY 4.0, Li, Andreetto, Ranzato, Perona 2022, CaltechDATA",
+    ),
+    Part(
+        folder="london",
+        what="Face Research Lab London Set, neutral and smiling",
+        licence="CC BY 4.0, DeBruine & Jones 2017, figshare 5047666",
+    ),
+    Part(
+        folder="canada",
+        what="webmorph_canada, neutral, with 189 points marked by hand on each",
+        licence="CC BY 4.0, DeBruine & Jones 2017, figshare 4220517",
+    ),
+    Part(folder="debruine_cc0", what="lisa and zoom of webmorphR.stim", licence="CC0 1.0, DeBruine"),
+    Part(
+        folder="grid",
+        what="clips of the GRID corpus",
+        licence="CC BY 4.0, Cooke, Barker, Cunningham, Shao 2006, zenodo 3625687",
+    ),
+    Part(folder="intel_asl", what="clips of sign language", licence="CC BY 4.0, Intel"),
+)
+"""Folders of the asset `faces`, named as the sets of `mien.systems.capture.training.face_sets`."""
 
 _ICT_COMMIT = "da5f95a607f5e6b37755b38d3385d7f2853732e5"
 
@@ -136,10 +210,22 @@ ASSETS: dict[str, Asset] = {
             licence="CC BY 4.0, DeBruine & Jones, figshare 4220517",
             source="https://github.com/debruine/webmorphR.stim",
             megabytes=32,
-            content=Files(folder="portraits", sums="portraits.csv"),
+            content=Files(folder="portraits", sums="portraits.txt"),
             variable="MIEN_PORTRAITS",
             copy="a folder of its files",
             in_material="faces/webmorph_canada",
+        ),
+        Asset(
+            name="faces",
+            title="the folder of real faces",
+            what="1,991 pictures and 17 clips to train capture on, once `mien synth faces` has labelled them",
+            licence="public domain, CC0 1.0 or CC BY 4.0, by folder",
+            source="https://github.com/debruine/webmorphR.stim and seven other repositories",
+            megabytes=250,
+            content=Files(folder="face_pictures", sums="faces.txt"),
+            variable="MIEN_FACE_PICTURES",
+            copy="a folder of its files",
+            parts=_FACES,
         ),
     )
 }
@@ -175,7 +261,7 @@ def find(name: str) -> Path:
     if downloaded(name):
         return kept
     material = os.environ.get(_MATERIAL)
-    found = sorted(Path(material).glob(asset.in_material)) if material else []
+    found = sorted(Path(material).glob(asset.in_material)) if material and asset.in_material else []
     if found:
         return found[-1]
     half = kept.exists()
@@ -185,11 +271,12 @@ def find(name: str) -> Path:
     )
 
 
-def get(name: str, *, mirror: str | None = None) -> Path:
+def get(name: str, *, mirror: str | None = None, progress: Callable[[int, int], None] | None = None) -> Path:
     """The archive or folder of an asset in the user's cache; missing files are downloaded, and all contents checked.
 
     Files appear whole or not at all, and correct files are kept, so that an interrupted download is resumed. `mirror`
     is the address of a server with the same paths; by default it comes from the environment variable `MIRROR`.
+    `progress(done, total)` is called after each file of an asset that is downloaded file by file.
 
     Raises:
         MienError: there is no connection, the server refuses, or a checksum differs (that file is not kept).
@@ -205,16 +292,22 @@ def get(name: str, *, mirror: str | None = None) -> Path:
                 _download(url, temporary, asset)
                 verify(name, temporary, shown=url)
         return target
-    for pinned in asset.content.pinned():
-        file, url = target / pinned.file, _address(pinned.url, mirror)
-        if file.is_file() and _digest(file.read_bytes()) == pinned.sha256:
-            continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with write_whole(file) as temporary:
-            _download(url, temporary, asset)
-            if _digest(temporary.read_bytes()) != pinned.sha256:
-                raise MienError(f"{url} is not {asset.title}'s {pinned.file}: its checksum differs; {_by_hand(asset)}")
+    files = asset.content.pinned()
+    for done, pinned in enumerate(files, 1):
+        file = target / pinned.file
+        if not file.is_file() or _digest(file.read_bytes()) != pinned.sha256:
+            _get_file(file, pinned, _address(pinned.url, mirror), asset)
+        if progress:
+            progress(done, len(files))
     return target
+
+
+def _get_file(file: Path, pinned: Pinned, url: str, asset: Asset) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(file) as temporary:
+        _download(url, temporary, asset)
+        if _digest(temporary.read_bytes()) != pinned.sha256:
+            raise MienError(f"{url} is not {pinned.file} of {asset.title}: its checksum differs; {_by_hand(asset)}")
 
 
 def verify(name: str, source: Path, *, shown: str | None = None) -> None:
@@ -290,4 +383,5 @@ def _download(url: str, target: Path, asset: Asset) -> None:
         response = getattr(error, "response", None)
         if response is not None:
             response.close()  # pooch leaves the connection of a refused request open
-        raise MienError(f"cannot download {url} ({type(error).__name__}); {_by_hand(asset)}") from error
+        again = f"run `mien assets get {asset.name}` again to go on, or "
+        raise MienError(f"cannot download {url} ({type(error).__name__}); {again}{_by_hand(asset)}") from error

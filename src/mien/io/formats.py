@@ -15,6 +15,7 @@ from mien.core.clip import Clip
 from mien.core.errors import MienError
 from mien.core.mesh import Mesh, MeshSequence
 from mien.core.rig import Rig
+from mien.core.visemes import VisemeTrack
 from mien.io.atomic import check_writable
 from mien.io.extras import USD, Extra
 
@@ -207,6 +208,23 @@ FORMATS: tuple[Format, ...] = (
         kind=Mesh, suffixes=_FOLDER, name="folder of OBJ files", module="mien.rigs.readers.obj",
         read="load_mesh", write=None, takes_unit=True, notes="the neutral in it",
     ),
+    Format(
+        kind=VisemeTrack, suffixes=(".csv",), name="viseme or phone table", module="mien.io.viseme_csv",
+        precision=1e-6, content="start, end [s], viseme, strength",
+        notes="columns start, end and viseme, or phone (ARPAbet or IPA)",
+    ),
+    Format(
+        kind=VisemeTrack, suffixes=(".json",), name="Rhubarb JSON", module="mien.io.rhubarb", read="read_json",
+        write=None, notes="mouth cues A to H and X of Rhubarb Lip Sync",
+    ),
+    Format(
+        kind=VisemeTrack, suffixes=(".tsv",), name="Rhubarb TSV", module="mien.io.rhubarb", read="read_tsv",
+        write=None, notes="the same",
+    ),
+    Format(
+        kind=VisemeTrack, suffixes=(".textgrid",), name="Praat TextGrid", module="mien.io.textgrid", write=None,
+        notes="the tier of phones that an aligner writes, long or short form",
+    ),
 )  # fmt: skip
 """Every format; rows of one suffix are tried in this order."""
 
@@ -317,4 +335,4 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _word(kind: type) -> str:
-    return {Clip: "clip", MeshSequence: "mesh sequence", Rig: "rig", Mesh: "mesh"}[kind]
+    return {Clip: "clip", MeshSequence: "mesh sequence", Rig: "rig", Mesh: "mesh", VisemeTrack: "viseme track"}[kind]

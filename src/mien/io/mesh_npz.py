@@ -28,8 +28,11 @@ def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Gen
         arrays["uv_triangles"] = topology.uv_triangles
     # Group names are free text, so they are stored in the JSON and not as names of archive members.
     arrays |= {f"group_{i}": np.asarray(members) for i, members in enumerate(topology.groups.values())}
-    parts = [[p.name, p.start, p.stop, list(p.color), p.roughness] for p in topology.parts]
-    meta = {"groups": list(topology.groups), "parts": parts}
+    arrays |= {f"texture_{i}": picture for i, picture in enumerate(topology.textures.values())}
+    parts = [
+        [p.name, p.start, p.stop, list(p.color), p.roughness, p.opacity, p.two_sided, p.texture] for p in topology.parts
+    ]
+    meta = {"groups": list(topology.groups), "parts": parts, "textures": list(topology.textures)}
     with npz.writing(path, _KIND, VERSION, meta, arrays) as archive, ExitStack() as open_member:
         files: list[IO[bytes]] = []
 
@@ -69,13 +72,35 @@ def _sequence(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> MeshSequen
     for name, members in groups.items():
         _check_indices(f"group '{name}'", members, (len(members),), count)
     parts = tuple(_part(*entry) for entry in meta["parts"])
-    topology = Topology(triangles=triangles, uv=uv, uv_triangles=uv_triangles, parts=parts, groups=groups)
+    textures = {str(name): arrays[f"texture_{i}"] for i, name in enumerate(meta.get("textures", []))}
+    topology = Topology(
+        triangles=triangles, uv=uv, uv_triangles=uv_triangles, parts=parts, groups=groups, textures=textures
+    )
     return MeshSequence(times=times, vertices=vertices, topology=topology)
 
 
-def _part(name: str, start: int, stop: int, color: list[float], roughness: float) -> Part:
+def _part(
+    name: str,
+    start: int,
+    stop: int,
+    color: list[float],
+    roughness: float,
+    opacity: float = 1.0,
+    two_sided: bool = False,
+    texture: str = "",
+) -> Part:
+    """A part from its row; the rows of files that an earlier mien wrote end after the roughness."""
     red, green, blue = (float(value) for value in color)
-    return Part(name=str(name), start=int(start), stop=int(stop), color=(red, green, blue), roughness=float(roughness))
+    return Part(
+        name=str(name),
+        start=int(start),
+        stop=int(stop),
+        color=(red, green, blue),
+        roughness=float(roughness),
+        opacity=float(opacity),
+        two_sided=bool(two_sided),
+        texture=str(texture),
+    )
 
 
 def _check_indices(name: str, indices: np.ndarray, shape: tuple[int, ...], count: int) -> None:

@@ -17,6 +17,7 @@ from jaxtyping import UInt8
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
+from mien.io.sound import Sound
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -308,6 +309,10 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+_PIECE = 1024
+"""Samples of a packet of AAC."""
+
+
 class VideoWriter:
     """Writes H.264 (yuv420p, BT.709) with given time stamps; the file appears whole when the context ends, or never.
 
@@ -318,7 +323,7 @@ class VideoWriter:
     _CLOCK = 90_000
     """Ticks per second, the usual MPEG clock: frames at 24, 25, 30, 60 and 30000/1001 fps last whole ticks."""
 
-    def __init__(self, path: str | Path, width: int, height: int, fps: float) -> None:
+    def __init__(self, path: str | Path, width: int, height: int, fps: float, *, sound: Sound | None = None) -> None:
         """Prepare to write.
 
         Args:
@@ -326,6 +331,7 @@ class VideoWriter:
             width: of the images [px].
             height: of the images [px].
             fps: nominal frame rate for players that need one; it also gives the duration of the last frame.
+            sound: sound to write beside the pictures (AAC), on their clock: its `start` is a time of theirs.
 
         Raises:
             MienError: the extension is another one, or a size or rate is not positive.
@@ -337,6 +343,7 @@ class VideoWriter:
             raise MienError(f"a video of {width}x{height} px at {fps} fps cannot be written; all must be positive")
         self._width, self._height, self._fps = width, height, fps
         self._last = -1
+        self._sound, self._voice = sound, None
         self._stack = ExitStack()
 
     def __enter__(self) -> "VideoWriter":
@@ -355,6 +362,8 @@ class VideoWriter:
             stream.codec_context.colorspace = stream.codec_context.color_primaries = 1
             stream.codec_context.color_trc = stream.codec_context.color_range = 1
             self._stream = stream
+            if self._sound is not None:
+                self._voice = self._container.add_stream("aac", rate=self._sound.rate, layout="mono")
             self._stack = stack.pop_all()
         return self
 
@@ -391,3 +400,18 @@ class VideoWriter:
             if self._last < 0:
                 raise MienError(f"cannot write {self._path}: no frame was given; write at least one")
             self._container.mux(self._stream.encode(None))
+            self._write_sound()
+
+    def _write_sound(self) -> None:
+        from av import AudioFrame
+
+        if self._sound is None or self._voice is None:
+            return
+        samples, rate = self._sound.samples, self._sound.rate
+        for at in range(0, len(samples), _PIECE):
+            piece = np.ascontiguousarray(samples[None, at : at + _PIECE], np.float32)
+            frame = AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+            frame.pts = at + round(self._sound.start * rate)
+            self._container.mux(self._voice.encode(frame))
+        self._container.mux(self._voice.encode(None))

@@ -7,12 +7,12 @@ once, and stored as displacements in millimetres in one .npz file in the user's 
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 
 from mien.core import IBUG68, MIEN70, Joint, LandmarkAnchors, Mesh, MienError, Part, Rig, Topology
 from mien.core.channels import ARKIT
@@ -20,10 +20,11 @@ from mien.io import formats
 from mien.io.assets import find
 from mien.io.atomic import write_whole
 from mien.io.cache import cache_folder
+from mien.rigs.eye_texture import IRIS_COLOR, SCLERA_COLOR, eye_texture
 from mien.rigs.ict_landmarks import dense_anchors
-from mien.rigs.ict_topology import GROUPS, IBUG68_VERTICES, PARTS, VERTICES
+from mien.rigs.ict_topology import CLEAR, EYES, GROUPS, IBUG68_VERTICES, OPEN, PARTS, VERTICES
 
-__all__ = ["EYE_AXES", "find_ict", "load_ict"]
+__all__ = ["EYE_AXES", "find_ict", "ict_eyes", "load_ict"]
 
 MM_PER_UNIT = 10.0  # the OBJ files are in centimetres
 CACHE_VERSION = 2  # a cache of another version is parsed again
@@ -92,7 +93,7 @@ def _write_cache(cache: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+def _opened(source: Path) -> Generator[tuple[list[str], Callable[[str], bytes]]]:
     """Names of the OBJ files in a folder or zip (without extension), and a function that reads one."""
     if source.is_dir():
         paths = {p.stem: p for p in source.rglob(f"*{formats.OBJ}")}
@@ -228,10 +229,36 @@ def _skin(vertices: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "V 4"]:
     return weights.astype(np.float32)
 
 
+def ict_eyes(
+    neutral: Float[np.ndarray, "V 3"],
+    triangles: Int[np.ndarray, "F 3"],
+    uv: Float[np.ndarray, "U 2"],
+    uv_triangles: Int[np.ndarray, "F 3"],
+    iris: tuple[float, float, float] = IRIS_COLOR,
+    sclera: tuple[float, float, float] = SCLERA_COLOR,
+) -> UInt8[np.ndarray, "N N 3"]:
+    """The texture of both eyeballs, painted on the mean face's left one; `iris` and `sclera` are sRGB in [0, 1]."""
+    start, stop = GROUPS["sclera_left"]
+    own = ((triangles >= start) & (triangles < stop)).all(axis=1)
+    toward = np.zeros((len(uv), 3))
+    points = neutral.astype(np.float64) - _sphere(neutral[start:stop].astype(np.float64))
+    toward[uv_triangles[own]] = points[triangles[own]]
+    return eye_texture(uv, uv_triangles[own], toward, np.array(EYE_AXES["left"]), iris, sclera)
+
+
 def _parts(stops: Int[np.ndarray, "P"]) -> tuple[Part, ...]:
     starts = [0, *stops[:-1].tolist()]
     return tuple(
-        Part(name=name, start=start, stop=stop, color=color, roughness=roughness)
+        Part(
+            name=name,
+            start=start,
+            stop=stop,
+            color=color,
+            roughness=roughness,
+            opacity=0.0 if name in CLEAR else 1.0,
+            two_sided=name in OPEN,
+            texture=EYES if name.startswith("eyeball") else "",
+        )
         for (name, _, color, roughness), start, stop in zip(PARTS, starts, stops.tolist(), strict=True)
     )
 
@@ -244,6 +271,7 @@ def _build(arrays: dict[str, np.ndarray]) -> Rig:
         uv_triangles=arrays["uv_triangles"],
         parts=_parts(arrays["part_stops"]),
         groups={name: np.arange(*span) for name, span in GROUPS.items()},
+        textures={EYES: ict_eyes(neutral, arrays["triangles"], arrays["uv"], arrays["uv_triangles"])},
     )
     sclera = {side: neutral[slice(*GROUPS[f"sclera_{side}"])].astype(np.float64) for side in ("left", "right")}
 

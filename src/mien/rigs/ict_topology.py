@@ -1,6 +1,6 @@
 """ICT-FaceKit's topology in numbers: its vertex count, the vertex ranges of its parts, and its 68 landmark vertices."""
 
-__all__ = ["FACE", "GROUPS", "IBUG68_VERTICES", "PARTS", "SKIN", "VERTICES"]
+__all__ = ["CLEAR", "EYES", "FACE", "GROUPS", "IBUG68_VERTICES", "OPEN", "PARTS", "SKIN", "VERTICES"]
 
 VERTICES = 26719
 """Number of vertices of the whole head."""
@@ -28,6 +28,15 @@ GROUPS: dict[str, tuple[int, int]] = {
 }
 """Vertex ranges [start, stop) of the parts (table "Face Model Topology" of the upstream README)."""
 
+EYES = "eyes"
+"""Name of the texture that both eyeballs show."""
+
+CLEAR = ("lacrimal", "eye_blend", "eye_occlusion")
+"""Parts that are invisible: films over the eye that are meant for renderers that refract and blend."""
+
+OPEN = ("mouth_socket", "eye_sockets", "gums_tongue", "lashes")
+"""Parts that are open sheets, and are seen from both sides."""
+
 PARTS: tuple[tuple[str, int, tuple[float, float, float], float], ...] = (
     ("face", 9230, (0.80, 0.62, 0.54), 0.5),
     ("head_neck", 11144, (0.80, 0.62, 0.54), 0.5),
@@ -35,8 +44,8 @@ PARTS: tuple[tuple[str, int, tuple[float, float, float], float], ...] = (
     ("eye_sockets", 14034, (0.60, 0.35, 0.32), 0.5),
     ("gums_tongue", 17006, (0.62, 0.33, 0.33), 0.4),
     ("teeth", 21496, (0.90, 0.87, 0.80), 0.2),
-    ("eyeball_left", 23094, (0.90, 0.89, 0.87), 0.1),
-    ("eyeball_right", 24692, (0.90, 0.89, 0.87), 0.1),
+    ("eyeball_left", 23094, (1.0, 1.0, 1.0), 0.1),
+    ("eyeball_right", 24692, (1.0, 1.0, 1.0), 0.1),
     ("lacrimal", 25018, (0.90, 0.80, 0.78), 0.1),
     ("eye_blend", 25048, (0.70, 0.50, 0.45), 0.4),
     ("eye_occlusion", 25304, (0.30, 0.20, 0.18), 0.6),

@@ -10,13 +10,14 @@ from mien.core.errors import MienError
 from mien.core.mesh import Mesh
 from mien.core.rig import Rig
 from mien.io import formats
+from mien.rigs.avatar.store import is_avatar, load_avatar
 from mien.rigs.names import NameReport, normalise
 
 __all__ = ["load_neutral", "load_rig", "name_report"]
 
 
 def load_rig(name_or_path: str | Path, *, mapping: str | Path | None = None, any_names: bool = False) -> Rig:
-    """A rig by name ("mo", "ict"), or from a file or folder of any format that holds a rig.
+    """A rig by name ("mo", "ict"), from an avatar's folder, or from a file or folder of any format that holds a rig.
 
     `mapping` is a file that defines how the rig's shapes combine into channels (`mien.rigs.mapping`). Without it a rig
     without ARKit names is refused, unless `any_names` is true. Raises MienError when there is no such rig.
@@ -53,6 +54,8 @@ def name_report(name_or_path: str | Path) -> NameReport:
     if _built_in(name_or_path):
         return normalise(_plain(name_or_path, None, True).shape_names)
     path = Path(name_or_path)
+    if is_avatar(path):
+        return normalise(_plain(path, None, True).shape_names)
     return formats.reader(path, Rig).function("name_report")(path)
 
 
@@ -68,6 +71,8 @@ def _plain(name_or_path: str | Path, unit: str | None, any_names: bool) -> Rig:
     if load is not None:
         return load()
     path = Path(name_or_path)
+    if is_avatar(path):
+        return load_avatar(path)
     if not path.is_dir() and not (path.suffix and path.suffix.lower() in formats.suffixes(Rig, readable=True)):
         known = ", ".join(suffix for suffix in formats.suffixes(Rig, readable=True) if suffix)
         raise MienError(

@@ -76,8 +76,9 @@ void main() {
     }
     pixel = vec4(sqrt(clamp((colour * light + glint * shine.x) * 0.5, 0.0, 1.0)), tint.a);
 }"""
-_DEPTH = "#version 330\nin vec3 position; uniform mat4 shadow_from_camera;\n"
-_DEPTH += "void main() { gl_Position = shadow_from_camera * vec4(position, 1.0); }"
+_DEPTH = """#version 330
+in vec3 position; uniform mat4 shadow_from_camera;
+void main() { gl_Position = shadow_from_camera * vec4(position, 1.0); }"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

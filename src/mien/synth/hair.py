@@ -9,7 +9,7 @@ from mien.synth.body import body, smoothstep
 from mien.synth.looks import HairStyle
 from mien.synth.solids import Id, Solid, ellipsoid, grid, join
 
-__all__ = ["HEAD_CENTRE", "grow_hair", "hairline_elevation", "head_radius"]
+__all__ = ["HEAD_CENTRE", "grow_hair", "hairline_elevation", "head_radius", "radius_at"]
 
 HEAD_CENTRE = np.array([0.0, 40.0, 0.0])
 """Origin of the directions of the scalp [mm, rig frame]."""
@@ -48,7 +48,8 @@ def head_radius(neutral: Float[np.ndarray, "V 3"]) -> Float[np.ndarray, "73 40"]
     return np.linalg.norm(neutral[_lookup()] - HEAD_CENTRE, axis=-1)
 
 
-def _radius_at(radius: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
+def radius_at(radius: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
+    """`head_radius` [mm] between its nodes, at azimuths and elevations [rad] of one shape."""
     x = np.clip((azimuth + np.pi) / (2 * np.pi) * 72, 0, 71.999)
     y = np.clip((elevation - _ELEVATIONS[0]) / (_ELEVATIONS[-1] - _ELEVATIONS[0]) * 39, 0, 38.999)
     i, j = x.astype(int), y.astype(int)
@@ -99,7 +100,7 @@ def _bun(rng: np.random.Generator, style: HairStyle, radius: np.ndarray) -> Soli
     size = rng.uniform(20, 40)
     out = np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
     wrapped = (azimuth + np.pi) % (2 * np.pi) - np.pi
-    reach = float(_radius_at(radius, np.array([wrapped]), np.array([elevation]))[0]) + style.volume + 0.45 * size
+    reach = float(radius_at(radius, np.array([wrapped]), np.array([elevation]))[0]) + style.volume + 0.45 * size
     radii = (size * rng.uniform(1.0, 1.25), size * rng.uniform(0.75, 1.0), size)
     knot = ellipsoid(HEAD_CENTRE + out * reach, radii, style.color * rng.uniform(0.8, 1.0), Id.HAIR)
     knot.vertices[:, 9:11] = knot.vertices[:, :2] * (0.018, 0.004)
@@ -117,7 +118,7 @@ def _strand(rng: np.random.Generator, style: HairStyle, radius: np.ndarray) -> S
     s = np.linspace(0, 1, 9)
     elevation = start + (stop - start) * s
     drift = azimuth + side * np.radians(rng.normal(0, 9)) * s**1.5
-    r = _radius_at(radius, drift, elevation) + 2.0 + min(style.volume, 10) * 0.5 * np.sin(np.pi * np.clip(s, 0, 0.9))
+    r = radius_at(radius, drift, elevation) + 2.0 + min(style.volume, 10) * 0.5 * np.sin(np.pi * np.clip(s, 0, 0.9))
     unit = np.stack([np.cos(elevation) * np.sin(drift), np.sin(elevation), np.cos(elevation) * np.cos(drift)], -1)
     middle = HEAD_CENTRE + unit * r[:, None]
     across = np.stack([np.cos(drift), np.zeros(9), -np.sin(drift)], -1)
@@ -154,7 +155,7 @@ def _sheet(rng: np.random.Generator, style: HairStyle, radius: np.ndarray, layer
     frizzy = style.kind in ("curly", "afro")
     taper = 1 - smoothstep(0.9 if frizzy else 0.72, 1.0, s) * (0.93 if not hanging else 0.55)
     thick = 1.5 + lift * taper + lumps
-    r = _radius_at(radius, azimuth[:, None] * np.ones_like(s), elevation) + thick
+    r = radius_at(radius, azimuth[:, None] * np.ones_like(s), elevation) + thick
     unit = np.stack(
         [np.cos(elevation) * np.sin(azimuth)[:, None], np.sin(elevation), np.cos(elevation) * np.cos(azimuth)[:, None]],
         -1,

@@ -68,6 +68,7 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
     drop = rng.uniform(-1, 4)
     wrap = rng.uniform(0.04, 0.16)
     ends: list[np.ndarray] = []
+    inners: list[np.ndarray] = []
     temple = np.abs(performer.neutral - np.array([0.0, float(eyes[:, 1].mean()), 45.0]))
     side = float(temple[(temple[:, 1] < 12) & (temple[:, 2] < 22), 0].max()) + 2.0  # half the width at the temples
     for k, sign in ((0, 1), (1, -1)):
@@ -88,11 +89,10 @@ def glasses(rng: np.random.Generator, performer: Performer) -> tuple[Solid, Soli
         lenses.append(lens)
         ends.append(rim[np.argmax(sign * rim[:, 0])])
         inner = rim[np.argmin(sign * rim[:, 0] - 0.05 * rim[:, 1])]
-        if k == 0:
-            first_inner = inner
-        else:
+        inners.append(inner)
+        if k:
             span = np.linspace(0, 1, 7)[:, None]
-            path = first_inner * (1 - span) + inner * span + np.array([0, 2.5, 1.5]) * np.sin(np.pi * span)
+            path = inners[0] * (1 - span) + inner * span + np.array([0, 2.5, 1.5]) * np.sin(np.pi * span)
             frames.append(tube(path, wire * 1.1, color, Id.GLASSES, sides=6, gloss=0.6))
         hinge = np.array([sign * max(side, abs(float(ends[k][0]))), ends[k][1], ends[k][2] - 9.0])
         over = np.array([sign * (side + 4.0), float(eyes[k, 1]) + 2.0, 20.0])
@@ -123,9 +123,9 @@ def headgear(rng: np.random.Generator, performer: Performer) -> Solid:
     high = low + np.radians(rng.uniform(8, 14)) if kind == "band" else np.full_like(low, np.radians(89.5))
     s = np.linspace(0, 1, 14)[None]
     elevation = high[:, None] + (low - high)[:, None] * s
-    from mien.synth.hair import _radius_at  # hair uses the same map of the head
+    from mien.synth.hair import radius_at  # hair uses the same map of the head
 
-    r = _radius_at(radius, azimuth[:, None] + 0 * s, elevation)
+    r = radius_at(radius, azimuth[:, None] + 0 * s, elevation)
     smooth = 0.5 * r + 0.5 * r.mean(axis=0, keepdims=True) if kind != "hood" else r
     r = np.maximum(r, smooth) + lift * (1 - 0.4 * (s > 0.99))
     unit = np.stack(

@@ -89,6 +89,7 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
         for system in (
             System("capture", "video of a face -> expression weights, head pose and gaze"),
             System("express", "a neutral mesh, an expression and its timing -> a 4D mesh sequence"),
+            System("speak", "visemes and a style -> the weights of a whole face, head pose and gaze"),
         )
     }
 )

@@ -125,18 +125,9 @@ class _Problem:
 
     def orthographic(self) -> tuple[np.ndarray, np.ndarray]:
         """Rotation and translation of the scaled orthographic camera that fits best, outliers weighted down."""
-        weight = self.trust
-        for _ in range(4):
-            weight = weight / weight.sum()
-            mean_model, mean_image = self.model @ weight, self.image @ weight
-            model, image = self.model.T - mean_model, self.image.T - mean_image
-            scaled = (model * weight[:, None]).T
-            # The ridge makes a flat set of points solvable; with 1e-6 of the spread its effect on a face is negligible.
-            gram = scaled @ model
-            gram[np.diag_indices(3)] += 1e-6 * np.trace(gram) + 1e-9
-            affine = np.linalg.solve(gram, scaled @ image).T
-            length = np.linalg.norm(image - model @ affine.T, axis=1)
-            weight = self.trust * _huber(length, self._sigma(length))
+        affine, mean_model, mean_image, length = self._affine(self.trust)
+        for _ in range(3):
+            affine, mean_model, mean_image, length = self._affine(self.trust * _huber(length, self._sigma(length)))
         left, scales, right = np.linalg.svd(affine)
         if scales[1] < 1e-3 * scales[0] or scales[0] <= 0:
             raise MienError("head pose cannot be found: the landmarks lie on one line")
@@ -144,6 +135,19 @@ class _Problem:
         matrix = np.stack([rows[0], rows[1], np.cross(rows[0], rows[1])])
         depth = self.focal / float(scales.mean())
         return matrix, np.append(mean_image * depth / self.focal, -depth) - matrix @ mean_model
+
+    def _affine(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The affine camera [2, 3] that fits best under these weights, the weighted means of model and image that it
+        joins, and the errors' lengths."""
+        weight = weight / weight.sum()
+        mean_model, mean_image = self.model @ weight, self.image @ weight
+        model, image = self.model.T - mean_model, self.image.T - mean_image
+        scaled = (model * weight[:, None]).T
+        # The ridge makes a flat set of points solvable; with 1e-6 of the spread its effect on a face is negligible.
+        gram = scaled @ model
+        gram[np.diag_indices(3)] += 1e-6 * np.trace(gram) + 1e-9
+        affine = np.linalg.solve(gram, scaled @ image).T
+        return affine, mean_model, mean_image, np.linalg.norm(image - model @ affine.T, axis=1)
 
     def minimise(self, matrix: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Rotation, translation and median residual [px] at the local minimum for a start."""

@@ -1,8 +1,8 @@
-"""A renderer for rigs without a GPU: depth-sorted triangles filled by OpenCV, shaded once per triangle.
+"""A renderer for rigs without a GPU: depth-buffered triangles, light per vertex, textures and wet eyes per pixel.
 
-It uses the painter's algorithm (Newell, Newell & Sancha 1972) without splitting: triangles are small compared with the
-features of a head, so sorting by centroid is right almost everywhere; thin parts on top of others (brows, lashes) are
-biased towards the viewer.
+OpenCV's rasteriser tests depth at every pixel (`mien.rigs.raster`). The light on every vertex is interpolated
+(Gouraud 1971), because the triangles of a head are a few pixels large; surfaces with a texture, and the lamp's mirror
+image on eyes, get a second pass that interpolates places in the texture atlas. Pictures are drawn larger and averaged.
 """
 
 from typing import Any
@@ -10,47 +10,25 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mien.core.camera import Camera
 from mien.core.errors import MienError
 from mien.core.rig import Rig
+from mien.rigs.raster import Camera as Pinhole
+from mien.rigs.raster import Raster
+from mien.viewer.light import GAMMA, lamps, shade, spot
+from mien.viewer.openness import openness
+from mien.viewer.surface import solid_triangles, surface_of
 
-__all__ = ["GAMMA", "Painter", "materials", "shade"]
+__all__ = ["Painter"]
 
-_BIAS = {"brow": 6.0, "lash": 3.0, "hair": 6.0}
-"""Text in a part's name -> depth by which the part is sorted nearer [mm]: half the edge length of the skin below it."""
-_SHIFT = 4
-"""Fractional bits of the vertex positions that OpenCV gets."""
-_LARGE, _MOTLEY, _CUTS = 7.0, 0.10, 3600
-"""A triangle is split into four when a side is over `_LARGE` [px], or over a quarter of that and the colours of its
-corners differ by more than `_MOTLEY`; at most `_CUTS` are split, the largest first, because drawing a triangle takes 2
-microseconds."""
-_UNSEEN = ("occlusion", "eye_blend", "lacrimal")
-"""Parts that are not drawn: they blend or darken the eye in a renderer with transparency, and would cover it when drawn
-opaque. The lashes (textured cards) of a rig without colours are not drawn for the same reason."""
-_GLOSSY = 0.2
-_IRIS, _PUPIL = 29.0, 12.0
-"""Radii of iris and pupil as angles from the eye's axis [deg]: 6 and 2.5 mm on an eyeball with a radius of 12 mm."""
 _FACE_SHARE = 0.35
 """A rig is a whole person and not a head when its shapes move less than this share of its height."""
-GAMMA = 2.2
-"""Gamma of the pictures; albedos are linear."""
-_KEY = np.array([-0.45, 0.55, 0.70])
-_FILL = np.array([0.75, 0.10, 0.55])
-_RIM = np.array([0.55, 0.45, -0.75])
-_SKY, _GROUND = np.array([0.40, 0.43, 0.50]), np.array([0.26, 0.21, 0.19])
-_KEY_COLOR, _FILL_COLOR, _RIM_COLOR = (
-    np.array([0.92, 0.85, 0.76]),
-    np.array([0.22, 0.22, 0.25]),
-    np.array([0.35, 0.38, 0.45]),
-)
-_WET = 400.0
-_SPOT = (np.cos(np.radians(6.0)), np.cos(np.radians(9.0)))
-"""Cosines of the angles from the mirror direction within which a wet surface shows the lamp fully, and at all."""
-_WRAP = 0.25
-"""Cosine by which light reaches past the terminator, a cheap approximation of skin's subsurface scattering."""
-
-
-def _unit(v: np.ndarray) -> np.ndarray:
-    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+_NEAREST, _FARTHEST = 20.0, 20_000.0
+"""Distances from a camera between which a head is drawn [mm]."""
+_NEARER = np.float32(1 - 5e-5)
+"""Factor on the positions of the second pass: the same places in the picture, 0.1 mm nearer than the first pass."""
+_TEXELS = 2.0
+"""Texels from v = 0 to v = 1 that are kept for each pixel of the picture's height: a face fills half of either."""
 
 
 class Painter:
@@ -70,14 +48,17 @@ class Painter:
         pitch: float = 0.0,
         fill: float = 0.86,
         face: bool = False,
-        background: tuple[int, int, int] = (58, 62, 72),
+        background: tuple[int, int, int] | UInt8[np.ndarray, "H W 3"] = (58, 62, 72),
         glow: bool = True,
-        supersample: int = 2,
+        supersample: float = 2.0,
+        camera: Camera | None = None,
     ) -> None:
         """`yaw` turns the nose to image right, `pitch` lifts it [rad]; `fill` is the share of the picture for the head.
 
         `face` fits the view to the landmarks (when the rig has them) instead of the whole rig; without `glow` the
-        background has one flat colour.
+        background has one flat colour, or it is a picture. Each pixel is the mean of `supersample` x `supersample`
+        samples, at least 1. With a `camera`, whose picture has this size and is centred, the vertices that are drawn
+        are in the camera's frame, and the options of the view do not count.
         """
         import cv2
         from scipy.sparse import csr_matrix
@@ -87,6 +68,7 @@ class Painter:
         self.width, self.height = width, height
         self._cv: Any = cv2
         self._s = supersample
+        wide, tall = round(width * supersample), round(height * supersample)
         self._base = np.asarray(rig.neutral.topology.triangles).astype(np.int32)
         count, vertices = len(self._base), len(rig.neutral.vertices)
         ones = np.ones(3 * count, np.float32)
@@ -94,21 +76,29 @@ class Painter:
         self._count = vertices
         self._gather: Any = csr_matrix((ones, (rows, columns)), shape=(vertices, count))
         self._turn = _view(yaw, pitch)
-        neutral = np.asarray(rig.neutral.vertices, np.float32)
         framed = _framed(rig, face)
-        self._distance = float(5.0 * np.ptp(framed[:, 1]))
+        near, far = self._look(framed, fill, camera)
+        self._empty = _backdrop(wide, tall, background, glow).astype(np.float32)
+        self._surface = surface_of(rig, _TEXELS * height * supersample)
+        self._on_detail, self._on_cards = np.unique(self._surface.detailed), np.unique(self._surface.cards)
+        self._opaque = np.ascontiguousarray(self._surface.atlas[..., :3])
+        self._wet = np.flatnonzero(self._surface.wet)
+        self._open = openness(rig, self._base[solid_triangles(rig)], _framed(rig, False))[self._surface.source]
+        self._raster = Raster(Pinhole(width=wide, height=tall, focal=self._focal, near=near, far=far))
+        # Fresh memory costs as much as drawing does, so that the buffers are kept from picture to picture.
+        self._image, self._depth = self._empty.copy(), self._raster.empty_depth()
+        self._found, self._shaded = np.zeros_like(self._empty), np.zeros_like(self._empty)
+
+    def _look(self, framed: np.ndarray, fill: float, camera: Camera | None) -> tuple[float, float]:
+        """Fit the view, or take over the camera's; returns the distances between which a head is drawn [mm]."""
+        self._distance = float(5.0 * np.ptp(framed[:, 1])) or 1.0
         self._fit(framed, fill)
-        self._empty = _backdrop(width * supersample, height * supersample, background, glow)
-        self._colors = _painted_eyes(rig) if rig.colors is None else np.asarray(rig.colors, np.float32)
-        screen = self._screen(neutral)[:, :2] / supersample
-        self._shown = shown = np.flatnonzero(
-            ~_parts_like(rig, _UNSEEN if rig.colors is not None else (*_UNSEEN, "lash"))
-        )
-        self._triangles, self._edges, source = _refined(
-            self._base[shown], screen, self._colors, _parts_like(rig, (), _GLOSSY)[shown]
-        )
-        found = materials(rig, self._triangles, shown[source], self._fine(self._colors))
-        self._albedo, self._gloss, self._shine, self._bias = found
+        self._focal = self._scale * self._distance
+        if camera is None:
+            return 0.05 * self._distance, 20 * self._distance
+        self._centre, self._turn, self._distance = np.zeros(3, np.float32), np.eye(3, dtype=np.float32), 0.0
+        self._focal = camera.focal * self._s
+        return _NEAREST, _FARTHEST
 
     def _fit(self, neutral: np.ndarray, fill: float) -> None:
         low, high = neutral.min(axis=0), neutral.max(axis=0)
@@ -126,7 +116,7 @@ class Painter:
 
     def _screen(self, vertices: np.ndarray) -> np.ndarray:
         p = (vertices - self._centre) @ self._turn
-        scale = self._scale * self._distance / (self._distance - p[:, 2])
+        scale = self._focal / (self._distance - p[:, 2])
         out = np.empty_like(p)
         out[:, 0] = self.width * self._s / 2 - 0.5 + p[:, 0] * scale
         out[:, 1] = self.height * self._s / 2 - 0.5 - p[:, 1] * scale
@@ -136,23 +126,68 @@ class Painter:
     def draw(self, vertices: Float[np.ndarray, "V 3"]) -> UInt8[np.ndarray, "H W 3"]:
         """A picture of posed vertices [mm]; raises MienError when they are not this rig's or not finite."""
         vertices = self._checked(vertices)
-        tri = self._triangles
-        normals = self._fine(self._normals((vertices - self._centre) @ self._turn))
-        p = self._fine(self._screen(vertices))
-        corners = p[:, :2][tri]
-        e, f = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        seen = np.flatnonzero(e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0] < 0)  # y points down: front faces are clockwise
-        depth = p[:, 2][tri[seen]].sum(axis=1) / 3 + self._bias[seen]
-        seen = seen[np.argsort(depth, kind="stable")]
-        colors = shade(normals[tri[seen]].sum(axis=1), self._albedo[seen], self._gloss[seen], self._shine[seen])
-        points = np.rint(corners[seen] * (1 << _SHIFT)).astype(np.int32)
-        image = self._empty.copy()
-        fill = self._cv.fillConvexPoly
-        for polygon, color in zip(points, colors.tolist(), strict=True):
-            fill(image, polygon, color, 8, _SHIFT)
-        if self._s == 1:
-            return image
-        return self._cv.resize(image, (self.width, self.height), interpolation=self._cv.INTER_AREA)
+        surface = self._surface
+        turned = (vertices - self._centre) @ self._turn
+        normals = self._normals(turned)[surface.source] * surface.flip
+        points = turned[surface.source]
+        points[:, 2] -= self._distance
+        colors = shade(normals, surface.albedo, surface.gloss, surface.shine, self._open, surface.wet)
+        image, depth = self._image, self._depth
+        np.copyto(image, self._empty)
+        depth.fill(self._raster.camera.far)
+        self._raster.draw(points, surface.triangles, colors, image, depth)
+        if len(surface.detailed):
+            self._detail(points * _NEARER, normals, image, depth)
+        if len(surface.cards):
+            self._cards(points, colors, image, depth)
+        small = self._cv.resize(image, (self.width, self.height), interpolation=self._cv.INTER_AREA)
+        return self._cv.convertScaleAbs(small)
+
+    def _detail(self, points: np.ndarray, normals: np.ndarray, image: np.ndarray, depth: np.ndarray) -> None:
+        """Multiply the picture by the textures, and add the lamp's image on wet surfaces."""
+        surface = self._surface
+        facing = np.zeros(len(points), np.float32)
+        facing[self._wet] = 1 + lamps(normals[self._wet])[1] * self._open[self._wet]
+        values = np.column_stack([surface.at, facing]).astype(np.float32)
+        rows, columns = self._window(points[self._on_detail])
+        self._found[rows, columns] = 0
+        self._raster.draw(points, surface.detailed, values, self._found, depth)
+        found, part = self._found[rows, columns], image[rows, columns]
+        if not found.size:
+            return
+        if len(self._opaque) > 2:
+            picture = self._cv.remap(self._opaque, found[..., 0], found[..., 1], self._cv.INTER_LINEAR)
+            self._cv.multiply(part, picture, part, 1 / 255, self._cv.CV_32F)
+        y, x = np.nonzero(found[..., 2] > 1.5)
+        glint = spot(found[y, x, 2] - 1)[:, None]
+        part[y, x] = 255 * np.clip((part[y, x] / 255) ** GAMMA + glint, 0, 1) ** (1 / GAMMA)
+
+    def _cards(self, points: np.ndarray, colors: np.ndarray, image: np.ndarray, depth: np.ndarray) -> None:
+        """Blend the nearest cards (lashes, strands of hair) over the picture by their texture's opacity."""
+        surface = self._surface
+        values = np.column_stack([surface.at, np.ones(len(points))]).astype(np.float32)
+        rows, columns = self._window(points[self._on_cards])
+        for buffer in (self._found, self._shaded):
+            buffer[rows, columns] = 0
+        self._raster.draw(points, surface.cards, values, self._found, depth.copy())
+        self._raster.draw(points, surface.cards, colors, self._shaded, depth)
+        found, shaded, part = (picture[rows, columns] for picture in (self._found, self._shaded, image))
+        if not found.size:
+            return
+        texel = self._cv.remap(surface.atlas, found[..., 0], found[..., 1], self._cv.INTER_LINEAR)
+        # Only pixels with a card are blended: they are a fraction of the window.
+        y, x = np.nonzero(found[..., 2] > 0.5)
+        looked = texel[y, x].astype(np.float32) * np.float32(1 / 255)
+        under = part[y, x]
+        part[y, x] = under + looked[:, 3:] * (shaded[y, x] * looked[:, :3] - under)
+
+    def _window(self, points: np.ndarray) -> tuple[slice, slice]:
+        """Rows and columns of the picture that points in the viewer's frame cover."""
+        height, width = self._empty.shape[:2]
+        seen = points[:, :2] * (self._focal / -points[:, 2:])
+        x, y = seen[:, 0] + width / 2, height / 2 - seen[:, 1]
+        rows = slice(max(int(y.min()) - 2, 0), min(int(y.max()) + 3, height))
+        return rows, slice(max(int(x.min()) - 2, 0), min(int(x.max()) + 3, width))
 
     def _checked(self, vertices: Float[np.ndarray, "V 3"]) -> np.ndarray:
         vertices = np.asarray(vertices, np.float32)
@@ -161,10 +196,6 @@ class Painter:
         if not np.isfinite(vertices).all():
             raise MienError("cannot paint vertices that are not finite")
         return vertices
-
-    def _fine(self, values: np.ndarray) -> np.ndarray:
-        """Per-vertex values, extended by those of the added vertices at edge midpoints."""
-        return np.concatenate([values, 0.5 * (values[self._edges[:, 0]] + values[self._edges[:, 1]])])
 
     def _normals(self, turned: np.ndarray) -> np.ndarray:
         a, b, c = (turned[self._base[:, k]] for k in range(3))
@@ -175,44 +206,6 @@ class Painter:
             face[:, k] = u[:, i] * v[:, j] - u[:, j] * v[:, i]
         total = self._gather @ face
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
-
-
-def shade(
-    normals: Float[np.ndarray, "N 3"],
-    albedo: Float[np.ndarray, "N 3"],
-    gloss: Float[np.ndarray, "N"],
-    shine: Float[np.ndarray, "N"],
-) -> Float[np.ndarray, "N 3"]:
-    """Colours in [0, 255] of surfaces under the painter's three lamps.
-
-    Args:
-        normals: normals in the viewer's frame, of any length.
-        albedo: linear albedo.
-        gloss: strength of the highlight.
-        shine: Blinn-Phong exponent of the highlight.
-    """
-    n = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-    key, fill, rim = (_unit(light).astype(np.float32) for light in (_KEY, _FILL, _RIM))
-    wrapped = np.clip((n @ key + _WRAP) / (1 + _WRAP), 0, None)[:, None]
-    up = (0.5 + 0.5 * n[:, 1:2]).astype(np.float32)
-    light = wrapped * _KEY_COLOR + np.clip(n @ fill, 0, None)[:, None] * _FILL_COLOR
-    light = light + up * _SKY + (1 - up) * _GROUND
-    edge = (1 - np.clip(n[:, 2], 0, 1)) ** 3 * np.clip(n @ rim + 0.6, 0, None)
-    light = light + edge[:, None] * _RIM_COLOR
-    facing = np.clip(n @ _unit(key + np.array([0, 0, 1], np.float32)), 0, None)
-    glint = gloss * facing**shine
-    wet = shine >= _WET  # an eye reflects the lamp itself as a sharp spot
-    glint[wet] = 0.9 * np.clip((facing[wet] - _SPOT[1]) / (_SPOT[0] - _SPOT[1]), 0, 1)
-    return 255 * np.clip(albedo * light + glint[:, None], 0, 1) ** (1 / GAMMA)
-
-
-def _parts_like(rig: Rig, words: tuple[str, ...], glossier_than: float = 0.0) -> np.ndarray:
-    """True for triangles of parts whose name contains a word or whose roughness is below a limit."""
-    out = np.zeros(len(rig.neutral.topology.triangles), bool)
-    for part in rig.neutral.topology.parts:
-        named = any(word in part.name.lower() for word in words)
-        out[part.start : part.stop] = named or part.roughness < glossier_than
-    return out
 
 
 def _framed(rig: Rig, face: bool) -> np.ndarray:
@@ -234,67 +227,6 @@ def _framed(rig: Rig, face: bool) -> np.ndarray:
     return np.array([[*low[:1], low[1] - bottom * tall, low[2]], [high[0], high[1] + top * tall, high[2]]], np.float32)
 
 
-def _painted_eyes(rig: Rig) -> np.ndarray:
-    """Vertex colours: white, with an iris and a pupil by angle from the axis on eyeballs without colours."""
-    colors = np.ones((len(rig.neutral.vertices), 3), np.float32)
-    for name, members in rig.neutral.topology.groups.items():
-        if name in ("sclera_left", "sclera_right"):
-            ball = rig.neutral.vertices[members]
-            toward = _unit(ball - (ball.min(axis=0) + ball.max(axis=0)) / 2)
-            angle = np.degrees(np.arccos(np.clip(toward[:, 2], -1, 1)))
-            iris = np.where(angle[:, None] < _PUPIL, 0.03, np.array([0.36, 0.25, 0.16], np.float32))
-            colors[members] = np.where(angle[:, None] < _IRIS, iris, 1.0)
-    return colors
-
-
-def _refined(
-    triangles: np.ndarray, screen: np.ndarray, colors: np.ndarray, glossy: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(triangles, of which large or many-coloured ones are split into four; the split edges [E, 2]; the source of each
-    triangle).
-
-    A triangle has one colour, so it must be small where shading or colour changes. Neighbours that are not split keep
-    straight edges, so no gaps appear.
-    """
-    corners = screen[triangles]
-    side = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    spread = np.ptp(colors[triangles], axis=1).max(axis=1)
-    cut = (side > _LARGE) | ((side > _LARGE / 4) & (spread > _MOTLEY))
-    cut |= glossy & (side > _LARGE / 4)
-    if cut.sum() > _CUTS:
-        cut &= np.argsort(np.argsort(-side)) < _CUTS
-    t = triangles[cut]
-    ends = np.sort(np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]]), axis=1)
-    edges, at = np.unique(ends, axis=0, return_inverse=True)
-    ab, bc, ca = (len(screen) + at.reshape(3, -1)).astype(np.int32)
-    a, b, c = t.T
-    fine = [np.stack(f, axis=1) for f in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))]
-    source = np.concatenate([np.flatnonzero(~cut), np.tile(np.flatnonzero(cut), 4)])
-    return np.concatenate([triangles[~cut], *fine]).astype(np.int32), edges, source
-
-
-def materials(
-    rig: Rig, fine: np.ndarray, source: np.ndarray, colors: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Per drawn triangle: linear albedo, highlight strength, highlight exponent, depth bias [mm]."""
-    count = len(rig.neutral.topology.triangles)
-    color = np.full((count, 3), 0.8, np.float32)
-    rough, bias = np.full(count, 0.6, np.float32), np.zeros(count, np.float32)
-    for part in rig.neutral.topology.parts:
-        run = slice(part.start, part.stop)
-        white = min(part.color) > 0.97 and part.roughness >= _GLOSSY  # the texture is not drawn: plaster instead
-        color[run], rough[run] = (0.80, 0.78, 0.76) if white else part.color, part.roughness
-        bias[run] = max((v for key, v in _BIAS.items() if key in part.name.lower()), default=0.0)
-    color, rough, bias = color[source] * colors[fine].mean(axis=1), rough[source], bias[source]
-    # Blinn-Phong exponent for a roughness, 2 / r^4 - 2 (Walter et al. 2007), kept within what triangles can resolve
-    shine = np.clip(2 / np.maximum(rough, 0.05) ** 4 - 2, 4, 400).astype(np.float32)
-    gloss = (0.9 * np.clip(1 - rough, 0, 1) ** 3).astype(np.float32)
-    albedo = color**GAMMA
-    # dark colours mean that a surface lies in shadow (the inside of a mouth) and has no highlight
-    gloss = np.where(shine < _WET, gloss * np.clip(albedo.max(axis=1) / 0.12, 0, 1), gloss)
-    return albedo, gloss, shine, bias
-
-
 def _view(yaw: float, pitch: float) -> np.ndarray:
     """Rotation matrix for row vectors by the head's yaw, then pitch."""
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
@@ -303,8 +235,12 @@ def _view(yaw: float, pitch: float) -> np.ndarray:
     return (about_x @ about_y).T.astype(np.float32)
 
 
-def _backdrop(width: int, height: int, color: tuple[int, int, int], glow: bool) -> np.ndarray:
-    """A dark studio backdrop, lighter behind the head."""
+def _backdrop(width: int, height: int, color: tuple[int, int, int] | np.ndarray, glow: bool) -> np.ndarray:
+    """A dark studio backdrop, lighter behind the head; or a picture in the wanted size."""
+    if isinstance(color, np.ndarray):
+        import cv2
+
+        return np.asarray(cv2.resize(color, (width, height), interpolation=cv2.INTER_LINEAR))
     if not glow:
         return np.full((height, width, 3), color, np.uint8)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)

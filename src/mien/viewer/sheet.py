@@ -13,8 +13,8 @@ from mien.core.channels import ARKIT, index
 from mien.core.clip import Clip
 from mien.core.rig import Corrective, Rig
 from mien.core.visemes import VISEMES, arkit_from_visemes
+from mien.viewer.paint import Painter
 from mien.viewer.preview import readable
-from mien.viewer.still import Still
 
 __all__ = ["EXPRESSIONS", "contact_sheet", "expression_weights", "turntable"]
 
@@ -64,13 +64,13 @@ def contact_sheet(
     """
     width = cell * columns
 
-    def painter(side: int, **options: Any) -> Still:
-        return Still(rig, side, side, background=background, glow=False, **options)
+    def painter(side: int, **options: Any) -> Painter:
+        return Painter(rig, side, side, background=background, glow=False, **options)
 
     views = [painter(width // 3, yaw=yaw).draw(rig.neutral.vertices) for yaw in (0.0, 0.7, 1.5)]
     near, small = (painter(side, fill=0.92, face=True) for side in (width // 6, cell))
 
-    def posed(of: Rig, draw: Still, weights: Float[np.ndarray, "52"], name: str) -> np.ndarray:
+    def posed(of: Rig, draw: Painter, weights: Float[np.ndarray, "52"], name: str) -> np.ndarray:
         return _label(draw.draw(of.perform(Clip(times=np.zeros(1), weights=weights[None]), 0)), name)
 
     def single(name: str) -> np.ndarray:
@@ -106,7 +106,7 @@ def turntable(
     """Pictures of the rig at rest, turned once about its vertical axis; `side` is that of the pictures [px]."""
     angles = np.arange(frames) * 2 * np.pi / frames
     return [
-        Still(rig, side, side, yaw=float(yaw), background=background, glow=False).draw(rig.neutral.vertices)
+        Painter(rig, side, side, yaw=float(yaw), background=background, glow=False).draw(rig.neutral.vertices)
         for yaw in angles
     ]
 

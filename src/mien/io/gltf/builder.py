@@ -9,6 +9,7 @@ import numpy as np
 
 from mien.core.errors import MienError
 from mien.io.atomic import write_whole
+from mien.io.pictures import MIME, encode, suffix
 
 __all__ = ["ARRAY_BUFFER", "ELEMENT_ARRAY_BUFFER", "Builder"]
 
@@ -86,6 +87,21 @@ class Builder:
         self._chunks.append(data + bytes(-len(data) % 4))
         self._length += len(self._chunks[-1])
         return self.add("bufferViews", item)
+
+    def picture(self, name: str, picture: np.ndarray) -> int:
+        """Add a texture of an RGB or RGBA picture, repeated beyond its borders, and return its index."""
+        data = encode(picture)
+        image = self.add(
+            "images",
+            {
+                "name": name,
+                "mimeType": MIME[suffix(picture)],
+                "bufferView": self._view(np.frombuffer(data, np.uint8), None),
+            },
+        )
+        if not self.json.get("samplers"):
+            self.add("samplers", {"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497})
+        return self.add("textures", {"name": name, "sampler": 0, "source": image})
 
     def write(self, path: Path) -> None:
         """Write the .glb whole or not at all; raises MienError when it exceeds 4 GiB or cannot be written."""

@@ -143,6 +143,21 @@ class GltfDocument:
         values[at] = new
         return values
 
+    def picture(self, image: Json) -> bytes | None:
+        """The bytes of an entry of "images": of a buffer view, a data URI, or a file in the asset's folder.
+
+        None when they cannot be read: a face is useful without its texture.
+        """
+        try:
+            if "bufferView" in image:
+                view = self.item("bufferViews", image["bufferView"])
+                return self._slice(
+                    image["bufferView"], 0, int(view.get("byteLength", 0)), (), "|u1", "an image"
+                ).tobytes()
+            return _buffer(self.path, image.get("uri"), None, 0).tobytes()
+        except (MienError, TypeError, ValueError):
+            return None
+
     def parents(self) -> dict[int, int]:
         """Node -> parent node; raises MienError on a node with two parents, a missing child or a cycle."""
         if self._parents:

@@ -13,12 +13,22 @@ from typing import Any
 import numpy as np
 
 from mien import __version__
-from mien.core.mesh import Part, vertex_normals
+from mien.core.mesh import Part, Topology, vertex_normals
 from mien.core.rig import Rig
 from mien.io.gltf.builder import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, Builder
 from mien.io.gltf.correctives import corrective_extras
 
-__all__ = ["SOURCE_VERTEX", "RigNodes", "add_rig", "linear_from_srgb", "srgb_from_linear", "write_rig"]
+__all__ = [
+    "SOURCE_VERTEX",
+    "RigNodes",
+    "add_rig",
+    "add_textures",
+    "linear_from_srgb",
+    "material",
+    "split_seams",
+    "srgb_from_linear",
+    "write_rig",
+]
 
 MM = np.float32(1e-3)
 """Metres per millimetre."""
@@ -48,7 +58,7 @@ def write_rig(rig: Rig, path: Path, *, morph_normals: bool = False) -> None:
 
 def add_rig(builder: Builder, rig: Rig, *, morph_normals: bool = False) -> RigNodes:
     """Add mesh, materials, joints and scene for `rig`."""
-    source, triangles, uv = _split_seams(rig)
+    source, triangles, uv = split_seams(rig.neutral.topology, len(rig.neutral.vertices))
     mesh = builder.add("meshes", _mesh(builder, rig, source, triangles, uv, morph_normals))
     node: dict[str, Any] = {"mesh": mesh, "name": f"{rig.name}_mesh"}
     mesh_node = builder.add("nodes", node)
@@ -71,12 +81,11 @@ def add_rig(builder: Builder, rig: Rig, *, morph_normals: bool = False) -> RigNo
     return RigNodes(mesh_node, root, joints)
 
 
-def _split_seams(rig: Rig) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def split_seams(topology: Topology, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """(rig vertex of each written vertex, triangles on them, texture coordinates per written vertex).
 
     Vertices keep the rig's order and count unless texture coordinates differ between the corners that share them.
     """
-    topology, count = rig.neutral.topology, len(rig.neutral.vertices)
     if topology.uv is None or topology.uv_triangles is None:
         return np.arange(count), topology.triangles, topology.uv
     corners = np.stack([topology.triangles.reshape(-1), topology.uv_triangles.reshape(-1)], axis=1).astype(np.int64)
@@ -116,6 +125,7 @@ def _mesh(
     every = [*rig.shapes, *(rig.corrective_shapes if rig.corrective_shapes is not None else ())]
     targets = [_target(builder, rig, shape, normals, source, morph_normals) for shape in every]
     parts = topology.parts or (Part(name=rig.name, start=0, stop=len(triangles)),)
+    textures = add_textures(builder, topology)
     index_type = np.uint16 if len(source) <= 0xFFFF else np.uint32  # index 0xFFFF is reserved to restart strips
     primitives: list[dict[str, Any]] = []
     for part in parts:
@@ -125,7 +135,7 @@ def _mesh(
         primitive: dict[str, Any] = {
             "attributes": attributes,
             "indices": builder.accessor(corners, target=ELEMENT_ARRAY_BUFFER),
-            "material": builder.add("materials", _material(part)),
+            "material": builder.add("materials", material(part, topology, textures)),
         }
         primitives.append(primitive | ({"targets": targets} if targets else {}))
     mesh: dict[str, Any] = {"name": rig.name, "primitives": primitives}
@@ -145,18 +155,29 @@ def _target(
     return target
 
 
-def _material(part: Part) -> dict[str, Any]:
+def add_textures(builder: Builder, topology: Topology) -> dict[str, int]:
+    """Add the textures that parts show; returns their names and indices."""
+    names = dict.fromkeys(part.texture for part in topology.parts if part.texture)
+    return {name: builder.picture(name, topology.textures[name]) for name in names}
+
+
+def material(part: Part, topology: Topology, textures: dict[str, int]) -> dict[str, Any]:
+    """The material of a part; `textures` are the indices that `add_textures` returned."""
     red, green, blue = linear_from_srgb(np.array(part.color)).tolist()
-    return {
-        "name": part.name,
-        "pbrMetallicRoughness": {
-            "baseColorFactor": [red, green, blue, 1.0],
-            "metallicFactor": 0.0,
-            "roughnessFactor": float(part.roughness),
-        },
-        # Lashes, brows and the inside of the mouth are open sheets, seen from both sides.
-        "doubleSided": True,
+    surface: dict[str, Any] = {
+        "baseColorFactor": [red, green, blue, float(part.opacity)],
+        "metallicFactor": 0.0,
+        "roughnessFactor": float(part.roughness),
     }
+    cut = False
+    if part.texture:
+        surface["baseColorTexture"] = {"index": textures[part.texture]}
+        picture = topology.textures[part.texture]
+        cut = picture.shape[2] == 4 and bool(picture[..., 3].min() < 255)
+    out: dict[str, Any] = {"name": part.name, "pbrMetallicRoughness": surface, "doubleSided": part.two_sided}
+    if part.opacity < 1:
+        return out | {"alphaMode": "BLEND"}
+    return out | ({"alphaMode": "MASK"} if cut else {})  # needs no sorting, as hair that blends would
 
 
 def _joints(builder: Builder, rig: Rig) -> dict[str, int]:

@@ -21,6 +21,7 @@ from mien.io.atomic import check_writable
 from mien.io.gltf.builder import ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER, Builder
 from mien.io.gltf.document import GltfDocument, read_glb
 from mien.io.gltf.morph_basis import BLOCK, morph_basis
+from mien.io.gltf.rig import SOURCE_VERTEX, add_textures, material, split_seams
 
 __all__ = ["ERROR_MM", "read", "stream"]
 
@@ -57,38 +58,66 @@ def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Gen
         yield put
         file.flush()
         frames = np.memmap(file, np.float32, "r", shape=(len(times), *shapes[0]))
-        _write(path, topology.triangles, frames, since, float(times[0]))
+        _write(path, topology, frames, since, float(times[0]))
 
 
-def _write(path: Path, triangles: np.ndarray, frames: np.ndarray, since: np.ndarray, start: float) -> None:
+def _write(path: Path, topology: Topology, frames: np.ndarray, since: np.ndarray, start: float) -> None:
     """Write `frames`, which may be mapped from a file; `since` are seconds after the first frame's time `start`."""
     rest = np.array(frames[0])
     weights, targets = morph_basis(frames, rest, ERROR_MM)
     if not len(targets):  # without motion one target of zeros is needed to hold the times
         weights, targets = np.zeros((len(since), 1), np.float32), np.zeros_like(frames[:1], subok=False)
     builder = Builder(f"mien {__version__}")
-    normals = _unit(vertex_normals(rest, triangles))
-    index_type = np.uint16 if len(rest) <= 0xFFFF else np.uint32
-    primitive: Json = {
-        "attributes": {
-            "POSITION": builder.accessor(rest * _MM, target=ARRAY_BUFFER, bounds=True),
-            "NORMAL": builder.accessor(normals, target=ARRAY_BUFFER),
-        },
-        "indices": builder.accessor(triangles.reshape(-1).astype(index_type), target=ELEMENT_ARRAY_BUFFER),
-        "material": builder.add("materials", _MATERIAL),
-    }
-    mesh: Json = {"name": path.stem, "primitives": [primitive]}
+    normals = _unit(vertex_normals(rest, topology.triangles))
+    source, primitives = _primitives(builder, topology, rest, normals)
+    mesh: Json = {"name": path.stem, "primitives": primitives}
     node = {"mesh": builder.add("meshes", mesh), "name": path.stem}
     builder.add("scenes", {"nodes": [builder.add("nodes", node)]})
     builder.json["scene"] = 0
-    primitive["targets"] = [
-        {"POSITION": builder.accessor(target * _MM, bounds=True), "NORMAL": builder.accessor(turn)}
-        for target, turn in zip(targets, _turns(frames, weights, normals, triangles), strict=True)
+    turns = _turns(frames, weights, normals, topology.triangles)
+    moved = [
+        {"POSITION": builder.accessor(target[source] * _MM, bounds=True), "NORMAL": builder.accessor(turn[source])}
+        for target, turn in zip(targets, turns, strict=True)
     ]
+    for primitive in primitives:
+        primitive["targets"] = moved
     mesh["weights"] = [0.0] * len(targets)
     mesh["extras"] = {"targetNames": [f"component{k}" for k in range(len(targets))]}
     _animate(builder, since, start, weights)
     builder.write(path)
+
+
+def _primitives(
+    builder: Builder, topology: Topology, rest: np.ndarray, normals: np.ndarray
+) -> tuple[np.ndarray, list[Json]]:
+    """(the sequence's vertex of each written one, a primitive per part); one of skin colour for a mesh without parts.
+
+    Vertices are split at texture seams only when a part shows a texture.
+    """
+    textured = any(part.texture for part in topology.parts)
+    source, triangles, uv = np.arange(len(rest)), topology.triangles, None
+    if textured:
+        source, triangles, uv = split_seams(topology, len(rest))
+    attributes = {
+        "POSITION": builder.accessor(rest[source] * _MM, target=ARRAY_BUFFER, bounds=True),
+        "NORMAL": builder.accessor(normals[source], target=ARRAY_BUFFER),
+    }
+    if uv is not None:
+        flipped = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1).astype(np.float32)  # glTF's v grows downwards
+        attributes["TEXCOORD_0"] = builder.accessor(flipped, target=ARRAY_BUFFER)
+    if len(source) != len(rest):
+        attributes[SOURCE_VERTEX] = builder.accessor(source.astype(np.float32), target=ARRAY_BUFFER)
+    textures = add_textures(builder, topology)
+    index_type = np.uint16 if len(source) <= 0xFFFF else np.uint32
+
+    def primitive(corners: np.ndarray, look: Json) -> Json:
+        indices = builder.accessor(corners.reshape(-1).astype(index_type), target=ELEMENT_ARRAY_BUFFER)
+        return {"attributes": attributes, "indices": indices, "material": builder.add("materials", look)}
+
+    parts = [part for part in topology.parts if part.stop > part.start]
+    if not parts:
+        return source, [primitive(triangles, _MATERIAL)]
+    return source, [primitive(triangles[p.start : p.stop], material(p, topology, textures)) for p in parts]
 
 
 def _turns(frames: np.ndarray, weights: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -151,9 +180,10 @@ def _sequence(document: GltfDocument, animation: Json, channel: Json, target: Js
         document.fail("its morph weights are not linear in time; load it as a Clip")
     node = document.item("nodes", target.get("node"))
     primitives = _objects(document.item("meshes", node.get("mesh")).get("primitives"))
-    if len(primitives) != 1:
-        document.fail(f"its animated mesh has {len(primitives)} primitives; a sequence has one, load it as a Clip")
-    base, shapes, triangles = _geometry(document, primitives[0])
+    shared = {repr((p.get("attributes"), p.get("targets"))) for p in primitives}
+    if len(shared) != 1:
+        document.fail(f"the {len(primitives)} parts of its animated mesh share no vertices; load it as a Clip")
+    base, shapes, triangles = _geometry(document, primitives)
     times = document.accessor(sampler.get("input"), kind="SCALAR").astype(np.float64)
     if (np.diff(times) <= 0).any():
         document.fail("damaged glTF, animation times do not increase")
@@ -172,25 +202,37 @@ def _sequence(document: GltfDocument, animation: Json, channel: Json, target: Js
     )
 
 
-def _geometry(document: GltfDocument, primitive: Json) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Base [V, 3], targets [K, V, 3], triangles."""
-    attributes = primitive.get("attributes")
+def _geometry(document: GltfDocument, primitives: list[Json]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Base [V, 3], targets [K, V, 3], triangles, with vertices that mien's writer split at seams merged again."""
+    attributes = primitives[0].get("attributes")
     attributes = cast(Json, attributes) if isinstance(attributes, dict) else {}
     base = document.accessor(attributes.get("POSITION"), kind="VEC3")
     targets = [
-        document.accessor(t.get("POSITION"), kind="VEC3", count=len(base)) for t in _objects(primitive.get("targets"))
+        document.accessor(t.get("POSITION"), kind="VEC3", count=len(base))
+        for t in _objects(primitives[0].get("targets"))
     ]
     if not targets:
         document.fail("its animated mesh has no morph targets")
-    corners = document.accessor(primitive["indices"], kind="SCALAR") if "indices" in primitive else np.arange(len(base))
-    if (
-        primitive.get("mode", 4) != 4
-        or len(corners) % 3
-        or corners.dtype.kind not in "iu"
-        or corners.max() >= len(base)
-    ):
+    corners = np.concatenate([_corners(document, primitive, len(base)) for primitive in primitives])
+    shapes, triangles = np.stack(targets), corners.reshape(-1, 3)
+    if SOURCE_VERTEX not in attributes:
+        return base, shapes, triangles
+    source = document.accessor(attributes[SOURCE_VERTEX], kind="SCALAR", count=len(base)).astype(np.int64)
+    first = np.full(max(int(source.max()) + 1, 1), -1)
+    if source.min() < 0 or len(first) > len(base):
+        document.fail("damaged glTF, its split vertices do not belong to a mesh")
+    first[source[::-1]] = np.arange(len(source))[::-1]
+    if (first < 0).any():
+        document.fail("damaged glTF, its split vertices do not belong to a mesh")
+    return base[first], shapes[:, first], source[triangles]
+
+
+def _corners(document: GltfDocument, primitive: Json, count: int) -> np.ndarray:
+    """The vertex of each corner of a primitive's triangles."""
+    corners = document.accessor(primitive["indices"], kind="SCALAR") if "indices" in primitive else np.arange(count)
+    if primitive.get("mode", 4) != 4 or len(corners) % 3 or corners.dtype.kind not in "iu" or corners.max() >= count:
         document.fail("damaged glTF, its animated mesh is not made of triangles")
-    return base, np.stack(targets), corners.reshape(-1, 3).astype(np.int64)
+    return corners.astype(np.int64)
 
 
 def _objects(value: Any) -> list[Json]:

@@ -20,7 +20,7 @@ from mien.core.rig import Rig
 from mien.core.transforms import angles_from_quaternion
 from mien.io.gltf.clip import LATEST_START
 from mien.io.keys import EYES, PASCAL, continuous, eye_rotations, held
-from mien.io.usd.rig import M_PER_MM, RigPrims, add_rig
+from mien.io.usd.rig import M_PER_MM, RigPrims, add_rig, write_pictures
 from mien.io.usd.stage import new_stage, open_stage, pxr, reading, timeline, write
 
 __all__ = ["read", "write_clip"]
@@ -49,7 +49,8 @@ def write_clip(
     if not set(clip.channels) & set(rig.shape_names):
         raise MienError(f"cannot write {path}: rig '{rig.name}' has none of the clip's channels")
     stage = new_stage(f"mien {__version__}", rig.licence)
-    prims = add_rig(stage, rig, morph_normals=morph_normals)
+    pictures = write_pictures(rig.neutral.topology, path)
+    prims = add_rig(stage, rig, morph_normals=morph_normals, pictures=pictures)
     _animate(stage, prims, rig, clip, path, translation)
     write(stage, path)
 

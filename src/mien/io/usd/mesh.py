@@ -13,7 +13,7 @@ from mien import __version__
 from mien.core.errors import MienError
 from mien.core.mesh import MeshSequence, Topology
 from mien.io.atomic import check_writable
-from mien.io.usd.rig import add_mesh, as_points
+from mien.io.usd.rig import add_mesh, as_points, write_pictures
 from mien.io.usd.stage import new_stage, open_stage, pxr, reading, save_piece, timeline, write
 
 __all__ = ["points_of", "read", "stream", "to_millimetres", "triangulated"]
@@ -47,7 +47,9 @@ def stream(path: Path, topology: Topology, times: Float[np.ndarray, "T"]) -> Gen
         def put(vertices: np.ndarray) -> None:
             nonlocal waiting
             if not meshes:
-                meshes.append(add_mesh(stage, Sdf.Path("/sequence/mesh"), vertices, topology))
+                pictures = write_pictures(topology, path)
+                where = Sdf.Path("/sequence/mesh")
+                meshes.append(add_mesh(stage, where, vertices, topology, pictures=pictures))
                 # Normals at rest would be wrong in every other frame; without normals viewers compute them.
                 meshes[0].GetPrim().RemoveProperty("normals")
             code, value = next(codes), as_points(vertices)

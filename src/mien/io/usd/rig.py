@@ -4,7 +4,7 @@
     /name/mesh        Mesh in metres, one material per part, blendshapes below it (displacements of the moving points)
     /name/skeleton    Skeleton: the rig's joints, unrotated at rest, or one joint "root" for a rig without joints
     /name/animation   SkelAnimation that drives the skeleton; the rest pose when there is no clip
-    /name/materials   a UsdPreviewSurface per part
+    /name/materials   a UsdPreviewSurface per part; its texture is a picture beside the file, name.texture.png
 
 Vertices keep the rig's order and count (texture coordinates have separate indices, so no seam is split). A rig without
 skinning weights is bound to its head joint, so that the head still turns. Correctives are blendshapes whose rule is in
@@ -20,10 +20,12 @@ import numpy as np
 from mien import __version__
 from mien.core.mesh import Part, Topology, vertex_normals
 from mien.core.rig import Joint, Rig
+from mien.io.atomic import write_whole
 from mien.io.gltf.rig import STILL, linear_from_srgb
+from mien.io.pictures import encode, suffix
 from mien.io.usd.stage import new_stage, prim_name, pxr, write
 
-__all__ = ["M_PER_MM", "RigPrims", "add_mesh", "add_rig", "as_points", "write_rig"]
+__all__ = ["M_PER_MM", "RigPrims", "add_mesh", "add_rig", "as_points", "write_pictures", "write_rig"]
 
 M_PER_MM = np.float32(1e-3)
 
@@ -46,17 +48,20 @@ def write_rig(rig: Rig, path: Path, *, morph_normals: bool = False) -> None:
     Raises MienError when the path cannot be written or OpenUSD is not installed.
     """
     stage = new_stage(f"mien {__version__}", rig.licence)
-    add_rig(stage, rig, morph_normals=morph_normals)
+    pictures = write_pictures(rig.neutral.topology, path)
+    add_rig(stage, rig, morph_normals=morph_normals, pictures=pictures)
     write(stage, path)
 
 
-def add_rig(stage: Any, rig: Rig, *, morph_normals: bool = False) -> RigPrims:
-    """Add mesh, materials, blendshapes and skeleton for `rig`."""
+def add_rig(stage: Any, rig: Rig, *, morph_normals: bool = False, pictures: dict[str, str] | None = None) -> RigPrims:
+    """Add mesh, materials, blendshapes and skeleton for `rig`; `pictures` are the files of its textures."""
     Sdf, UsdSkel = pxr("Sdf", "UsdSkel")
     path = Sdf.Path.absoluteRootPath.AppendChild(prim_name(rig.name, set()))
     root = UsdSkel.Root.Define(stage, path)
     stage.SetDefaultPrim(root.GetPrim())
-    mesh = add_mesh(stage, path.AppendChild("mesh"), rig.neutral.vertices, rig.neutral.topology, rig.colors)
+    mesh = add_mesh(
+        stage, path.AppendChild("mesh"), rig.neutral.vertices, rig.neutral.topology, rig.colors, pictures=pictures
+    )
     joints = rig.joints or (Joint(name="root", position=(0.0, 0.0, 0.0)),)
     skeleton = _skeleton(stage, path.AppendChild("skeleton"), joints)
     binding = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
@@ -74,8 +79,19 @@ def as_points(vertices: np.ndarray) -> Any:
     return Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(vertices.astype(np.float32) * M_PER_MM))
 
 
-def add_mesh(stage: Any, path: Any, vertices: np.ndarray, topology: Topology, colors: np.ndarray | None = None) -> Any:
-    """Add a polygon mesh with its materials, texture coordinates, normals and display colours at rest."""
+def add_mesh(
+    stage: Any,
+    path: Any,
+    vertices: np.ndarray,
+    topology: Topology,
+    colors: np.ndarray | None = None,
+    *,
+    pictures: dict[str, str] | None = None,
+) -> Any:
+    """Add a polygon mesh with its materials, texture coordinates, normals and display colours at rest.
+
+    `pictures` are the names of the files that hold its textures, beside the stage's file.
+    """
     Sdf, UsdGeom, Vt = pxr("Sdf", "UsdGeom", "Vt")
     mesh = UsdGeom.Mesh.Define(stage, path)
     points = as_points(vertices)
@@ -98,7 +114,7 @@ def add_mesh(stage: Any, path: Any, vertices: np.ndarray, topology: Topology, co
             st.SetIndices(_ints(topology.uv_triangles))
     parts = topology.parts or (Part(name=path.GetParentPath().name, start=0, stop=len(triangles)),)
     _paint(mesh, triangles, parts, colors)
-    _materials(stage, mesh, parts, painted=colors is not None)
+    _materials(stage, mesh, parts, pictures or {}, painted=colors is not None)
     return mesh
 
 
@@ -122,8 +138,9 @@ def _paint(mesh: Any, triangles: np.ndarray, parts: tuple[Part, ...], colors: np
     primvar.SetIndices(_ints(index))
 
 
-def _materials(stage: Any, mesh: Any, parts: tuple[Part, ...], *, painted: bool) -> None:
-    """Add a material per part, bound to the part's faces; with `painted` the materials show the display colour."""
+def _materials(stage: Any, mesh: Any, parts: tuple[Part, ...], pictures: dict[str, str], *, painted: bool) -> None:
+    """Add a material per part, bound to the part's faces: it shows its texture, or with `painted` the display colour,
+    or one colour."""
     Gf, Sdf, UsdGeom, UsdShade = pxr("Gf", "Sdf", "UsdGeom", "UsdShade")
     folder = mesh.GetPath().GetParentPath().AppendChild("materials")
     UsdGeom.Scope.Define(stage, folder)
@@ -135,7 +152,11 @@ def _materials(stage: Any, mesh: Any, parts: tuple[Part, ...], *, painted: bool)
         surface.CreateInput("roughness", Sdf.ValueTypeNames.Float).Set(float(part.roughness))
         surface.CreateInput("metallic", Sdf.ValueTypeNames.Float).Set(0.0)
         color = surface.CreateInput("diffuseColor", Sdf.ValueTypeNames.Color3f)
-        if painted:
+        if part.opacity < 1:
+            surface.CreateInput("opacity", Sdf.ValueTypeNames.Float).Set(float(part.opacity))
+        if part.texture in pictures:
+            _texture(stage, material, surface, color, part, pictures[part.texture])
+        elif painted:
             reader = UsdShade.Shader.Define(stage, material.GetPath().AppendChild("color"))
             reader.CreateIdAttr("UsdPrimvarReader_float3")
             reader.CreateInput("varname", Sdf.ValueTypeNames.String).Set("displayColor")
@@ -151,6 +172,45 @@ def _materials(stage: Any, mesh: Any, parts: tuple[Part, ...], *, painted: bool)
                 material.GetPath().name, _ints(faces)
             )
             UsdShade.MaterialBindingAPI.Apply(subset.GetPrim()).Bind(material)
+
+
+def write_pictures(topology: Topology, path: Path) -> dict[str, str]:
+    """Write the textures that parts show beside `path`, as pictures named after it; returns texture -> file name.
+
+    USD's text and binary files cannot hold pictures. Raises MienError when a picture cannot be written.
+    """
+    out: dict[str, str] = {}
+    for name in dict.fromkeys(part.texture for part in topology.parts if part.texture):
+        picture = topology.textures[name]
+        plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
+        file = f"{path.stem}.{plain}{suffix(picture)}"
+        with write_whole(path.with_name(file)) as temporary:
+            temporary.write_bytes(encode(picture))
+        out[name] = file
+    return out
+
+
+def _texture(stage: Any, material: Any, surface: Any, color: Any, part: Part, file: str) -> None:
+    """Let a surface show a picture, multiplied by the part's colour."""
+    Gf, Sdf, UsdShade = pxr("Gf", "Sdf", "UsdShade")
+    reader = UsdShade.Shader.Define(stage, material.GetPath().AppendChild("st"))
+    reader.CreateIdAttr("UsdPrimvarReader_float2")
+    reader.CreateInput("varname", Sdf.ValueTypeNames.String).Set("st")
+    texture = UsdShade.Shader.Define(stage, material.GetPath().AppendChild("picture"))
+    texture.CreateIdAttr("UsdUVTexture")
+    texture.CreateInput("file", Sdf.ValueTypeNames.Asset).Set(f"./{file}")
+    texture.CreateInput("sourceColorSpace", Sdf.ValueTypeNames.Token).Set("sRGB")
+    for side in ("wrapS", "wrapT"):
+        texture.CreateInput(side, Sdf.ValueTypeNames.Token).Set("repeat")
+    scale = [*linear_from_srgb(np.array(part.color)).tolist(), 1.0]
+    texture.CreateInput("scale", Sdf.ValueTypeNames.Float4).Set(Gf.Vec4f(*scale))
+    st = texture.CreateInput("st", Sdf.ValueTypeNames.Float2)
+    st.ConnectToSource(reader.CreateOutput("result", Sdf.ValueTypeNames.Float2))
+    color.ConnectToSource(texture.CreateOutput("rgb", Sdf.ValueTypeNames.Float3))
+    if file.endswith(".png"):  # a picture with opacity is stored as PNG; an opaque one reads as 1
+        alpha = texture.CreateOutput("a", Sdf.ValueTypeNames.Float)
+        if part.opacity >= 1:
+            surface.CreateInput("opacity", Sdf.ValueTypeNames.Float).ConnectToSource(alpha)
 
 
 def _skeleton(stage: Any, path: Any, joints: tuple[Joint, ...]) -> Any:

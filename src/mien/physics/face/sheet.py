@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from mien.physics.face.face import CONTROLS_OF_JAW, Face, State
-from mien.viewer.still import Still
+from mien.viewer.paint import Painter
 
 __all__ = ["muscle_sheet", "strips"]
 
@@ -73,10 +73,10 @@ def muscle_sheet(face: Face, *, level: float = 0.7, cell: int = 220, columns: in
     rest = face.state()
     charts = []
     for yaw in (0.0, 0.8):
-        draw = Still(face.rig, width // 2, width // 2, fill=0.92, yaw=yaw, **options)
+        draw = Painter(face.rig, width // 2, width // 2, fill=0.92, yaw=yaw, **options)
         picture = draw.draw(face.rig.neutral.vertices)
         charts.append(_painted(picture, draw, face, rest, yaw, None))
-    small = Still(face.rig, cell, cell, fill=0.92, **options)
+    small = Painter(face.rig, cell, cell, fill=0.92, **options)
     cells = []
     for name in [*(m.name for m in face.table), *CONTROLS_OF_JAW]:
         state = face.pose(face.control({name: level}))
@@ -98,7 +98,7 @@ def _color(muscle: int) -> tuple[int, int, int]:
 
 
 def _painted(
-    picture: np.ndarray, draw: Still, face: Face, state: State, yaw: float, chosen: int | None
+    picture: np.ndarray, draw: Painter, face: Face, state: State, yaw: float, chosen: int | None
 ) -> UInt8[np.ndarray, "H W 3"]:
     """The picture with the strips of all muscles of both sides, or outlines of one muscle of the left side."""
     import cv2

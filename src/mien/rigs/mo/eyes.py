@@ -26,7 +26,12 @@ def _turn(points: np.ndarray, angle: np.ndarray, onto: np.ndarray) -> np.ndarray
 
 
 def _lids(
-    skin: Skin, upper: np.ndarray, lower: np.ndarray, extra: list | None = None, *, tangent: bool = False
+    skin: Skin,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    extra: list[tuple[np.ndarray, np.ndarray]] | None = None,
+    *,
+    tangent: bool = False,
 ) -> Float[np.ndarray, "V 3"]:
     """Displacements by a rotation of the upper and lower margin [rad per margin vertex, + up].
 

@@ -18,6 +18,8 @@ __all__ = ["STEP", "read", "write"]
 STEP = 0.005
 """Step of the stored displacements [mm]; int16 then reaches 163 mm."""
 _VERSION = 2
+_OPEN = ("brows", "lashes", "hair")
+"""Parts that are open sheets, and are seen from both sides."""
 
 
 def write(rig: Rig, path: Path) -> None:
@@ -94,7 +96,7 @@ def _rig(data: dict[str, np.ndarray], about: dict[str, Any]) -> Rig:
         at += count
     moved = data["joint_weights"].astype(np.float32) / 65535
     parts = tuple(
-        Part(name=name, start=start, stop=stop, color=tuple(color), roughness=roughness)
+        Part(name=name, start=start, stop=stop, color=tuple(color), roughness=roughness, two_sided=name in _OPEN)
         for name, start, stop, color, roughness in about["parts"]
     )
     topology = Topology(

@@ -6,10 +6,11 @@ are those of `mien.rigs.readers.gltf.joints`, and "root" for vertices that are b
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import numpy as np
+from jaxtyping import UInt8
 
 from mien.core.channels import ARKIT
 from mien.core.mesh import Mesh, Part, Topology
@@ -35,6 +36,8 @@ class Source:
     """Joint -> its position at rest in the scene [m]; those of `mien.rigs.readers.gltf.joints` that were found."""
     faces_away: bool = False
     """Whether faces of this format look along -Z when no eye joints show their direction."""
+    textures: dict[str, UInt8[np.ndarray, "H W C"]] = field(default_factory=dict[str, np.ndarray])
+    """The pictures that parts show, by the names in the parts; a part whose picture is missing loses its texture."""
     correctives: tuple[Corrective, ...] = ()
     """Rules of the shapes that are correctives; rules without a shape in the meshes are ignored."""
 
@@ -66,7 +69,7 @@ def assembled(source: Source, pieces: list[Piece], names: tuple[str, ...], shape
         )
     weights = _without_turned_eyes(names, shapes, joints, weights)
     names, shapes, correctives, corrective_shapes = _correctives(source.correctives, names, shapes)
-    topology = _topology(pieces, starts, _head(names, shapes, joints, weights))
+    topology = _topology(pieces, starts, _head(names, shapes, joints, weights), source.textures)
     return Rig(
         name=source.name,
         neutral=Mesh(vertices=vertices, topology=topology),
@@ -93,7 +96,7 @@ def _correctives(
     return tuple(name for name in names if name not in by_name), shapes[~apart], found, shapes[apart]
 
 
-def _topology(pieces: list[Piece], starts: np.ndarray, head: np.ndarray) -> Topology:
+def _topology(pieces: list[Piece], starts: np.ndarray, head: np.ndarray, textures: dict[str, np.ndarray]) -> Topology:
     triangles: list[np.ndarray] = []
     corners: list[np.ndarray] = []
     parts: list[Part] = []
@@ -105,9 +108,8 @@ def _topology(pieces: list[Piece], starts: np.ndarray, head: np.ndarray) -> Topo
             own = run if piece.source is None or written == len(piece.positions) else piece.source[run]
             triangles.append((own + start).astype(np.int32))
             corners.append((run + uv_start).astype(np.int32))
-            parts.append(
-                Part(name=part.name, start=done, stop=done + len(run), color=part.color, roughness=part.roughness)
-            )
+            shown = part.texture if part.texture in textures else ""
+            parts.append(replace(part, start=done, stop=done + len(run), texture=shown))
             done += len(run)
         uvs.append(np.zeros((written, 2), np.float32) if piece.uv is None else piece.uv)
         uv_start += written
@@ -122,6 +124,7 @@ def _topology(pieces: list[Piece], starts: np.ndarray, head: np.ndarray) -> Topo
         uv_triangles=np.concatenate(corners) if split else None,
         parts=tuple(parts),
         groups={"head": head},
+        textures=textures if uv is not None else {},
     )
 
 

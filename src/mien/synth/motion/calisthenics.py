@@ -28,8 +28,8 @@ _PREFERRED = {
 """Preference for channels that constraints often remove or expressions rarely use, set so that each channel is active
 in at least 8 % of stills, and the tongue, which hides a lip, in 5 %."""
 
-_SHARES = np.array([np.mean([_PREFERRED.get(name, 1.0) for name in unit]) for unit in UNITS])
-_SHARES /= _SHARES.sum()
+_PREFERENCE = np.array([np.mean([_PREFERRED.get(name, 1.0) for name in unit]) for unit in UNITS])
+_SHARES = _PREFERENCE / _PREFERENCE.sum()
 _RARE = np.array([2.5 if {"mouthClose", "cheekPuff"} & {*unit} else 1.0 for unit in UNITS])
 _TRACK_SHARES = _RARE * _SHARES**1.6 / (_RARE * _SHARES**1.6).sum()
 """Shares in windows, where other sources cover the common channels: the preference is stronger, and strongest for what

@@ -114,7 +114,9 @@ class Shards:
 
     def _command(self) -> str:
         own = shlex.quote(str(self.folder))
-        return f"mien synth dataset --out {own}" + (f" --frames {self.frames} --seed 2" if self.frames > 1 else "")
+        return f"mien synth dataset --out {own}" + (
+            f" --frames {self.frames} --per-shard 32 --seed 42" if self.frames > 1 else ""
+        )
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, int]]:
         """Another process opens the folder itself: pickled, memory maps become the gigabytes that they show."""

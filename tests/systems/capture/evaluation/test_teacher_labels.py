@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from mien.core import ARKIT, MienError
 from mien.core.transforms import quaternion_from_angles
 from mien.systems.capture.evaluation.held_out_people import FOLDERS
-from mien.systems.capture.evaluation.teacher_labels import FRONTAL, STEADY, read_labels, spread_over
+from mien.systems.capture.evaluation.teacher_labels import FRONTAL, STEADY, read_labels, spread_over, write_labels
 
 TURNS = np.array([[0, 0, 0], [FRONTAL - 1, 0, 30], [FRONTAL + 1, 0, 0], [0, -FRONTAL - 1, 0], [5, -7, 3], [0, 0, 0]])
 
@@ -82,3 +82,22 @@ def test_nearly_all_pictures_of_real_people_are_clear(assets: Path, folder: str)
     labels = read_labels(assets / "real" / "labels" / f"{folder}.npz")
     assert labels.clear.mean() > 0.9
     assert {path.name for path in (assets / "real" / folder).iterdir()} >= set(labels.images)
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_labels_that_are_written_are_read(tmp_path: Path, clip: bool) -> None:
+    given = arrays()
+    if not clip:
+        given["image"] = np.array([f"{k}.jpg" for k in range(6)])
+    np.savez(tmp_path / "given.npz", **given)
+    labels = read_labels(tmp_path / "given.npz")
+    write_labels(tmp_path / "own.npz", labels, extra=np.arange(3))
+    again = read_labels(tmp_path / "own.npz")
+    for name, value in vars(labels).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_allclose(vars(again)[name], value, rtol=1e-3, err_msg=name)
+        else:
+            assert vars(again)[name] == value
+    np.testing.assert_array_equal(again.points, labels.points)
+    with np.load(tmp_path / "own.npz") as file:
+        assert file["extra"].tolist() == [0, 1, 2]

@@ -13,7 +13,14 @@ from mien.systems.capture.evaluation.face_measures import MEASURES, measures_of_
 from mien.systems.capture.model import CaptureNet
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig, landmark_rig
 from mien.systems.capture.training.mean_face import MeanFace
-from mien.systems.capture.training.pair_losses import PairCodes, change_loss, gaze_loss, gaze_of, pair_losses
+from mien.systems.capture.training.pair_losses import (
+    PairCodes,
+    change_loss,
+    gaze_loss,
+    gaze_of,
+    measure_loss,
+    pair_losses,
+)
 from mien.systems.capture.training.real_pairs import PairKind
 
 COUNT = len(spec.CHANNELS)
@@ -75,9 +82,23 @@ def test_a_change_is_squared_in_units_of_what_faces_do_and_linear_far_off() -> N
     torch.testing.assert_close(change_loss(one, told), torch.tensor([1 / 6]))
     torch.testing.assert_close(change_loss(3 * one, told), torch.tensor([9 / 6]))
     torch.testing.assert_close(change_loss(10 * one, told), torch.tensor([(60 - 9) / 6]))
-    # The teacher's brows fall short.
-    told[0, MEASURES.index("brows")] = 0.01
-    assert change_loss(1.3 * told, told) < 1e-12 < change_loss(told, told)
+    # A change that is too small counts three times.
+    told[0, MEASURES.index("width")] = 0.06
+    torch.testing.assert_close(change_loss(told + one, told), torch.tensor([1 / 6]))
+    torch.testing.assert_close(change_loss(told - one, told), torch.tensor([3 / 6]))
+    torch.testing.assert_close(change_loss(one - told, -told), torch.tensor([3 / 6]))
+
+
+def test_the_error_of_measures_is_in_units_of_what_faces_do(face: MeanFace) -> None:
+    rng = np.random.default_rng(2)
+    true = rng.uniform(0, 0.6, (30, COUNT)).astype(np.float32)
+    near = np.clip(true + rng.normal(0, 0.02, true.shape), 0, 1).astype(np.float32)
+    rig = LandmarkRig.from_arrays(landmark_rig())
+    far = (measures_of_weights(near, rig) - measures_of_weights(true, rig)) / (0.04, 0.03, 0.025, 0.012, 0.012, 0.06)
+    expected = np.where(np.abs(far) < 3, far**2, 3 * (2 * np.abs(far) - 3)).mean()
+    got = measure_loss(face, torch.from_numpy(near), torch.from_numpy(true))
+    assert float(got) == pytest.approx(expected, rel=1e-3)
+    assert measure_loss(face, torch.from_numpy(true), torch.from_numpy(true)) == 0
 
 
 def test_gaze_in_torch_is_that_in_numpy() -> None:
@@ -95,25 +116,45 @@ def test_an_error_of_gaze_is_squared_in_units_of_a_tenth_of_a_radian_and_linear_
 def test_two_pictures_of_a_person_say_only_how_the_measures_changed(face: MeanFace) -> None:
     pairs = pairs_of([PairKind.PICTURES, PairKind.PICTURES], beside_P=torch.tensor([True, False]))
     one, other = pairs.one_PE[:, :COUNT], pairs.other_PE[:, :COUNT]
-    pairs.measures_P6.copy_((face.measures(one) - face.measures(other)) / torch.tensor([1, 1, 1, 1, 1.3, 1]))
+    # The teacher's brows fall short.
+    short = torch.tensor([1, 1, 1, 1, 1.3, 1])
+    pairs.measures_P6.copy_((face.measures(one) - face.measures(other)) / short)
     terms = weighed(pairs, face)
     assert terms["pair"] < 1e-9
-    zero = {"moved", "moved_beside", "invariance", "rest", "gaze", "gaze_ahead", "gaze_moved"}
+    zero = {
+        "moved",
+        "moved_beside",
+        "moved_measures",
+        "moved_measures_beside",
+        "invariance",
+        "rest",
+        "gaze",
+        "gaze_ahead",
+        "gaze_moved",
+    }
     assert all(terms[name] == 0 for name in zero) and terms["pair_beside"] > 0 and terms["rest_beside"] > 0
     beside = face.measures(pairs.one_PE[:1, COUNT : 2 * COUNT]) - face.measures(pairs.other_PE[:1, COUNT : 2 * COUNT])
-    torch.testing.assert_close(terms["pair_beside"], change_loss(beside, pairs.measures_P6[:1])[0])
+    expected = PRESETS["cpu"].pair_weight * change_loss(beside, short * pairs.measures_P6[:1])[0]
+    torch.testing.assert_close(terms["pair_beside"], expected)
 
 
 def test_a_moved_face_has_changed_by_the_known_weights_but_for_gaze_and_lids(face: MeanFace) -> None:
     pairs = pairs_of([PairKind.MOVED], beside_P=torch.tensor([True]))
     pairs.change_PA.copy_(pairs.one_PE[:, :COUNT] - pairs.other_PE[:, :COUNT])
     terms = weighed(pairs, face)
-    assert terms["moved"] < 1e-12 and terms["pair"] == terms["pair_beside"] == terms["invariance"] == 0
+    assert (
+        max(terms["moved"], terms["moved_measures"]) < 1e-9
+        and terms["pair"] == terms["pair_beside"] == terms["invariance"] == 0
+    )
     # Beside the face at rest the change is the answer itself.
     free = [k for name, k in AT.items() if name.startswith(("eyeLook", "eyeBlink"))]
     off = (pairs.one_PE[:, COUNT : 2 * COUNT] - pairs.change_PA).square()
     off[:, free] = 0
     torch.testing.assert_close(terms["moved_beside"], off.sum() / COUNT)
+    at = pairs.other_PE[:, COUNT : 2 * COUNT]
+    beside = face.measures(pairs.one_PE[:, COUNT : 2 * COUNT]) - face.measures(at)
+    expected = change_loss(beside, face.measures(at + pairs.change_PA) - face.measures(at))[0]
+    torch.testing.assert_close(terms["moved_measures_beside"], PRESETS["cpu"].pair_weight * expected)
     pairs.change_PA[:, free] += 1
     assert weighed(pairs, face)["moved"] < 1e-12
 

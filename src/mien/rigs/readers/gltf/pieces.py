@@ -7,9 +7,10 @@ import numpy as np
 
 from mien.core.mesh import Part
 from mien.io.gltf.document import GltfDocument
-from mien.io.gltf.rig import SOURCE_VERTEX, srgb_from_linear
+from mien.io.gltf.rig import SOURCE_VERTEX
+from mien.rigs.readers.gltf.looks import as_dict, part_of
 
-__all__ = ["LIMIT", "ORDER", "Piece", "as_dict", "as_list", "check_claims", "pieces_of", "target_names"]
+__all__ = ["LIMIT", "ORDER", "Piece", "as_list", "check_claims", "pieces_of", "target_names"]
 
 LIMIT = 2**30
 """Largest size of the shapes [S, V, 3] float32 [bytes]: 900 shapes of 100,000 vertices. Without a limit a small file
@@ -62,7 +63,9 @@ def pieces_of(document: GltfDocument, joints: dict[str, int], shapes: list[list[
                 shared[key] = _piece(document, index, attributes, targets, names, world, owner)
                 out.append(shared[key])
             piece = shared[key]
-            piece.runs.append((_part(document, primitive, mesh), _triangles(document, primitive, piece)))
+            piece.runs.append(
+                (part_of(document, primitive, mesh, piece.uv is not None), _triangles(document, primitive, piece))
+            )
     if not any(piece.runs for piece in out):
         document.fail("no triangles; a rig needs a mesh")
     return out
@@ -221,24 +224,6 @@ def _triangles(document: GltfDocument, primitive: dict[str, Any], piece: Piece) 
     return corners.reshape(-1, 3)
 
 
-def _part(document: GltfDocument, primitive: dict[str, Any], mesh: dict[str, Any]) -> Part:
-    name = str(mesh.get("name", "mesh"))
-    if "material" not in primitive:
-        return Part(name=name, start=0, stop=0)
-    material = document.item("materials", primitive["material"])
-    surface = as_dict(material.get("pbrMetallicRoughness"))
-    color = document.numbers(surface.get("baseColorFactor", [1, 1, 1, 1]), 4, "baseColorFactor")[:3]
-    red, green, blue = srgb_from_linear(color).tolist()
-    rough = document.numbers([surface.get("roughnessFactor", 1.0)], 1, "roughnessFactor")[0]
-    return Part(
-        name=str(material.get("name", name)),
-        start=0,
-        stop=0,
-        color=(red, green, blue),
-        roughness=float(np.clip(rough, 0, 1)),
-    )
-
-
 def _primitives(document: GltfDocument, mesh: dict[str, Any]) -> list[dict[str, Any]]:
     primitives = mesh.get("primitives")
     if not isinstance(primitives, list) or not all(isinstance(p, dict) for p in primitives):
@@ -254,11 +239,6 @@ def target_names(document: GltfDocument, mesh: dict[str, Any]) -> list[str]:
     if names is not None:
         return names
     return [f"morph_{i}" for i in range(count)]
-
-
-def as_dict(value: Any) -> dict[str, Any]:
-    """`value` if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def as_list(value: Any) -> list[Any]:

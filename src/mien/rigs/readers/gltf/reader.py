@@ -7,8 +7,8 @@ lies at smaller X than its right one. The file's origin is kept (at the feet of 
 
 Joints are those of `mien.rigs.readers.gltf.joints`; the skinning weight of every other bone is added to its nearest
 ancestor among them, or to a joint "root" when there is none. The vertex group "head" has the vertices that are bound to
-head, jaw or eyes, or that any ARKit shape moves. Textures and default morph weights are ignored. The rig has no
-landmarks.
+head, jaw or eyes, or that any ARKit shape moves. Of textures the base colour is read. Default morph weights are
+ignored. The rig has no landmarks.
 """
 
 from pathlib import Path
@@ -23,7 +23,8 @@ from mien.io.gltf.document import GltfDocument, read_glb
 from mien.rigs.names import NameReport, merged, normalise
 from mien.rigs.readers.assembly import Source, assembled, shapes_by_name
 from mien.rigs.readers.gltf.joints import find_joints
-from mien.rigs.readers.gltf.pieces import Piece, as_dict, check_claims, pieces_of, target_names
+from mien.rigs.readers.gltf.looks import as_dict, textures_of
+from mien.rigs.readers.gltf.pieces import Piece, check_claims, pieces_of, target_names
 from mien.rigs.readers.gltf.vrm import expressions, named_binds, preset_shapes
 
 __all__ = ["load_glb", "load_mesh", "name_report"]
@@ -76,6 +77,7 @@ def _assemble(document: GltfDocument, pieces: list[Piece], shapes_of: list[list[
         places={name: world[node, :3, 3] for name, node in found.items()},
         faces_away="VRM" in as_dict(document.json.get("extensions")),
         correctives=tuple(c for mesh in document.items("meshes") for c in correctives_of(mesh)),
+        textures=textures_of(document, [part for piece in pieces for part, _ in piece.runs]),
     )
     return assembled(source, pieces, names, shapes)
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from mien.io.gltf.document import GltfDocument
 from mien.rigs.names import normalise
-from mien.rigs.readers.gltf.pieces import as_dict, as_list
+from mien.rigs.readers.gltf.looks import as_dict
+from mien.rigs.readers.gltf.pieces import as_list
 
 __all__ = ["PRESETS", "expressions", "named_binds", "preset_shapes"]
 

@@ -74,7 +74,8 @@ def person_of(folder: str, name: str) -> str:
             return "debruine_cc0"
         case "grid" | "intel_asl" if stem in _CLIPS:
             return f"{folder}/{_CLIPS[stem]}"
-    raise ValueError(f"no real person is known by folder '{folder}' and file '{name}'")
+        case _:
+            raise ValueError(f"no real person is known by folder '{folder}' and file '{name}'")
 
 
 def is_held_out(folder: str, name: str) -> bool:
@@ -89,7 +90,8 @@ def is_held_out(folder: str, name: str) -> bool:
             return key in _HELD_OUT_CLIPS
         case "debruine_cc0":
             return False
-    return crc32(key.encode()) % _TENTH == 0
+        case _:
+            return crc32(key.encode()) % _TENTH == 0
 
 
 def _number(folder: str, digits: str) -> int:

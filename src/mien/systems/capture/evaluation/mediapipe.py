@@ -31,7 +31,7 @@ def tasks_of(model: Path) -> Any:
     try:
         return import_module("mediapipe.tasks.python")
     except ImportError as error:
-        raise MienError("`mediapipe` needs the Python package mediapipe; run: pip install mediapipe") from error
+        raise MienError("the Face Landmarker needs the Python package mediapipe; run: pip install mediapipe") from error
 
 
 def open_landmarker(tasks: Any, model: Path, mode: Literal["IMAGE", "VIDEO"], **options: Any) -> Any:

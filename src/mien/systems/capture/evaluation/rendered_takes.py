@@ -128,13 +128,17 @@ class Trial:
         )
 
 
+def _always(camera: Camera) -> Callable[[int, int], Camera]:
+    return lambda _width, _height: camera
+
+
 def watch(capture: Capture, takes: Iterable[Take], beside: Mapping[str, Watcher] | None = None) -> Trial:
     """Run `capture`, and the other trackers in `beside`, on takes as on videos."""
     beside = beside or {}
     rows: list[tuple[np.ndarray, ...]] = []
     for number, take in enumerate(takes):
         capture.reset()
-        capture.camera = Camera.guess if take.camera is None else lambda *_, known=take.camera: known
+        capture.camera = Camera.guess if take.camera is None else _always(take.camera)
         for watcher in beside.values():
             watcher.reset()
         for shown in take.frames:

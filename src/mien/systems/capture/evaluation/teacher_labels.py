@@ -1,14 +1,16 @@
 """What MediaPipe's Face Landmarker saw in pictures, or in the frames of a clip: the labels that judge capture.
 
-A file of labels is an .npz with points [N, 478, 3] in pixels (y down, z in pixels, smaller is nearer), each the mean
-over several views of the picture; spread [N, 478], the standard deviation over the views as a share of the distance of
-the outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with blendshape_names; and image [N] (file
-names) or frame [N]. Where no face was found the numbers are NaN.
+A file of labels is an .npz with points [N, 478, 3] in pixels (from the picture's top left corner, which is half a pixel
+from the middle of its first pixel; y down; a smaller z is nearer), each the mean over several views of the picture;
+spread [N, 478], the standard deviation over the views (root mean square of x and y) as a share of the distance of the
+outer eye corners; pose [N, 4, 4], head to camera; blendshapes [N, 52] with blendshape_names, their mean over the views;
+and image [N] (file names) or frame [N]. Where no face was found the numbers are NaN.
 """
 
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,9 +18,10 @@ from jaxtyping import Bool, Float, Int
 
 from mien.core import ARKIT, MienError
 from mien.core.transforms import angles_from_quaternion
+from mien.io.atomic import write_whole
 from mien.systems.capture.evaluation.face_measures import MEDIAPIPE, frontal_points, measures_of_points
 
-__all__ = ["FRONTAL", "STEADY", "TeacherLabels", "read_labels", "spread_over"]
+__all__ = ["FRONTAL", "STEADY", "TeacherLabels", "read_labels", "spread_over", "write_labels"]
 
 STEADY = 0.008
 """Median spread of the points up to which a label is trusted. Wrong ones (turned far with glasses, behind a hand, in
@@ -125,3 +128,21 @@ def read_labels(path: Path) -> TeacherLabels:
         )
     except (OSError, EOFError, ValueError, KeyError, IndexError, BadZipFile, zlib.error) as error:
         raise MienError(f"{path}: cannot be read as labels of faces ({error}); label the faces again") from error
+
+
+def write_labels(path: Path, labels: TeacherLabels, **more: np.ndarray) -> None:
+    """Write a file of labels, whole or not at all; `more` are further arrays, which `read_labels` ignores.
+
+    Raises MienError when the file cannot be written.
+    """
+    arrays: dict[str, Any] = {
+        "points": labels.points.astype(np.float32),
+        "spread": labels.spread.astype(np.float16),
+        "pose": labels.pose.astype(np.float32),
+        "blendshapes": labels.weights.astype(np.float16),
+        "blendshape_names": np.array(ARKIT),
+        **({"image": np.array(labels.images)} if labels.frames is None else {"frame": labels.frames.astype(np.int32)}),
+        **more,
+    }
+    with write_whole(path) as temporary:
+        np.savez_compressed(temporary, **arrays)

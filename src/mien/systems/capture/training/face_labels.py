@@ -2,11 +2,12 @@
 
 `SET/NAME.jpg` is a picture of the set SET and `SET/NAME.mpg` (or another video) a clip. `labels/SET.npz` holds labels
 of pictures (`evaluation.teacher_labels`), and where people marked faces by hand `hand189` [N, 189, 2], NaN elsewhere;
-`labels/SET__NAME.npz` holds those of a clip.
+`labels/SET__NAME.npz` holds those of a clip. `label_faces` writes such a folder.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def read_labels(path: Path) -> Labels:
 
 
 def _clip_file(folder: Path, clip: str) -> str:
-    found = sorted(folder.glob(f"{clip}.*"))
+    found = sorted(folder.glob(f"{escape(clip)}.*"))
     if not found:
         raise MienError(f"{folder / clip}: there are labels of this clip, and no video")
     return found[0].name

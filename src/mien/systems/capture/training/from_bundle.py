@@ -101,11 +101,11 @@ def _convolutions(net: CaptureNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d | Non
         if isinstance(part, nn.Sequential):
             after |= {one: two for one, two in pairwise(part) if isinstance(two, nn.BatchNorm2d)}
     order: list[Any] = []
-    hooks = [
-        layer.register_forward_hook(lambda module, *_: order.append(module))
-        for layer in net.modules()
-        if isinstance(layer, nn.Conv2d)
-    ]
+
+    def note(layer: nn.Module, _inputs: Any, _output: Any) -> None:
+        order.append(layer)
+
+    hooks = [layer.register_forward_hook(note) for layer in net.modules() if isinstance(layer, nn.Conv2d)]
     with torch.no_grad():
         net.encode(torch.zeros(1, 3, spec.CROP, spec.CROP), torch.full((1, 1), spec.USUAL_STEP))
     for hook in hooks:

@@ -17,7 +17,7 @@ from mien.systems.capture.config import CaptureConfig
 from mien.systems.capture.data import Batch, BatchSource
 from mien.systems.capture.model import CaptureNet, TemporalHead
 from mien.systems.capture.training.mean_face import MeanFace
-from mien.systems.capture.training.pair_losses import PairCodes, pair_losses
+from mien.systems.capture.training.pair_losses import PairCodes, measure_loss, pair_losses
 
 __all__ = ["Codes", "codes_of", "collect_codes", "fit_head", "head_losses", "start_linear", "weigh_windows"]
 
@@ -110,6 +110,11 @@ def head_losses(
     parts = losses.expression_losses(
         still, codes.still_weights_NA, window, codes.window_weights_BTA, scale, gram, config
     )
+    answered, true = (
+        torch.cat([still, window.flatten(0, 1)]),
+        [codes.still_weights_NA, codes.window_weights_BTA.flatten(0, 1)],
+    )
+    parts["measures"] = config.measure_weight * measure_loss(face, answered, torch.cat(true))
     return parts | pair_losses(net, codes.pairs, scale, face, config, consistency) if len(codes.pairs) else parts
 
 

@@ -1,0 +1,1 @@
+"""What only the training of speak needs: its data."""
