@@ -257,7 +257,7 @@ class SpeakNet(nn.Module):
         held = self.held(len(visemes_BVT), visemes_BVT)
         made, _ = self.trunk(visemes_BVT, style_BS, residual_BRK, held)
         pooled, hidden = self.pooled(made.features_BCT), visemes_BVT.new_zeros(len(visemes_BVT), _GRU)
-        before, codes = visemes_BVT.new_zeros(len(visemes_BVT), self._numbers), []
+        before, codes = visemes_BVT.new_zeros(len(visemes_BVT), self.numbers), []
         for k in range(pooled.shape[1]):
             before, hidden = self.draw(before, hidden, style_BS, pooled[:, k], noise_BNK[:, :, k])
             codes.append(before)
@@ -281,7 +281,8 @@ class SpeakNet(nn.Module):
         return torch.cat(numbers, dim=1), hidden
 
     @property
-    def _numbers(self) -> int:
+    def numbers(self) -> int:
+        """Numbers of a chunk's three codes together."""
         return sum(len(levels) for levels in spec.LEVELS.values())
 
 
@@ -291,11 +292,13 @@ class SpeakStep(nn.Module):
     def __init__(self, net: SpeakNet) -> None:
         super().__init__()
         self.net = net
-        self.states = {"codes": (net._numbers,), "hidden": (_GRU,), **net.past}
+        self.states = {"codes": (net.numbers,), "hidden": (_GRU,), **net.past}
         self.inputs = ["visemes", "style", "residual", "noise", *self.states]
         self.outputs = ["face", "eyes_head", "raw", *(f"{name}_next" for name in self.states)]
 
-    def forward(self, visemes: Tensor, style: Tensor, residual: Tensor, noise: Tensor, *states: Tensor) -> tuple:
+    def forward(
+        self, visemes: Tensor, style: Tensor, residual: Tensor, noise: Tensor, *states: Tensor
+    ) -> tuple[Tensor, ...]:
         """Chunk-first outputs [CHUNK, signals] and the next states, in the order of `outputs`."""
         held = dict(zip(self.states, states, strict=True))
         made, kept = self.net.trunk(visemes, style, residual[:, :, None], held)

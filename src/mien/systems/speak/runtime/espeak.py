@@ -8,6 +8,7 @@ import ctypes
 import ctypes.util
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def speak_text(text: str, voice: str = "en-us") -> tuple[VisemeTrack, Sound]:
     samples: list[np.ndarray] = []
     phones: list[tuple[int, bytes]] = []
 
-    def collect(wave: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]") -> int:
+    def collect(wave: Any, count: int, events: Any) -> int:
         if count > 0 and wave:
             samples.append(np.ctypeslib.as_array(wave, (count,)).copy())
         at = 0
