@@ -77,19 +77,28 @@ class Painter:
         self._gather: Any = csr_matrix((ones, (rows, columns)), shape=(vertices, count))
         self._turn = _view(yaw, pitch)
         framed = _framed(rig, face)
-        self._distance = float(5.0 * np.ptp(framed[:, 1])) or 1.0
-        self._fit(framed, fill)
-        self._focal, near, far = self._scale * self._distance, 0.05 * self._distance, 20 * self._distance
-        if camera is not None:
-            self._centre, self._turn, self._distance = np.zeros(3, np.float32), np.eye(3, dtype=np.float32), 0.0
-            self._focal, near, far = camera.focal * supersample, _NEAREST, _FARTHEST
+        near, far = self._look(framed, fill, camera)
         self._empty = _backdrop(wide, tall, background, glow).astype(np.float32)
         self._surface = surface_of(rig, _TEXELS * height * supersample)
+        self._on_detail, self._on_cards = np.unique(self._surface.detailed), np.unique(self._surface.cards)
+        self._opaque = np.ascontiguousarray(self._surface.atlas[..., :3])
+        self._wet = np.flatnonzero(self._surface.wet)
         self._open = openness(rig, self._base[solid_triangles(rig)], _framed(rig, False))[self._surface.source]
         self._raster = Raster(Pinhole(width=wide, height=tall, focal=self._focal, near=near, far=far))
         # Fresh memory costs as much as drawing does, so that the buffers are kept from picture to picture.
         self._image, self._depth = self._empty.copy(), self._raster.empty_depth()
-        self._found = np.zeros_like(self._empty)
+        self._found, self._shaded = np.zeros_like(self._empty), np.zeros_like(self._empty)
+
+    def _look(self, framed: np.ndarray, fill: float, camera: Camera | None) -> tuple[float, float]:
+        """Fit the view, or take over the camera's; returns the distances between which a head is drawn [mm]."""
+        self._distance = float(5.0 * np.ptp(framed[:, 1])) or 1.0
+        self._fit(framed, fill)
+        self._focal = self._scale * self._distance
+        if camera is None:
+            return 0.05 * self._distance, 20 * self._distance
+        self._centre, self._turn, self._distance = np.zeros(3, np.float32), np.eye(3, dtype=np.float32), 0.0
+        self._focal = camera.focal * self._s
+        return _NEAREST, _FARTHEST
 
     def _fit(self, neutral: np.ndarray, fill: float) -> None:
         low, high = neutral.min(axis=0), neutral.max(axis=0)
@@ -137,17 +146,17 @@ class Painter:
     def _detail(self, points: np.ndarray, normals: np.ndarray, image: np.ndarray, depth: np.ndarray) -> None:
         """Multiply the picture by the textures, and add the lamp's image on wet surfaces."""
         surface = self._surface
-        facing = np.where(surface.wet, 1 + lamps(normals)[1] * self._open, 0).astype(np.float32)
+        facing = np.zeros(len(points), np.float32)
+        facing[self._wet] = 1 + lamps(normals[self._wet])[1] * self._open[self._wet]
         values = np.column_stack([surface.at, facing]).astype(np.float32)
-        rows, columns = self._window(points[np.unique(surface.detailed)])
+        rows, columns = self._window(points[self._on_detail])
         self._found[rows, columns] = 0
         self._raster.draw(points, surface.detailed, values, self._found, depth)
         found, part = self._found[rows, columns], image[rows, columns]
         if not found.size:
             return
-        atlas = surface.atlas[..., :3]
-        if len(atlas) > 2:
-            picture = self._cv.remap(np.ascontiguousarray(atlas), found[..., 0], found[..., 1], self._cv.INTER_LINEAR)
+        if len(self._opaque) > 2:
+            picture = self._cv.remap(self._opaque, found[..., 0], found[..., 1], self._cv.INTER_LINEAR)
             self._cv.multiply(part, picture, part, 1 / 255, self._cv.CV_32F)
         y, x = np.nonzero(found[..., 2] > 1.5)
         glint = spot(found[y, x, 2] - 1)[:, None]
@@ -157,14 +166,20 @@ class Painter:
         """Blend the nearest cards (lashes, strands of hair) over the picture by their texture's opacity."""
         surface = self._surface
         values = np.column_stack([surface.at, np.ones(len(points))]).astype(np.float32)
-        found, shaded = np.zeros_like(image), np.zeros_like(image)
-        self._raster.draw(points, surface.cards, values, found, depth.copy())
-        self._raster.draw(points, surface.cards, colors, shaded, depth)
-        texel = (
-            self._cv.remap(surface.atlas, found[..., 0], found[..., 1], self._cv.INTER_LINEAR).astype(np.float32) / 255
-        )
-        share = texel[..., 3:] * (found[..., 2:] > 0.5)
-        image += share * (shaded * texel[..., :3] - image)
+        rows, columns = self._window(points[self._on_cards])
+        for buffer in (self._found, self._shaded):
+            buffer[rows, columns] = 0
+        self._raster.draw(points, surface.cards, values, self._found, depth.copy())
+        self._raster.draw(points, surface.cards, colors, self._shaded, depth)
+        found, shaded, part = (picture[rows, columns] for picture in (self._found, self._shaded, image))
+        if not found.size:
+            return
+        texel = self._cv.remap(surface.atlas, found[..., 0], found[..., 1], self._cv.INTER_LINEAR)
+        # Only pixels with a card are blended: they are a fraction of the window.
+        y, x = np.nonzero(found[..., 2] > 0.5)
+        looked = texel[y, x].astype(np.float32) * np.float32(1 / 255)
+        under = part[y, x]
+        part[y, x] = under + looked[:, 3:] * (shaded[y, x] * looked[:, :3] - under)
 
     def _window(self, points: np.ndarray) -> tuple[slice, slice]:
         """Rows and columns of the picture that points in the viewer's frame cover."""

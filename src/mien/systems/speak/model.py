@@ -282,7 +282,7 @@ class SpeakNet(nn.Module):
 
     @property
     def numbers(self) -> int:
-        """Numbers of a chunk's three codes together."""
+        """How many code numbers the priors of eyes and head take for one step."""
         return sum(len(levels) for levels in spec.LEVELS.values())
 
 
