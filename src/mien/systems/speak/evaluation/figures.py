@@ -59,7 +59,7 @@ def figures_of(details: Mapping[str, Any]) -> tuple[Figure, ...]:
             headline=False,
         ),
         Figure(
-            name=f"{who}: size of that difference, mean over landmarks",
+            name=f"{who}: difference in the spread of brows and lids, mean size over landmarks",
             ours=ours["fdd_absolute"],
             unit="mm of the head mo",
             better="lower",
