@@ -17,7 +17,7 @@ import argparse
 import numpy as np
 
 from mien.core import Mesh, MienError, Topology
-from mien.core.decimate import decimate
+from mien.rigs.decimate import decimate
 from mien.rigs.ict import load_ict
 from mien.rigs.ict_topology import FACE, SKIN
 from mien.rigs.load import load_rig

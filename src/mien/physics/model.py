@@ -55,7 +55,10 @@ def precondition(model: Model, terms: Sequence[Term]) -> Preconditioner:
 
 def factor(matrix: Any) -> Callable[[np.ndarray], np.ndarray]:
     """A function that solves a sparse, symmetric, positive definite system for right-hand sides [N, 3]."""
-    from cholespy import CholeskySolverD, MatrixType
+    from cholespy import (  # its compiled module has no types
+        CholeskySolverD,  # pyright: ignore[reportAttributeAccessIssue]
+        MatrixType,  # pyright: ignore[reportAttributeAccessIssue]
+    )
 
     entries = matrix.tocoo()
     count = entries.shape[0]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.core.decimate import closest_on_triangles, decimate, up_matrix, upsampling
 from mien.engine.mesh.hierarchy import build_hierarchy, load_hierarchy
 from mien.engine.mesh.spirals import edges_of
+from mien.rigs.decimate import closest_on_triangles, decimate, up_matrix, upsampling
 
 Surface = tuple[np.ndarray, np.ndarray]
 Sphere = Callable[[int, int], Surface]

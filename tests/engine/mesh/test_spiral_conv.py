@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from mien.core.decimate import Up, up_matrix
 from mien.engine.mesh.hierarchy import Hierarchy, build_hierarchy
 from mien.engine.mesh.spiral_conv import SpiralDecoder, SpiralUp
+from mien.rigs.decimate import Up, up_matrix
 
 Surface = tuple[np.ndarray, np.ndarray]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from mien.core.decimate import Up, decimate, upsampling
 from mien.engine.mesh.spirals import spirals
 from mien.io.cache import cache_folder
+from mien.rigs.decimate import Up, decimate, upsampling
 
 __all__ = ["Hierarchy", "build_hierarchy", "load_hierarchy"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien.core.decimate import Up
 from mien.engine.mesh.hierarchy import Hierarchy
+from mien.rigs.decimate import Up
 
 __all__ = ["SpiralDecoder", "SpiralUp", "sparse_product"]
 

@@ -100,12 +100,16 @@ def _shifted(place: tuple[float, float], by: Sequence[float]) -> tuple[float, fl
 
 
 def _muscle(row: dict[str, Any]) -> Muscle:
-    fibres = tuple(
-        Fibre(**{**fibre, "at": tuple(fibre["at"]), "insertions": tuple(map(tuple, fibre["insertions"]))})
-        for fibre in row.get("fibres", ())
-    )
-    rings = tuple(tuple(map(tuple, ring)) for ring in row.get("rings", ()))
-    return Muscle(**{**row, "fibres": fibres, "rings": rings})
+    made: dict[str, Any] = {**row}
+    made["fibres"] = tuple(_fibre(fibre) for fibre in row.get("fibres", ()))
+    made["rings"] = tuple(tuple(map(tuple, ring)) for ring in row.get("rings", ()))
+    return Muscle(**made)
+
+
+def _fibre(row: dict[str, Any]) -> Fibre:
+    made: dict[str, Any] = {**row}
+    made["at"], made["insertions"] = tuple(row["at"]), tuple(map(tuple, row["insertions"]))
+    return Fibre(**made)
 
 
 def spots(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -100,7 +101,7 @@ class Face:
         return Upsampling(self.rig, self.mesh.vertices, self.share)
 
     @cached_property
-    def _passive(self) -> tuple:
+    def _passive(self) -> tuple[Any, ...]:
         t = self.tissue
         return (t.springs, t.prisms, t.bending, t.ties, t.plates, t.skull, t.eyes)
 

@@ -50,7 +50,7 @@ def find_jaw(rig: Rig) -> Jaw:
     lower = teeth[size > 0.1 * size.max()]
     x = rig.neutral.vertices[lower].astype(np.float64)
     y = x + rig.shape("jawOpen")[lower]
-    rotation, _ = Rotation.align_vectors(y - y.mean(axis=0), x - x.mean(axis=0))
+    rotation = Rotation.align_vectors(y - y.mean(axis=0), x - x.mean(axis=0))[0]
     turn = rotation.as_rotvec()
     angle = float(np.linalg.norm(turn))
     matrix = rotation.as_matrix()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mien.core.decimate import closest_on_triangles
 from mien.physics.energies.surface_contact import SurfaceContact
 from mien.physics.face.mesh import FaceMesh
+from mien.rigs.decimate import closest_on_triangles
 
 __all__ = ["Lips", "find_lips"]
 

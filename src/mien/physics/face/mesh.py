@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mien.core import MienError, Rig
-from mien.core.decimate import decimate
+from mien.rigs.decimate import decimate
 from mien.rigs.ict_topology import VERTICES
 
 __all__ = ["FaceMesh", "border_loops", "face_mesh"]

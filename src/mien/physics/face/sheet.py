@@ -2,6 +2,7 @@
 
 import colorsys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -49,7 +50,7 @@ def strips(face: Face, state: State, chosen: int | None = None) -> Iterator[tupl
 def _chained(face: Face) -> np.ndarray:
     """Whether each fibre is part of a sphincter: both of its ends are patches of tissue."""
     patch = np.diff(face.fibres.starts) > 0
-    return patch[face.fibres.ends].all(axis=1)
+    return np.asarray(patch[face.fibres.ends].all(axis=1))
 
 
 def _largest(face: Face) -> np.ndarray:
@@ -69,7 +70,7 @@ def muscle_sheet(face: Face, *, level: float = 0.7, cell: int = 220, columns: in
         columns: number of small pictures in a row.
     """
     width = cell * columns
-    options = {"face": True, "background": _BACKGROUND, "glow": False}
+    options: dict[str, Any] = {"face": True, "background": _BACKGROUND, "glow": False}
     rest = face.state()
     charts = []
     for yaw in (0.0, 0.8):

@@ -16,7 +16,7 @@ from mien.physics.energies.sphere_contact import SphereContact
 from mien.physics.energies.springs import Springs
 from mien.physics.energies.ties import Ties
 from mien.physics.face.depth import bone_depths, fascia_depths, inner_radii
-from mien.physics.face.lids import Lids, find_eye
+from mien.physics.face.lids import Eye, Lids, find_eye
 from mien.physics.face.mesh import FaceMesh
 from mien.physics.face.settings import TissueSettings
 
@@ -274,7 +274,7 @@ def _skull(layer: Layers, lid: np.ndarray, settings: TissueSettings, count: int)
     """For each vertex of the fascia the sphere through the bone below it, centred where the skin's curvature is."""
     from scipy.spatial import KDTree
 
-    found = KDTree(layer.bone).query(layer.bone, k=13)[1][:, 1:]
+    found = np.asarray(KDTree(layer.bone).query(layer.bone, k=13)[1])[:, 1:]
     apart = layer.bone[found] - layer.bone[:, None]
     drop = -np.einsum("nkd,nd->nk", apart, layer.normals)
     curvature = np.clip(np.median(2 * drop / (apart**2).sum(axis=2), axis=1), 1 / 500.0, 1 / 30.0)
@@ -292,7 +292,7 @@ def _skull(layer: Layers, lid: np.ndarray, settings: TissueSettings, count: int)
     return contact, centers[chosen]
 
 
-def _eye_contact(rest: np.ndarray, eyes: list, settings: TissueSettings) -> SphereContact:
+def _eye_contact(rest: np.ndarray, eyes: list[Eye], settings: TissueSettings) -> SphereContact:
     index, centers, radii = [], [], []
     for eye in eyes:
         near = np.flatnonzero(np.linalg.norm(rest - eye.center, axis=1) < 2.0 * eye.radius)
