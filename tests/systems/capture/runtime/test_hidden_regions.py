@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mien.core import ARKIT, Clip
 from mien.core.regions import region_of
 from mien.systems.capture import spec
-from mien.systems.capture.runtime.hidden_regions import HOLD, RELAX, Holder, hold
+from mien.systems.capture.runtime.hidden_regions import HIDDEN, HOLD, RELAX, TRUSTED, Holder, hold
 
 MOUTH = [c for c, name in enumerate(ARKIT) if region_of(name) == "mouth"]
 CLOSE, JAW = ARKIT.index("mouthClose"), ARKIT.index("jawOpen")
@@ -65,8 +65,8 @@ def test_coming_back_does_not_jump_and_soon_is_what_is_seen() -> None:
 def test_a_flicker_about_the_middle_does_not_switch() -> None:
     clip = take()
     assert clip.visibility is not None
-    clip.visibility[100::2] = 0.45
-    clip.visibility[101::2] = 0.55
+    clip.visibility[100::2] = HIDDEN + 0.02
+    clip.visibility[101::2] = TRUSTED - 0.02
     assert_array_equal(hold(clip).weights, clip.weights)
 
 
@@ -74,12 +74,16 @@ def test_what_is_hidden_stays_hidden_until_it_is_clearly_back_and_then_stays_in_
     clip = take(slice(60, 90))
     assert clip.visibility is not None
     mouth = spec.REGIONS.index("mouth")
-    clip.visibility[90:150, mouth] = np.tile([0.45, 0.55], 30)  # above what hides a region, below what brings it back
+    clip.visibility[90:150, mouth] = np.tile(
+        [HIDDEN + 0.02, TRUSTED - 0.02], 30
+    )  # above what hides a region, below what brings it back
     out = hold(clip).weights
     elapsed = clip.times[60:150] - clip.times[60]
     share = np.exp(-np.maximum(0, elapsed - HOLD) / RELAX)
     assert_allclose(out[60:150][:, MOUTH], clip.weights[59, MOUTH] * share[:, None])
-    clip.visibility[152:, mouth] = np.tile([0.45, 0.55], 44)  # back for two frames at 1.0, then in between again
+    clip.visibility[152:, mouth] = np.tile(
+        [HIDDEN + 0.02, TRUSTED - 0.02], 44
+    )  # back for two frames at 1.0, then in between again
     assert_allclose(hold(clip).weights[170:], clip.weights[170:], atol=2e-3)
 
 

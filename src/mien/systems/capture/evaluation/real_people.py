@@ -21,13 +21,14 @@ from mien.systems.capture.evaluation.face_measures import MEASURES, measures_of_
 from mien.systems.capture.evaluation.held_out_people import is_held_out
 from mien.systems.capture.evaluation.teacher_labels import TeacherLabels
 from mien.systems.capture.predict import Capture, CapturedFrame
+from mien.systems.capture.runtime.hidden_regions import HIDDEN, TRUSTED
 from mien.systems.capture.runtime.landmark_rig import LandmarkRig
 from mien.systems.capture.training.face_sets import set_of
 
 __all__ = ["CALLED_HIDDEN", "Look", "change_slopes", "false_cover", "look_at", "rest_scores"]
 
-CALLED_HIDDEN = 0.5
-"""Visibility under which a region counts as called hidden: the middle of what capture holds (0.4) and trusts (0.6)."""
+CALLED_HIDDEN = (HIDDEN + TRUSTED) / 2
+"""Visibility under which a region counts as called hidden: the middle of what capture holds and trusts."""
 _DARK = 40.0
 """Mean light of a face, of 255, under which a picture is too dark to be called clear: faces before the light."""
 

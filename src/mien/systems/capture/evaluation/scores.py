@@ -195,15 +195,15 @@ def head_scores(trial: Trial) -> dict[str, dict[str, float]]:
 def sight_scores(trial: Trial) -> dict[str, float]:
     """How well hidden regions are told from visible ones: per region, the mean of the two shares that are correct.
 
-    A region counts as hidden when less than `HIDDEN` of it is visible and as visible when more than `TRUSTED` is, which
-    are the thresholds that capture uses; frames between the two are left out. Guessing gives one half. NaN where the
-    region is hidden in no frame, or visible in none.
+    A region is hidden when less than 0.4 of it is visible and visible when more than `TRUSTED` is; frames between the
+    two are left out. It is called hidden under the middle of the thresholds that capture uses. Guessing gives one half.
+    NaN where the region is hidden in no frame, or visible in none.
     """
     seen = trial.where(trial.found)
     out: dict[str, float] = {}
     for region, truth, answer in zip(spec.REGIONS, seen.visible[:, 0].T, seen.visible[:, 1].T, strict=True):
         middle = (HIDDEN + TRUSTED) / 2
-        hidden, visible = answer[truth < HIDDEN] < middle, answer[truth > TRUSTED] > middle
+        hidden, visible = answer[truth < 0.4] < middle, answer[truth > TRUSTED] > middle
         both = len(hidden) and len(visible)
         out[region] = float((hidden.mean() + visible.mean()) / 2) if both else float("nan")
     return out

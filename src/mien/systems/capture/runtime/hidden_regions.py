@@ -16,8 +16,8 @@ from mien.core.transforms import gaze_from_weights
 
 __all__ = ["Holder", "hold"]
 
-TRUSTED = 0.6
-"""As far above one half as `HIDDEN` is below; the gap keeps the status of a region at the border from flickering."""
+TRUSTED = 0.7
+"""A little above `HIDDEN`; the gap keeps the status of a region at the border from flickering."""
 HOLD = 0.5
 """Seconds that a value is held unchanged: longer than a blink and than most hands take to pass."""
 RELAX = 1.0
