@@ -40,7 +40,8 @@ others on research data sets and are not part of this bundle.
   person on brow, squint and wide channels. `mien capture --neutral` removes what a take shows of it.
 - Gaze is weak: few pixels, and glasses, lashes and low light take most of them. It may carry an offset of some degrees
   per camera. Sideways it moves by half of what eyes of real people do (`python -m benchmarks.capture_people`).
-- The mouth of real people moves too little sideways: by 0.59 of the true change of its width in clips, by 0.77 in smiles.
+- The mouth of real people moves too little sideways: by 0.59 of the true change of its width in clips, by 0.77 in
+  smiles.
 - `jawForward` and `mouthShrugUpper` move little in a frontal view.
 - The output `seen` tells which of eyes, brows and mouth are visible. Covers are known from rendered things before faces
   and from flat patches drawn on real ones, not from real covers: fingers at the lips are sometimes taken for lips.
