@@ -27,6 +27,7 @@ from mien.rigs.mo.piece import Piece
 from mien.rigs.mo.rings import LINING
 from mien.rigs.mo.sculpt import EYE_CENTRE
 from mien.rigs.mo.skin import make_skin
+from mien.rigs.mo.store import OPEN
 from mien.rigs.mo.tint import skin_tint
 from mien.rigs.mo.unwrap import unwrap
 
@@ -191,7 +192,14 @@ def _topology(pieces: list[Piece], starts: dict[str, int], skin: Skin) -> Topolo
     triangles, parts, count = [], [], 0
     for p in pieces:
         triangles.append(p.triangles + starts[p.name])
-        part = Part(name=p.name, start=count, stop=count + len(p.triangles), color=p.color, roughness=p.roughness)
+        part = Part(
+            name=p.name,
+            start=count,
+            stop=count + len(p.triangles),
+            color=p.color,
+            roughness=p.roughness,
+            two_sided=p.name in OPEN,
+        )
         parts.append(part)
         count = part.stop
     uv, uv_triangles = unwrap(pieces)

@@ -13,12 +13,12 @@ from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkAnchors
 from mien.core.mesh import Mesh, Part, Topology
 from mien.core.rig import Corrective, Joint, Rig
 
-__all__ = ["STEP", "read", "write"]
+__all__ = ["OPEN", "STEP", "read", "write"]
 
 STEP = 0.005
 """Step of the stored displacements [mm]; int16 then reaches 163 mm."""
 _VERSION = 2
-_OPEN = ("brows", "lashes", "hair")
+OPEN = ("brows", "lashes", "hair")
 """Parts that are open sheets, and are seen from both sides."""
 
 
@@ -96,7 +96,7 @@ def _rig(data: dict[str, np.ndarray], about: dict[str, Any]) -> Rig:
         at += count
     moved = data["joint_weights"].astype(np.float32) / 65535
     parts = tuple(
-        Part(name=name, start=start, stop=stop, color=tuple(color), roughness=roughness, two_sided=name in _OPEN)
+        Part(name=name, start=start, stop=stop, color=tuple(color), roughness=roughness, two_sided=name in OPEN)
         for name, start, stop, color, roughness in about["parts"]
     )
     topology = Topology(

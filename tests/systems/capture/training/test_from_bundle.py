@@ -93,5 +93,5 @@ def test_what_is_no_start_is_one_clear_line(source: BatchSource, tmp_path: Path)
 
 def test_the_preset_that_tunes_starts_from_what_ships() -> None:
     tune = PRESETS["tune"]
-    assert tune.start == "capture" and tune.landmark_steps == 0 and tune.steps == 6000
+    assert tune.start == "capture" and tune.landmark_steps == 0 and tune.steps == 4500
     assert np.isclose(tune.faces_per_batch * 2 / (tune.batch + tune.faces_per_batch * 2), 0.5, atol=0.02)
