@@ -9,7 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from mien.cli.main import main
-from mien.io.video import VideoWriter, open_video
+from mien.io.video import open_video
+from mien.io.video_writer import VideoWriter
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 FRAMES = 12

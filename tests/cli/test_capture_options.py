@@ -11,7 +11,8 @@ import mien as api
 from mien.core import Clip
 from mien.core.smoothing import smooth, smooth_ahead
 from mien.io import npz
-from mien.io.video import VideoWriter, open_video
+from mien.io.video import open_video
+from mien.io.video_writer import VideoWriter
 from mien.runtime import Bundle, packaged_bundles
 from mien.systems.capture.perform import capture_take, finish, open_capture
 from mien.systems.capture.predict import Capture

@@ -8,7 +8,7 @@ import pytest
 
 from mien.core import MienError
 from mien.io.sound import RATE, Sound, read_sound, write_wav
-from mien.io.video import VideoWriter
+from mien.io.video_writer import VideoWriter
 
 CLICK = 0.7
 

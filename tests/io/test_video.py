@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mien.core import MienError
-from mien.io.video import VideoWriter, is_image, open_frames, open_video, read_image
+from mien.io.video import is_image, open_frames, open_video, read_image
+from mien.io.video_writer import VideoWriter
 
 
 def picture(width: int, height: int, step: int = 0) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mien.core import ARKIT, MienError, Pose
-from mien.io.video import Frame, VideoWriter
+from mien.io.video import Frame
+from mien.io.video_writer import VideoWriter
 from mien.live.recording import Recording
 from mien.live.run import run
 from mien.live.source import open_source

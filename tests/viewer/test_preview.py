@@ -7,7 +7,8 @@ import pytest
 
 from mien.core import ARKIT, Clip, MienError
 from mien.core.channels import index
-from mien.io.video import VideoWriter, open_video
+from mien.io.video import open_video
+from mien.io.video_writer import VideoWriter
 from mien.rigs.mo.load import load_mo
 from mien.viewer.preview import Preview, readable, write_preview
 

@@ -9,7 +9,7 @@ import numpy as np
 from mien.core import ARKIT, Camera, Clip, MienError
 from mien.core.frame_fields import REST_ROTATION
 from mien.core.transforms import angles_from_quaternion, gaze_from_weights, quaternion_from_angles
-from mien.io.video import VideoWriter
+from mien.io.video_writer import VideoWriter
 
 if TYPE_CHECKING:
     from mien.synth.scene import Action, Scene

@@ -14,7 +14,8 @@ from mien.core.errors import MienError
 from mien.core.landmarks import IBUG68, MIEN70, MIEN198, LandmarkLayout
 from mien.core.regions import HIDDEN, REGIONS
 from mien.core.rig import Rig
-from mien.io.video import VideoWriter, open_frames
+from mien.io.video import open_frames
+from mien.io.video_writer import VideoWriter
 from mien.viewer.paint import Painter
 
 __all__ = ["Preview", "readable", "write_preview"]

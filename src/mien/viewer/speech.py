@@ -10,7 +10,7 @@ from mien.core.clip import Clip
 from mien.core.rig import Rig
 from mien.core.visemes import VisemeTrack
 from mien.io.sound import Sound
-from mien.io.video import VideoWriter
+from mien.io.video_writer import VideoWriter
 from mien.viewer.preview import Preview
 
 __all__ = ["write_speech_preview"]

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 
 from mien.core import ARKIT, Camera, MienError
 from mien.core.transforms import angles_from_quaternion
-from mien.io.video import VideoWriter, open_video, read_image
+from mien.io.video import open_video, read_image
+from mien.io.video_writer import VideoWriter
 from mien.runtime import Bundle, open_session
 from mien.systems.capture import predict, spec
 from mien.systems.capture.predict import Capture, CaptureResult, clean_weights

@@ -9,7 +9,8 @@ import pytest
 from tests.drawn_faces import EYES, GROUND, Landmarker, draw, install, landmarks, write
 
 from mien.core import MienError
-from mien.io.video import VideoWriter, read_image
+from mien.io.video import read_image
+from mien.io.video_writer import VideoWriter
 from mien.systems.capture.training.face_crops import LARGEST, SIDE
 from mien.systems.capture.training.face_labels import files_of, label_files, pictures, read_labels
 from mien.systems.capture.training.label_faces import Labelled, label_faces
